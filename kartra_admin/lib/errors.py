@@ -1,0 +1,20 @@
+"""The root of every error that a person can act on."""
+
+
+class AppError(Exception):
+    """A rule said no, or the outside did. ``sentence`` is plain English, safe to show as it is.
+
+    Never put a request body, a credential or another lead's data into ``sentence``.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Denied(AppError):
+    """This person may not do this. The caller answers 403."""
+
+
+class Conflict(AppError):
+    """What the person saw is no longer so. The caller shows the fresh state beside what was typed."""

@@ -1,0 +1,58 @@
+"""What can go wrong on the way to a provider, named by what the caller does next.
+
+::
+
+    AppError
+    └── ProviderError
+        ├── Misconfigured      credentials missing or refused: link to the connection page
+        ├── NotFound           no such thing: 404 or an empty state
+        ├── Refused            understood and declined: say it, do not retry
+        │   └── AlreadyDone    it is so already
+        ├── Unsupported        this provider cannot: hide or disable
+        ├── RateLimited        nothing changed: wait, try again
+        ├── Unavailable        nothing changed, or nothing could be read: wait, try again
+        └── OutcomeUnknown     sent, no clear answer: settle by reading, never send again
+"""
+
+from kartra_admin.lib.errors import AppError
+
+
+class ProviderError(AppError):
+    """``code`` and ``words`` are the provider's own number and text, empty where it gave none."""
+
+    def __init__(self, sentence: str, *, code: str = "", words: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.words = words
+
+
+class Misconfigured(ProviderError):
+    """Credentials missing or refused."""
+
+
+class NotFound(ProviderError):
+    """No such lead, tag, transaction, ..."""
+
+
+class Refused(ProviderError):
+    """Understood and declined. Nothing changed."""
+
+
+class AlreadyDone(Refused):
+    """Nothing to do: it is so already."""
+
+
+class Unsupported(ProviderError):
+    """This provider cannot do it."""
+
+
+class RateLimited(ProviderError):
+    """Too many calls. Nothing changed."""
+
+
+class Unavailable(ProviderError):
+    """Not reached, or (for a read) the answer could not be understood. Nothing changed."""
+
+
+class OutcomeUnknown(ProviderError):
+    """A write was sent and no clear answer came. It may or may not have happened."""

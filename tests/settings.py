@@ -1,0 +1,17 @@
+"""The product's settings for tests: fast hashing, plain static files, the sandbox, nothing beyond loopback."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("DEMO", "true")
+os.environ["KARTRA_API_URL"] = "sandbox:"
+os.environ["KARTRA_CALLS_PER_SECOND"] = "5000"
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="kartra-admin-tests-"))
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{Path(os.environ['DATA_DIR'], 'db.sqlite3')}"
+os.environ["CACHE_URL"] = os.environ.get("TEST_CACHE_URL") or "locmemcache://"
+
+from kartra_admin.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
