@@ -1,0 +1,110 @@
+"""What leaves the house: one row for each call that changes something outside, written before the call is made."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import Account
+from leads.providers import changes
+
+
+class Outcome(models.TextChoices):
+    """``pending`` lasts while the call is on its way; ``unknown`` until a reading or a person has settled it."""
+
+    PENDING = "pending", "Pending"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    def unsettled(self) -> "OperationQuerySet":
+        return self.filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+
+
+class Operation(models.Model):
+    """One call to the provider. ``id`` is made with the form, so a second click finds the first.
+
+    ``request_digest`` tells a replay of the same form from a form that was changed and sent again under the same id.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="operations")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="operations")
+    lead_id = models.CharField(max_length=64, blank=True)
+    lead_name = models.CharField(max_length=500, blank=True)
+    label = models.CharField(max_length=200, blank=True, help_text="Why it was done, such as the name of a recipe.")
+    request_digest = models.CharField(max_length=64)
+    undoes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="undone_by")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "lead_id", "-created_at"]),
+            models.Index(fields=["account", "actor", "-created_at"]),
+            models.Index(
+                fields=["account", "created_at"],
+                condition=models.Q(outcome__in=("pending", "unknown")),
+                name="leads_operation_unsettled",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["undoes"], condition=~models.Q(outcome="failed"), name="leads_operation_undone_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.outcome}"
+
+    @property
+    def is_settled(self) -> bool:
+        return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether an undo may be offered. Reads ``steps`` and ``undone_by``: prefetch both for lists."""
+        if self.undoes_id or self.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+            return False
+        if any(other.outcome != Outcome.FAILED for other in self.undone_by.all()):
+            return False
+        return any(step.outcome == Outcome.SUCCEEDED and step.inverse for step in self.steps.all())
+
+
+class OperationStep(models.Model):
+    """One change of an operation, with its own outcome.
+
+    ``asked`` is the change as JSON; ``before`` and ``after`` are what a person reads (label to text), ``after`` as
+    expected until it is known; ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
+    ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English.
+    """
+
+    operation = models.ForeignKey(Operation, models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=500, blank=True)
+    asked = models.JSONField()
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    inverse = models.JSONField(null=True, blank=True)
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
+    code = models.CharField(max_length=20, blank=True)
+    words = models.CharField(max_length=500, blank=True)
+    sentence = models.CharField(max_length=500, blank=True)
+    settled_by = models.CharField(max_length=200, blank=True, help_text="'reading', or the name of who decided.")
+
+    class Meta:
+        ordering = ["operation", "position"]
+        constraints = [models.UniqueConstraint(fields=["operation", "position"], name="leads_step_position")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} {self.outcome}".replace("  ", " ")
+
+    @property
+    def change(self) -> changes.Change:
+        return changes.from_json(self.kind, self.asked)
