@@ -67,7 +67,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "csp",
-    "django_bulma",
+    "bulma",
     "django_htmx",
     "lucide",
     "template_partials",
