@@ -1,0 +1,60 @@
+"""Load a thing and make sure that this person may see it, in one step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import Http404
+
+from accounts.models import Account, Connection, User
+from accounts.selectors import connections
+from leads.models import Note, Operation, Recipe
+from leads.providers.base import Lead, LeadRef
+from leads.providers.errors import Misconfigured
+from leads.wiring import provider_for
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a person works: his connection, and the account it opens."""
+
+    user: User
+    connection: Connection
+
+    @property
+    def account(self) -> Account:
+        return self.connection.account
+
+
+def desk_for(user: User) -> Desk:
+    """Raises `Misconfigured` for a person without credentials."""
+    connection = connections.for_user(user)
+    if connection is None:
+        raise Misconfigured("You have no Kartra credentials yet, so no lead can be read. Add them in Settings.")
+    return Desk(user, connection)
+
+
+def get_lead_for(desk: Desk, lead_id: str) -> Lead:
+    """The lead, read now. Raises `NotFound`, or another `ProviderError` where it could not be read."""
+    return provider_for(desk.connection).get_lead(LeadRef(id=lead_id))
+
+
+def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
+    """Raises Http404 for an operation of another account."""
+    operations = Operation.objects.select_related("actor", "account", "undoes").prefetch_related("steps", "undone_by")
+    operation = operations.filter(account=desk.account, id=operation_id).first()
+    if operation is None:
+        raise Http404
+    return operation
+
+
+def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
+    """Raises Http404 for a recipe of another account."""
+    recipe = Recipe.objects.filter(account=desk.account, pk=recipe_id).first()
+    if recipe is None:
+        raise Http404
+    return recipe
+
+
+def list_notes_for(desk: Desk, lead_id: str) -> Sequence[Note]:
+    return Note.objects.filter(account=desk.account, lead_id=lead_id).select_related("author").order_by("-created_at")

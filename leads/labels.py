@@ -1,0 +1,51 @@
+"""How fields and changes are called on the screen and in the log."""
+
+FIELD_LABELS = {
+    "email": "Email",
+    "first_name": "First name",
+    "middle_name": "Middle name",
+    "last_name": "Last name",
+    "last_name2": "Second last name",
+    "phone_country_code": "Phone country code",
+    "phone": "Phone",
+    "company": "Company",
+    "address": "Address",
+    "city": "City",
+    "state": "State",
+    "zip": "Zip",
+    "country": "Country",
+    "website": "Website",
+    "facebook": "Facebook",
+    "twitter": "Twitter",
+    "linkedin": "LinkedIn",
+    "time_zone": "Time zone",
+    "sales_tax_id": "Sales tax id",
+    "picture_url": "Picture address",
+}
+
+# kind -> (what is being done, what was done); ``{}`` is the subject
+CHANGE_WORDS = {
+    "lead.create": ("Create lead {}", "created lead {}"),
+    "lead.edit": ("Edit fields", "edited fields"),
+    "tag.assign": ("Add tag {}", "added tag {}"),
+    "tag.unassign": ("Remove tag {}", "removed tag {}"),
+    "list.subscribe": ("Subscribe to {}", "subscribed to {}"),
+    "list.unsubscribe": ("Unsubscribe from {}", "unsubscribed from {}"),
+    "sequence.subscribe": ("Add to sequence {}", "added to sequence {}"),
+    "sequence.unsubscribe": ("Remove from sequence {}", "removed from sequence {}"),
+    "points.give": ("Give points", "gave points"),
+    "points.remove": ("Remove points", "removed points"),
+    "calendar.subscribe": ("Book into calendar {}", "booked into calendar {}"),
+    "calendar.cancel": ("Cancel calendar {}", "cancelled calendar {}"),
+    "field.create": ("Create custom field {}", "created custom field {}"),
+}
+
+
+def to_do(kind: str, subject: str) -> str:
+    """The change as an order: 'Add tag vip'."""
+    return CHANGE_WORDS[kind][0].format(subject).strip()
+
+
+def done(kind: str, subject: str) -> str:
+    """The change as a deed: 'added tag vip'."""
+    return CHANGE_WORDS[kind][1].format(subject).strip()

@@ -1,0 +1,32 @@
+"""The account's catalogues as they were last read. Nothing here calls the provider."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from accounts.models import Account
+from leads.models import Catalogue
+from leads.providers.base import FieldDefinition, Option
+
+
+@dataclass(frozen=True)
+class Catalogues:
+    """All that is known of an account's own words. ``read_at`` has no key for a kind that was never read."""
+
+    tags: Sequence[str] = ()
+    lists: Sequence[str] = ()
+    sequences: Sequence[str] = ()
+    pages: Sequence[str] = ()
+    fields: Sequence[FieldDefinition] = ()
+    read_at: dict[str, datetime] = field(default_factory=dict)
+
+
+def for_account(account: Account) -> Catalogues:
+    """One query."""
+    rows = {row.kind: row for row in Catalogue.objects.filter(account=account)}
+    items = {kind: row.items for kind, row in rows.items()}
+    definitions = [
+        FieldDefinition(**{**item, "options": tuple(Option(**option) for option in item["options"])})
+        for item in items.pop("fields", [])
+    ]
+    return Catalogues(**items, fields=definitions, read_at={kind: row.read_at for kind, row in rows.items()})

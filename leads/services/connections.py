@@ -1,0 +1,19 @@
+"""Connect a person to his Kartra account: try the credentials first, then keep them sealed."""
+
+from accounts.models import Connection, User
+from accounts.services import connections
+from leads.services.catalogues import refresh_catalogues
+from leads.wiring import provider_with
+
+
+def connect(*, actor: User, owner: User, api_key: str, api_password: str) -> Connection:
+    """Check the credentials with a harmless read, seal them, and read the account's catalogues.
+
+    Raises `Misconfigured` with what Kartra said, or another `ProviderError`; nothing is kept then.
+    """
+    connections.require_may_place(actor=actor, owner=owner)
+    provider_with(api_key, api_password).check_credentials()
+    connection = connections.place(actor=actor, owner=owner, api_key=api_key, api_password=api_password)
+    connections.note_worked(connection)
+    refresh_catalogues(actor=actor, connection=connection)
+    return connection

@@ -1,0 +1,247 @@
+"""Open, create and edit leads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Account, Connection, User
+from accounts.services import audit
+from kartra_admin.lib.errors import Conflict
+from leads import effects
+from leads.labels import FIELD_LABELS
+from leads.models import Operation, OperationStep, Outcome, Recent
+from leads.providers.base import Lead, LeadRef
+from leads.providers.changes import (
+    AssignTag,
+    Change,
+    CreateLead,
+    EditLead,
+    SubscribeToList,
+    UnassignTag,
+    UnsubscribeFromList,
+)
+from leads.providers.errors import AlreadyDone, NotFound, ProviderError
+from leads.selectors import catalogues
+from leads.services import _operations
+from leads.services.changes import read_for_change, require, send_changes
+from leads.wiring import provider_for
+
+Values = Mapping[str, str | list[str]]
+
+
+class LeadExists(AlreadyDone):
+    """A lead with this email is there already. Nothing was sent."""
+
+    def __init__(self, lead: Lead) -> None:
+        super().__init__(f"There is already a lead with the email {lead.email}. Nothing was created.")
+        self.lead = lead
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The editable part of a lead: as a person saw it, as he wants it, or as it is now."""
+
+    email: str
+    profile: Mapping[str, str]
+    custom_fields: Values
+    tags: Sequence[str]
+    lists: Sequence[str]
+
+    @classmethod
+    def of(cls, lead: Lead) -> Self:
+        custom: dict[str, str | list[str]] = {}
+        for value in lead.custom_fields:
+            writable = value.writable
+            custom[value.identifier] = writable if isinstance(writable, str) else list(writable)
+        lists = [row.name for row in lead.lists if row.active]
+        return cls(lead.email, dict(lead.profile), custom, list(lead.tags), lists)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def fields(self) -> dict[str, str | list[str]]:
+        """Email, profile and custom fields in one map; custom fields under ``custom.<identifier>``."""
+        custom = {f"custom.{key}": value for key, value in self.custom_fields.items()}
+        return {"email": self.email, **self.profile, **custom}
+
+
+class EditConflict(Conflict):
+    """Somebody else changed the same fields meanwhile. ``now`` is the lead as it is."""
+
+    def __init__(self, now: Lead, labels: Sequence[str]) -> None:
+        super().__init__(
+            f"Changed in Kartra while you were editing: {', '.join(labels)}. Nothing was saved. "
+            "Compare what is there now with what you typed, then save again."
+        )
+        self.now = now
+
+
+def record_view(*, actor: User, account: Account, lead: Lead) -> None:
+    """Note that somebody saw this lead: in the log, and among his recents."""
+    with transaction.atomic():
+        Recent.objects.update_or_create(
+            account=account,
+            user=actor,
+            lead_id=lead.id,
+            defaults={"name": lead.name[:500], "email": lead.email[:320], "opened_at": timezone.now()},
+        )
+        audit.record(
+            action="lead.view",
+            outcome="viewed",
+            actor=actor,
+            account=account,
+            target_kind="lead",
+            target_id=lead.id,
+            target_name=lead.name or lead.email,
+        )
+
+
+def create_lead(
+    *,
+    actor: User,
+    connection: Connection,
+    email: str,
+    profile: Mapping[str, str],
+    custom_fields: Values,
+    also: Sequence[Change],
+    operation_id: UUID,
+) -> Operation:
+    """Create a lead and, in the same call, do what ``also`` says (tags, lists, sequences).
+
+    Raises `LeadExists` where the address is taken; nothing was sent then.
+    """
+    change = CreateLead(email, dict(profile), {key: value for key, value in custom_fields.items() if value})
+    require(actor, also)
+    require(actor, [change], "lead.create")
+    request_digest = _operations.digest("create", change.as_json(), [item.as_json() for item in also])
+    first = _operations.find_replay(
+        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    )
+    if first:
+        return first
+    try:
+        raise LeadExists(provider_for(connection).get_lead(LeadRef(email=email)))
+    except NotFound:
+        pass  # as it should be: the address is free
+    definitions = catalogues.for_account(connection.account).fields
+    return _operations.perform(
+        operation_id=operation_id,
+        actor=actor,
+        connection=connection,
+        steps=[
+            _operations.Step(item, after=effects.expected(item, {}, definitions))
+            for item in (change, *also)
+        ],
+        request_digest=request_digest,
+        lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip() or email,
+    )
+
+
+def edit_lead(
+    *,
+    actor: User,
+    connection: Connection,
+    lead_id: str,
+    seen: Snapshot,
+    wanted: Snapshot,
+    also: Sequence[Change],
+    operation_id: UUID,
+) -> Operation:
+    """Send only what differs between ``seen`` and ``wanted``, and ``also``, in one call; then read the lead back.
+
+    Raises `EditConflict` where a field that was edited has another value by now, `AlreadyDone` where nothing differs.
+    """
+    asked = [*changes_between(seen, wanted), *also]
+    require(actor, asked)
+    request_digest = _operations.digest("edit", lead_id, [[item.kind, item.as_json()] for item in asked])
+    first = _operations.find_replay(
+        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    )
+    if first:
+        return first
+    if not asked:
+        raise AlreadyDone("Nothing was changed, so nothing was sent.")
+    lead = read_for_change(connection, lead_id)
+    if labels := conflicts(seen, wanted, Snapshot.of(lead)):
+        raise EditConflict(lead, labels)
+    operation = send_changes(
+        actor=actor,
+        connection=connection,
+        lead=lead,
+        changes=asked,
+        operation_id=operation_id,
+        request_digest=request_digest,
+    )
+    _read_back(operation, connection)
+    return operation
+
+
+def changes_between(seen: Snapshot, wanted: Snapshot) -> list[Change]:
+    """The changes that lead from one to the other; no field, tag or list that is equal in both."""
+    profile = {key: value for key, value in wanted.profile.items() if value != seen.profile.get(key, "")}
+    custom = {key: value for key, value in wanted.custom_fields.items() if value != seen.custom_fields.get(key, "")}
+    new_email = wanted.email if wanted.email.casefold() != seen.email.casefold() else ""
+    found: list[Change] = [EditLead(profile, custom, new_email)] if profile or custom or new_email else []
+    found += [AssignTag(tag) for tag in wanted.tags if tag not in seen.tags]
+    found += [UnassignTag(tag) for tag in seen.tags if tag not in wanted.tags]
+    found += [SubscribeToList(name) for name in wanted.lists if name not in seen.lists]
+    found += [UnsubscribeFromList(name) for name in seen.lists if name not in wanted.lists]
+    return found
+
+
+def conflicts(seen: Snapshot, wanted: Snapshot, now: Snapshot) -> list[str]:
+    """Labels of the fields that were edited on a value that is no longer there (and is not the wanted one either)."""
+    was, wish, current = seen.fields(), wanted.fields(), now.fields()
+    return [
+        FIELD_LABELS.get(key, key.removeprefix("custom."))
+        for key, value in wish.items()
+        if value != was.get(key, "") and current.get(key, "") not in (was.get(key, ""), value)
+    ]
+
+
+def _read_back(operation: Operation, connection: Connection) -> None:
+    """Kartra says yes to fields it ignores, so an edit is believed only when read. What differs is said and logged."""
+    step = operation.steps.filter(kind=EditLead.kind, outcome=Outcome.SUCCEEDED).first()
+    if step is None:
+        return
+    try:
+        lead = provider_for(connection).get_lead(LeadRef(id=operation.lead_id))
+    except ProviderError as error:
+        step.sentence = f"Saved, but not read back: {error.sentence}"[:500]
+        step.save(update_fields=["sentence"])
+        return
+    if effects.agrees(step.change, step.after, lead):
+        return
+    now = effects.state_of(step.change, lead)
+    differing = [label for label, value in now.items() if value.casefold() != step.after.get(label, "").casefold()]
+    with transaction.atomic():
+        _correct(step, now, differing)
+        _operations.conclude(operation, list(operation.steps.all()))
+
+
+def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> None:
+    step.sentence = (
+        f"Kartra answered Success, but kept another value for {', '.join(differing)}."
+        " See what it reads now before you try again."
+    )[:500]
+    if now == step.before:
+        step.outcome = Outcome.FAILED
+    asked, step.after = step.after, dict(now)
+    step.save(update_fields=["sentence", "outcome", "after"])
+    audit.record(
+        action="lead.read_back",
+        outcome="failed",
+        actor=step.operation.actor,
+        account=step.operation.account,
+        target_kind="lead",
+        target_id=step.operation.lead_id,
+        target_name=step.operation.lead_name,
+        operation_id=step.operation_id,
+        before=asked,
+        after=step.after,
+        detail={"subject": ", ".join(differing)},
+    )

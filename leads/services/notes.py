@@ -1,0 +1,37 @@
+"""Internal notes on a lead. The log says that one was written or deleted, not what it said."""
+
+from django.db import transaction
+
+from accounts.models import Account, User
+from accounts.services import audit
+from kartra_admin.lib.errors import Denied
+from leads.models import Note
+from leads.providers.base import Lead
+
+
+def add_note(*, actor: User, account: Account, lead: Lead, text: str) -> Note:
+    with transaction.atomic():
+        note = Note.objects.create(account=account, lead_id=lead.id, author=actor, text=text)
+        _log("note.add", actor, note, lead.name or lead.email)
+    return note
+
+
+def delete_note(*, actor: User, note: Note) -> None:
+    """Raises `Denied` for somebody else's note."""
+    if note.author_id != actor.pk:
+        raise Denied("Only its author can delete a note.")
+    with transaction.atomic():
+        _log("note.delete", actor, note, "")
+        note.delete()
+
+
+def _log(action: str, actor: User, note: Note, lead_name: str) -> None:
+    audit.record(
+        action=action,
+        outcome="succeeded",
+        actor=actor,
+        account=note.account,
+        target_kind="lead",
+        target_id=note.lead_id,
+        target_name=lead_name,
+    )
