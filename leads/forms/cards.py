@@ -1,0 +1,144 @@
+"""The small forms on the cards of the lead page. Each turns what was asked into changes."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from leads.forms.fields import OperationIdField, PickMany, PickOne, StepField
+from leads.providers.changes import (
+    AssignTag,
+    CancelCalendar,
+    Change,
+    GivePoints,
+    RemovePoints,
+    SubscribeToCalendar,
+    SubscribeToList,
+    SubscribeToSequence,
+    UnassignTag,
+    UnsubscribeFromList,
+    UnsubscribeFromSequence,
+)
+from leads.selectors.catalogues import Catalogues
+
+
+class CardForm(forms.Form):
+    """Base of the cards' forms. ``remove`` names what a row's own button takes away."""
+
+    title: ClassVar[str]
+    submit: ClassVar[str]
+    operation_id = OperationIdField()
+    remove = forms.CharField(required=False, max_length=500, strip=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
+        super().__init__(data)
+        self.catalogues = catalogues
+
+    def changes(self) -> list[Change]:
+        """The changes asked for; empty where nothing was filled in."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors and not self.changes():
+            raise ValidationError("Nothing was chosen, so nothing was sent.")
+        return self.cleaned_data
+
+
+class TagsForm(CardForm):
+    title, submit = "Tags", "Add tags"
+
+    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
+        super().__init__(data, catalogues=catalogues)
+        self.fields["add"] = PickMany(catalogues.tags, "Add tags", "Add a tag")
+
+    def changes(self) -> list[Change]:
+        values = self.cleaned_data
+        if values["remove"]:
+            return [UnassignTag(values["remove"])]
+        return [AssignTag(tag) for tag in values["add"]]
+
+
+class ListsForm(CardForm):
+    title, submit = "Lists", "Subscribe"
+
+    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
+        super().__init__(data, catalogues=catalogues)
+        self.fields["add"] = PickMany(catalogues.lists, "Subscribe to lists", "Add to a list")
+
+    def changes(self) -> list[Change]:
+        values = self.cleaned_data
+        if values["remove"]:
+            return [UnsubscribeFromList(values["remove"])]
+        return [SubscribeToList(name) for name in values["add"]]
+
+
+class SequencesForm(CardForm):
+    title, submit = "Sequences", "Add to sequence"
+
+    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
+        super().__init__(data, catalogues=catalogues)
+        self.fields["add"] = PickOne(catalogues.sequences, "Sequence", "Add to a sequence")
+        self.fields["step"] = StepField()
+
+    def changes(self) -> list[Change]:
+        values = self.cleaned_data
+        if values["remove"]:
+            return [UnsubscribeFromSequence(values["remove"])]
+        return [SubscribeToSequence(values["add"], values["step"] or "1")] if values["add"] else []
+
+
+class PointsForm(CardForm):
+    title, submit = "Points", "Change points"
+    direction = forms.ChoiceField(
+        label="What", choices=[("give", "Give"), ("take", "Remove")], widget=forms.RadioSelect, initial="give"
+    )
+    points = forms.IntegerField(label="Points", min_value=1, max_value=1_000_000)
+    expires_in_days = forms.IntegerField(
+        label="Expire after",
+        required=False,
+        min_value=0,
+        max_value=3650,
+        help_text="Days until Kartra takes given points off again. Empty means never.",
+    )
+
+    def changes(self) -> list[Change]:
+        values = self.cleaned_data
+        if values["direction"] == "take":
+            return [RemovePoints(values["points"])]
+        return [GivePoints(values["points"], values["expires_in_days"] or 0)]
+
+
+class CalendarsForm(CardForm):
+    title, submit = "Calendars", "Send"
+    direction = forms.ChoiceField(
+        label="What",
+        choices=[("book", "Book into a class"), ("cancel", "Cancel a booking")],
+        widget=forms.RadioSelect,
+        initial="book",
+    )
+    calendar = forms.CharField(label="Calendar", max_length=255, help_text="Its exact name in Kartra.")
+    class_name = forms.CharField(label="Class", max_length=255, help_text="Its exact name in Kartra.")
+    date = forms.DateField(label="Date (EST)", required=False, widget=forms.DateInput({"type": "date"}))
+    time = forms.TimeField(label="Time (EST)", required=False, widget=forms.TimeInput({"type": "time"}))
+
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        if bool(values.get("date")) != bool(values.get("time")) and not self.errors:
+            self.add_error("time" if values.get("date") else "date", "Give both a date and a time, or neither.")
+        return super().clean()
+
+    def changes(self) -> list[Change]:
+        values = self.cleaned_data
+        if values["direction"] == "cancel":
+            return [CancelCalendar(values["calendar"], values["class_name"])]
+        starts = f"{values['date']:%Y-%m-%d} {values['time']:%H:%M}" if values["date"] else ""
+        return [SubscribeToCalendar(values["calendar"], values["class_name"], starts)]
+
+
+CARD_FORMS: dict[str, type[CardForm]] = {
+    "tags": TagsForm,
+    "lists": ListsForm,
+    "sequences": SequencesForm,
+    "points": PointsForm,
+    "calendars": CalendarsForm,
+}

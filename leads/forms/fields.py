@@ -1,0 +1,50 @@
+"""Form fields that several forms share."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+
+class OperationIdField(forms.UUIDField):
+    """Made with the form, sent with it, unique: a second click finds the first operation."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+class PickMany(forms.MultipleChoiceField):
+    """Some of the account's names, by a picker that searches while typing."""
+
+    def __init__(self, names: Sequence[str], label: str, placeholder: str) -> None:
+        attrs = {"data-picker": "", "data-placeholder": placeholder}
+        choices = [(name, name) for name in names]
+        super().__init__(label=label, required=False, choices=choices, widget=forms.SelectMultiple(attrs))
+
+    def to_python(self, value: Any) -> list[str]:
+        return list(dict.fromkeys(super().to_python(value)))
+
+
+class PickOne(forms.ChoiceField):
+    """One of the account's names, or none."""
+
+    def __init__(self, names: Sequence[str], label: str, placeholder: str) -> None:
+        attrs = {"data-picker": "", "data-placeholder": placeholder}
+        choices = [("", placeholder), *((name, name) for name in names)]
+        super().__init__(label=label, required=False, choices=choices, widget=forms.Select(attrs))
+
+
+class StepField(forms.CharField):
+    """The number of a step's box, as Kartra shows it on the sequence's canvas."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="At step",
+            required=False,
+            max_length=20,
+            initial="1",
+            help_text="The number of the step's box in the sequence.",
+            validators=[RegexValidator(r"^[A-Za-z0-9]+\Z", "A step is a number or letters, without spaces.")],
+        )
