@@ -18,3 +18,7 @@ class Denied(AppError):
 
 class Conflict(AppError):
     """What the person saw is no longer so. The caller shows the fresh state beside what was typed."""
+
+
+class BadRequest(AppError):
+    """The address or the form holds something no page of ours makes. The caller answers 400."""

@@ -1,0 +1,14 @@
+"""The accounts app."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+
+    def ready(self) -> None:
+        from accounts import append_only, receivers  # noqa: F401
+        from kartra_admin import checks  # noqa: F401
+
+        post_migrate.connect(append_only.reinstall_after_migrate, sender=self)

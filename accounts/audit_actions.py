@@ -1,0 +1,106 @@
+"""The registry of everything the audit log can tell. An action that is not here cannot be recorded.
+
+Names are ``noun.verb.outcome``. The sentence is read by managers, without the actor, whom the page shows beside it;
+it may hold ``{target}`` and any key of ``keeps``. ``keeps`` are the only keys that ``detail`` may carry: no credential
+is ever among them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OUTCOMES = {
+    "requested": "Requested",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "unknown": "Unknown",
+    "denied": "Denied",
+    "viewed": "Viewed",
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """``label`` names the act in the filter; without it, ``tag.assign`` reads 'Assign tag'."""
+
+    sentence: str
+    keeps: frozenset[str] = frozenset()
+    label: str = ""
+
+    def tell(self, *, target: str, detail: Mapping[str, object]) -> str:
+        """The sentence with its places filled, unknown ones with nothing."""
+        return self.sentence.format_map(defaultdict(str, {**detail, "target": target}))
+
+
+ACTIONS: dict[str, Action] = {}
+GROUPS: dict[str, list[str]] = {}
+
+
+def register(group: str, actions: Mapping[str, Action]) -> None:
+    """Add actions under a heading of the filter. Raises ValueError for a name that is taken."""
+    for name, action in actions.items():
+        if name in ACTIONS:
+            raise ValueError(f"audit action {name} is registered twice")
+        ACTIONS[name] = action
+        GROUPS.setdefault(group, []).append(name)
+
+
+def stem(name: str) -> str:
+    """``tag.assign.succeeded`` and ``tag.assign.failed`` are outcomes of one act, ``tag.assign``."""
+    head, _, tail = name.rpartition(".")
+    return head if tail in OUTCOMES and "." in head else name
+
+
+def with_stem(wanted: str) -> list[str]:
+    """All registered actions of one act; empty where there is none."""
+    return [name for name in ACTIONS if stem(name) == wanted]
+
+
+def grouped_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Acts under their headings, as Django's choice fields take them."""
+    choices = []
+    for group, names in GROUPS.items():
+        labels: dict[str, str] = {}
+        for name in names:
+            noun, _, verb = stem(name).rpartition(".")
+            labels.setdefault(stem(name), ACTIONS[name].label or f"{verb} {noun}".replace("_", " ").capitalize())
+        choices.append((group, list(labels.items())))
+    return choices
+
+
+register(
+    "Sign-in",
+    {
+        "session.start.succeeded": Action("Signed in", label="Sign in"),
+        "session.start.failed": Action("Failed to sign in as {target}", label="Sign in"),
+        "session.end.succeeded": Action("Signed out", label="Sign out"),
+        "password.change.succeeded": Action("Changed the password"),
+        "password.reset.succeeded": Action("Set a new password by a link", label="Set password by link"),
+        "profile.edit.succeeded": Action("Changed the profile"),
+        "permission.denied": Action(
+            "Was refused: may not {permission}", frozenset({"permission", "path"}), label="Refused by permission"
+        ),
+    },
+)
+register(
+    "Team",
+    {
+        "staff.add.succeeded": Action("Added {target} to the team", label="Add to the team"),
+        "staff.edit.succeeded": Action("Changed {target}", label="Change name or role"),
+        "staff.deactivate.succeeded": Action("Deactivated {target}", label="Deactivate"),
+        "staff.reactivate.succeeded": Action("Reactivated {target}", label="Reactivate"),
+        "staff.link.succeeded": Action("Made a set-password link for {target}", label="Make a set-password link"),
+    },
+)
+register(
+    "Connections",
+    {
+        "connection.place.succeeded": Action("Placed credentials for {target}", label="Place credentials"),
+        "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
+        "keys.rotate.succeeded": Action(
+            "Sealed everything with the newest key: {connections} connections, {accounts} accounts",
+            frozenset({"connections", "accounts"}),
+            label="Rotate keys",
+        ),
+    },
+)

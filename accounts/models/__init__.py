@@ -1,0 +1,7 @@
+"""Who you are, what you hold, what you did."""
+
+from accounts.models.audit import AuditEntry
+from accounts.models.connections import Account, Connection
+from accounts.models.users import User
+
+__all__ = ["Account", "AuditEntry", "Connection", "User"]

@@ -1,0 +1,59 @@
+"""Who may do what: one table. A role is nothing but the permissions that name it."""
+
+from typing import Protocol
+
+from kartra_admin.lib.errors import Denied
+
+ROLES = {
+    "viewer": "Viewer",
+    "agent": "Agent",
+    "support": "Support",
+    "manager": "Manager",
+    "auditor": "Auditor",
+    "admin": "Admin",
+}
+
+_EVERYONE = frozenset(ROLES)
+_DESK = frozenset({"agent", "support", "manager", "admin"})
+_LEADING = frozenset({"manager", "admin"})
+_ADMIN = frozenset({"admin"})
+
+# permission: (what it lets a person do, the roles that have it)
+PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
+    "lead.view": ("see leads", _EVERYONE),
+    "lead.create": ("create leads", _DESK),
+    "lead.edit": ("edit leads", _DESK),
+    "lead.tag": ("change the tags of leads", _DESK),
+    "lead.subscribe": ("change the lists, sequences and calendars of leads", _DESK),
+    "lead.points": ("give and remove points", _DESK),
+    "money.view": ("see transactions and subscriptions", _EVERYONE),
+    "note.write": ("write notes", _DESK),
+    "recipe.run": ("grant and revoke access by recipes", _DESK),
+    "recipe.manage": ("change recipes", _LEADING),
+    "catalogue.refresh": ("refresh the account's tags, lists, sequences and fields", _DESK),
+    "field.create": ("create custom fields", _ADMIN),
+    "operation.settle": ("settle operations whose outcome is unknown", _DESK),
+    "audit.view": ("read the audit log", _LEADING | {"auditor"}),
+    "staff.manage": ("manage the team", _ADMIN),
+    "connection.own": ("place and remove your own credentials", _EVERYONE),
+    "connection.manage": ("place and remove credentials for others", _ADMIN),
+}
+
+BY_ROLE: dict[str, frozenset[str]] = {
+    role: frozenset(name for name, (_, roles) in PERMISSIONS.items() if role in roles) for role in ROLES
+}
+
+
+class Holder(Protocol):
+    """Whoever can be asked for a permission."""
+
+    @property
+    def role_label(self) -> str: ...
+
+    def has_permission(self, permission: str, /) -> bool: ...
+
+
+def require(holder: Holder, permission: str) -> None:
+    """Raise `Denied` with a sentence unless ``holder`` has the permission."""
+    if not holder.has_permission(permission):
+        raise Denied(f"Your role ({holder.role_label}) does not let you {PERMISSIONS[permission][0]}.")

@@ -1,0 +1,76 @@
+"""Writing the audit log."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import CharField
+
+from accounts import audit_actions
+from accounts.models import Account, AuditEntry, User
+from kartra_admin.lib import context
+
+_LIMITS: dict[str, int | None] = {
+    field.name: field.max_length for field in AuditEntry._meta.local_fields if isinstance(field, CharField)
+}
+
+
+def record(
+    *,
+    action: str,
+    outcome: str,
+    actor: User | None = None,
+    actor_name: str = "",
+    account: Account | None = None,
+    target_kind: str = "",
+    target_id: str = "",
+    target_name: str = "",
+    operation_id: UUID | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Write one entry. Call it in the transaction that does what it tells of.
+
+    Where a program acts and no person, ``actor_name`` says which. Texts from outside are cut to what fits. Raises
+    KeyError for an action that is not registered, ValueError for an outcome or a detail that may not be kept.
+    """
+    keeps = audit_actions.ACTIONS[action].keeps
+    if outcome not in audit_actions.OUTCOMES:
+        raise ValueError(f"{outcome} is no outcome")
+    if unkept := set(detail or {}) - keeps:
+        raise ValueError(f"{action} does not keep {', '.join(sorted(unkept))}")
+    asking = context.current.get()
+    return AuditEntry.objects.create(
+        action=action,
+        outcome=outcome,
+        actor_id=actor.pk if actor else None,
+        actor_name=_fitting("actor_name", actor_name or (str(actor) if actor else "")),
+        actor_role=actor.role if actor else "",
+        account_id=account.pk if account else None,
+        account_name=_fitting("account_name", str(account) if account else ""),
+        target_kind=target_kind,
+        target_id=_fitting("target_id", target_id),
+        target_name=_fitting("target_name", target_name),
+        operation_id=operation_id,
+        before=_storable(before),
+        after=_storable(after),
+        detail=_storable(detail or {}),
+        ip=asking.ip,
+        request_id=asking.request_id,
+    )
+
+
+def _fitting(field: str, text: str) -> str:
+    return str(_storable(text))[: _LIMITS[field]]
+
+
+def _storable(value: Any) -> Any:
+    """The value without what a database refuses to keep: NUL, and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_storable(str(key)): _storable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_storable(part) for part in value]
+    return value

@@ -1,0 +1,140 @@
+"""Placing, opening and removing a person's credentials."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from accounts import permissions
+from accounts.models import Account, Connection, User
+from accounts.services import audit
+from accounts.services.keys import keyring
+
+_NOTE_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, repr=False)
+class Credentials:
+    """An API key and its password, opened. They show neither in a log nor in a traceback."""
+
+    key: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Credentials(hidden)"
+
+
+def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Connection:
+    """Seal the credentials for ``owner``, in place of those he had. Raises `Denied`.
+
+    Whether the provider takes them is for the caller to find out beforehand.
+    """
+    _require(actor, owner)
+    with transaction.atomic():
+        before = Connection.objects.select_related("account").select_for_update(of=("self",)).filter(user=owner).first()
+        account = _account_of(api_key)
+        connection, _ = Connection.objects.update_or_create(
+            user=owner,
+            defaults={
+                "account": account,
+                "sealed_key": keyring().seal(api_key, bound_to=bound_to(owner.pk, account.provider, "key")),
+                "sealed_password": keyring().seal(
+                    api_password, bound_to=bound_to(owner.pk, account.provider, "password")
+                ),
+                "placed_by": actor,
+                "last_worked_at": None,
+                "last_error": "",
+                "last_error_at": None,
+            },
+        )
+        audit.record(
+            action="connection.place.succeeded",
+            outcome="succeeded",
+            actor=actor,
+            account=account,
+            target_kind="user",
+            target_id=str(owner.pk),
+            target_name=str(owner),
+            before={"account": str(before.account)} if before else None,
+            after={"account": str(account)},
+        )
+    return connection
+
+
+def remove(*, actor: User, owner: User) -> bool:
+    """Forget the credentials of ``owner``. False where there were none. Raises `Denied`."""
+    _require(actor, owner)
+    with transaction.atomic():
+        connection = (
+            Connection.objects.select_related("account").select_for_update(of=("self",)).filter(user=owner).first()
+        )
+        if connection is None:
+            return False
+        connection.delete()
+        audit.record(
+            action="connection.remove.succeeded",
+            outcome="succeeded",
+            actor=actor,
+            account=connection.account,
+            target_kind="user",
+            target_id=str(owner.pk),
+            target_name=str(owner),
+            before={"account": str(connection.account)},
+        )
+    return True
+
+
+def open_credentials(connection: Connection) -> Credentials:
+    """The credentials in the clear, for a call that is about to be made. Raises `SealBroken`."""
+    owner_id, provider = connection.user_id, connection.account.provider
+    return Credentials(
+        key=keyring().open(connection.sealed_key, bound_to=bound_to(owner_id, provider, "key")),
+        password=keyring().open(connection.sealed_password, bound_to=bound_to(owner_id, provider, "password")),
+    )
+
+
+def note_worked(connection: Connection) -> None:
+    """Remember that the provider took the credentials; written once a minute at most, unless an error stood there."""
+    now = timezone.now()
+    stale = Q(last_worked_at=None) | Q(last_worked_at__lt=now - _NOTE_EVERY) | Q(last_error_at__gte=F("last_worked_at"))
+    _same(connection).filter(stale).update(last_worked_at=now)
+
+
+def note_failed(connection: Connection, sentence: str) -> None:
+    """Remember that the provider refused them, in a sentence that holds no secret."""
+    _same(connection).update(last_error=sentence[:500], last_error_at=timezone.now())
+
+
+def bound_to(user_id: int, provider: str, field: str) -> str:
+    """What a seal is bound to: whose it is, and which of the two."""
+    return f"connection:{user_id}:{provider}:{field}"
+
+
+def _same(connection: Connection) -> QuerySet[Connection]:
+    """The row, unless other credentials were placed since: what the old ones met says nothing of the new."""
+    return Connection.objects.filter(pk=connection.pk, sealed_key=connection.sealed_key)
+
+
+def _require(actor: User, owner: User) -> None:
+    permissions.require(actor, "connection.own" if actor.pk == owner.pk else "connection.manage")
+
+
+def _account_of(api_key: str, provider: str = "kartra") -> Account:
+    """The account the key belongs to, made when it is met for the first time."""
+    plain = hashlib.sha256(f"{provider}:{api_key}".encode()).hexdigest()
+    fingerprints = keyring().digest(plain, purpose="account")
+    known = Account.objects.filter(fingerprint__in=fingerprints).first()
+    if known is not None:
+        return known
+    account, _ = Account.objects.get_or_create(
+        fingerprint=fingerprints[0],
+        defaults={
+            "provider": provider,
+            "name": "Kartra account",
+            "sealed_digest": keyring().seal(plain, bound_to=f"account:{fingerprints[0]}"),
+        },
+    )
+    return account

@@ -1,0 +1,7 @@
+"""The team, the audit log, my profile."""
+
+from django.urls import URLPattern
+
+app_name = "accounts"
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,62 @@
+"""Sealing of secrets at rest, and keyed digests, under a list of keys: the newest first, older ones still open.
+
+Fernet authenticates but knows no associated data, so what a seal is bound to (whose it is, which field) travels inside
+it and is compared on opening. A seal copied to another row, or a key swapped with a password, does not open.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from kartra_admin.lib.errors import AppError
+
+
+class SealBroken(AppError):
+    """No present key opens the seal, or it was made for another place."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These credentials cannot be opened with the present keys. Place them again in Settings, Connection, "
+            "or put the key they were sealed with back into CREDENTIAL_KEYS."
+        )
+
+
+class Keyring:
+    """``keys`` are Fernet keys (32 bytes, base64), newest first. Raises ValueError where one is malformed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        keys = [key.strip() for key in keys]
+        self._fernets = [Fernet(key) for key in keys]
+        self._all = MultiFernet(self._fernets)
+        self._raw = [base64.urlsafe_b64decode(key) for key in keys]
+
+    def seal(self, value: str, *, bound_to: str) -> str:
+        """The value sealed under the newest key, to be opened with the same ``bound_to`` only."""
+        return self._all.encrypt(json.dumps([bound_to, value]).encode()).decode()
+
+    def open(self, token: str, *, bound_to: str) -> str:
+        """The value. Raises `SealBroken`; never returns anything of a seal that was made for another place."""
+        try:
+            inside = json.loads(self._all.decrypt(token.encode()))
+        except InvalidToken:
+            raise SealBroken from None
+        if not (isinstance(inside, list) and len(inside) == 2 and inside[0] == bound_to):
+            raise SealBroken
+        return str(inside[1])
+
+    def is_current(self, token: str) -> bool:
+        """Whether the newest key sealed it, so that rotation may pass it by."""
+        try:
+            self._fernets[0].decrypt(token.encode())
+        except InvalidToken:
+            return False
+        return True
+
+    def digest(self, text: str, *, purpose: str) -> list[str]:
+        """Keyed digests of ``text`` in hex, one for each key, newest first. Equal texts are found by them, not read."""
+        subkeys = (hmac.digest(raw, f"digest:{purpose}".encode(), hashlib.sha256) for raw in self._raw)
+        return [hmac.digest(subkey, text.encode(), hashlib.sha256).hex() for subkey in subkeys]

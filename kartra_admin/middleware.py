@@ -1,0 +1,94 @@
+"""What surrounds every request: who asks and from where, and an answer for every error that a person can act on."""
+
+import ipaddress
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from kartra_admin.lib.context import RequestContext, current
+from kartra_admin.lib.errors import AppError, BadRequest, Conflict, Denied
+from kartra_admin.views import error_response
+from leads.providers.errors import Misconfigured, NotFound, RateLimited, Unavailable
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# The first class that fits says the status; any other AppError is 422.
+_STATUS: tuple[tuple[type[AppError], int], ...] = (
+    (BadRequest, 400),
+    (Denied, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Misconfigured, 409),
+    (RateLimited, 503),
+    (Unavailable, 503),
+)
+
+
+class RequestContextMiddleware:
+    """Sets `lib.context.current` for the time of the request, and keeps pages out of caches.
+
+    A NUL in the address or the form is refused here, once: PostgreSQL cannot take it and no page of ours sends one.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = uuid.uuid4().hex
+        token = current.set(RequestContext(ip=client_ip(request), request_id=request_id))
+        try:
+            if _holds_nul(request):
+                response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
+            else:
+                response = self.get_response(request)
+        finally:
+            current.reset(token)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store, private"
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class AppErrorMiddleware:
+    """Answers an `AppError` with its sentence and the status its class stands for."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, AppError):
+            return None
+        status = next((status for kind, status in _STATUS if isinstance(exception, kind)), 422)
+        mend = (
+            ("Open Settings, Connection", reverse("leads:connection")) if isinstance(exception, Misconfigured) else None
+        )
+        return error_response(request, exception, status, mend=mend)
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The client's address, or "" where none is known.
+
+    ``X-Forwarded-For`` is believed only as far as ``TRUSTED_PROXY_COUNT`` proxies of our own have written it.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if 0 < settings.TRUSTED_PROXY_COUNT <= len(forwarded):
+        address = forwarded[-settings.TRUSTED_PROXY_COUNT]
+    try:
+        return str(ipaddress.ip_address(address.strip()))
+    except ValueError:
+        return ""
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    texts = [request.path]
+    for form in (request.GET, request.POST):
+        for key, values in form.lists():
+            texts += [key, *values]
+    return any("\x00" in text for text in texts)
