@@ -1,0 +1,81 @@
+// The keys of every page, the user menu, copying, and times that say how long ago.
+
+const search = document.getElementById("search");
+const keys = document.getElementById("keys");
+const menu = document.querySelector("[data-menu]");
+
+const isTyping = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]") || !search) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  } else if (event.key === "?") {
+    event.preventDefault();
+    keys.showModal();
+  }
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-keys]")) {
+    menu.open = false;
+    keys.showModal();
+  }
+});
+
+// User menu: a <details>, so it works without this; Esc and a click elsewhere close it.
+
+if (menu) {
+  document.addEventListener("click", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    event.preventDefault();
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  menu.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+  });
+}
+
+// Copying: <button data-copy="text">
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  let text = "Copied";
+  let kind = "neutral";
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    text = "The browser did not allow copying. Select the text and copy it by hand.";
+    kind = "failed";
+  }
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind } }));
+});
+
+// <time datetime="..." data-relative>: text such as "8 s ago", the exact value on hover
+
+const UNITS = [["day", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+
+function ago(moment) {
+  const seconds = Math.max(0, Math.round((Date.now() - moment) / 1000));
+  const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? ["s", 1];
+  const count = Math.floor(seconds / size);
+  return `${count} ${unit === "day" && count !== 1 ? "days" : unit} ago`;
+}
+
+function refresh() {
+  for (const time of document.querySelectorAll("time[data-relative]")) {
+    time.title ||= time.textContent.trim();
+    time.textContent = ago(Date.parse(time.dateTime));
+  }
+}
+
+refresh();
+setInterval(refresh, 10_000);
+document.addEventListener("htmx:load", refresh);

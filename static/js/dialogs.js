@@ -1,0 +1,46 @@
+// The one dialog that links fill (hx-target="#dialog-body"). It opens after the swap, closes by Esc, [data-close] or
+// the event "close-dialog" (sent as HX-Trigger), and gives the focus back to what opened it.
+
+const dialog = document.getElementById("dialog");
+const body = document.getElementById("dialog-body");
+const toasts = document.getElementById("toasts");
+let opener = null;
+let openerId = "";
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target !== body || dialog.open) return;
+  opener = event.detail.elt;
+  openerId = opener.id;
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target !== body || dialog.open || body.childElementCount === 0) return;
+  dialog.showModal();
+});
+
+function close() {
+  if (dialog.open) dialog.close();
+}
+
+dialog.addEventListener("close", () => {
+  body.replaceChildren();
+  const back = opener?.isConnected ? opener : document.getElementById(openerId);
+  (back ?? document.getElementById("main")).focus();
+  opener = null;
+  openerId = "";
+});
+
+document.addEventListener("close-dialog", close);
+document.addEventListener("click", (event) => {
+  const element = event.target.closest("[data-close]");
+  if (!element || !element.closest("dialog")) return; // as a page of its own the link goes where it points
+  event.preventDefault();
+  element.closest("dialog").close();
+});
+
+// What lies under a modal dialog is inert, so the toasts move into whichever is open.
+new MutationObserver(() => {
+  const open = [...document.querySelectorAll("dialog[open]")].at(-1);
+  const home = open ?? document.body;
+  if (toasts.parentElement !== home) home.append(toasts);
+}).observe(document.body, { attributes: true, attributeFilter: ["open"], subtree: true });

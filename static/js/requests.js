@@ -1,0 +1,112 @@
+// Forms are sent once, and a request that fails says so.
+
+const LONGEST = 90_000; // longer than the server waits for Kartra, so that its own answer comes first
+const NO_ANSWER_READ = "No answer from the desk. Check the connection and try again.";
+const NO_ANSWER_WRITE = "No answer from the desk. It may have been saved or not: reload and look before you repeat it.";
+const SENTENCES = {
+  400: "The desk could not read that request. Nothing was changed. Reload the page and try again.",
+  403: "Not allowed, or this page was open too long. Nothing was changed. Reload the page and try again.",
+  404: "That is no longer here. Nothing was changed. Reload the page.",
+  413: "That is too much at once. Nothing was changed.",
+  429: "Too many requests. Nothing was changed. Wait a moment and try again.",
+};
+const BROKE_READ = "The desk failed while answering. Nothing was changed. Try again.";
+const BROKE_WRITE = "The desk failed while answering. It may have been saved or not: reload and look before you repeat it.";
+
+window.htmx.config.timeout = LONGEST;
+
+const toast = (text, kind = "failed") => document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind } }));
+const isRead = (detail) => (detail.requestConfig?.verb ?? "get") === "get";
+
+// Sending: the first submit goes, the ones after it wait for its answer.
+
+function start(form) {
+  form.dataset.sending = "";
+  for (const button of form.querySelectorAll("button[type=submit], button:not([type])")) {
+    button.setAttribute("aria-disabled", "true");
+  }
+}
+
+function finish(form) {
+  delete form.dataset.sending;
+  for (const button of form.querySelectorAll("button[aria-disabled]")) {
+    button.removeAttribute("aria-disabled");
+    button.classList.remove("is-sending");
+  }
+}
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (form.dataset.sending !== undefined) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    if (form.getAttribute("method")?.toLowerCase() !== "post") return; // form.method may be a field of that name
+    start(form);
+    event.submitter?.classList.add("is-sending");
+    // A listener further in may have refused it; htmx marks it prevented too, but answers with htmx:afterRequest.
+    setTimeout(() => {
+      if (event.defaultPrevented && !form.matches(".htmx-request, [hx-post]")) finish(form);
+    });
+  },
+  true,
+);
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.detail.elt.closest("form");
+  if (form) finish(form);
+});
+// A button that posts by itself, without a form.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  if (requestConfig.verb === "get" || elt.matches("form")) return;
+  if (elt.getAttribute("aria-disabled") === "true" && elt.dataset.sending !== undefined) event.preventDefault();
+  elt.dataset.sending = "";
+  elt.setAttribute("aria-disabled", "true");
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { elt } = event.detail;
+  if (elt.matches("form") || elt.dataset.sending === undefined) return;
+  delete elt.dataset.sending;
+  elt.removeAttribute("aria-disabled");
+});
+document.addEventListener("htmx:validation:halted", (event) => finish(event.detail.elt));
+window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sending]").forEach(finish));
+
+// Answers.
+
+function holdsOnlyOutOfBand(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  return [...holder.content.children].every((element) => element.hasAttribute("hx-swap-oob"));
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const detail = event.detail;
+  if (detail.xhr.status < 400) return;
+  const html = detail.serverResponse.trimStart();
+  const isFragment = html !== "" && (detail.xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/html") && !/^<(!doctype|html)/i.test(html);
+  if (!isFragment) return;
+  detail.shouldSwap = true;
+  detail.isError = false;
+  if (holdsOnlyOutOfBand(html)) detail.swapOverride = "none";
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  toast(SENTENCES[status] ?? (isRead(event.detail) ? BROKE_READ : BROKE_WRITE));
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => toast(isRead(event.detail) ? NO_ANSWER_READ : NO_ANSWER_WRITE));
+}
+// A panel that could not be loaded says so in its place; its "load" does not come again by itself.
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    const panel = event.detail.elt.closest("[data-loading]");
+    if (panel) panel.textContent = "Could not be loaded. Reload the page to try again.";
+  });
+}
+// What was refused is read first.
+document.addEventListener("htmx:afterSettle", (event) => event.detail.elt.querySelector("[data-focus]")?.focus());
+document.querySelector("#main [data-focus]")?.focus();
