@@ -7,8 +7,12 @@ from pathlib import Path
 os.environ.setdefault("DEMO", "true")
 os.environ["KARTRA_API_URL"] = "sandbox:"
 os.environ["KARTRA_CALLS_PER_SECOND"] = "5000"
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="kartra-admin-tests-"))
-os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{Path(os.environ['DATA_DIR'], 'db.sqlite3')}"
+data = Path(os.environ.get("DATA_DIR") or tempfile.mkdtemp(prefix="kartra-admin-tests-"))
+worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if worker and data.name != worker:  # workers share no file
+    data = data / worker
+os.environ["DATA_DIR"] = str(data)
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{data / 'db.sqlite3'}"
 os.environ["CACHE_URL"] = os.environ.get("TEST_CACHE_URL") or "locmemcache://"
 
 from kartra_admin.settings import *  # noqa: E402, F403

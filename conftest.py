@@ -1,0 +1,3 @@
+"""Loads the plugin that decides which tests belong to a run."""
+
+pytest_plugins = ["tests.lanes"]

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Kartra Admin's one entry: ``python3 run.py`` serves the demo, ``python3 run.py test`` passes the tests.
+
+Needs Python 3.11 and nothing else: it keeps its own environment in ``.venv``, filled from the locked requirements.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
+
+PRODUCT, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"  # the second holds all of the first
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+RESULTS = ROOT / "test-results"
+
+
+def main() -> int:
+    check_machine()
+    parser = argparse.ArgumentParser(prog="run.py", description="Serve the demo of Kartra Admin, or check its code.")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    demo = commands.add_parser("demo", help="serve the demo (the default)")
+    for each, default in ((parser, os.environ.get("PORT") or "8000"), (demo, argparse.SUPPRESS)):
+        each.add_argument("--port", type=int, default=default, help="of the demo; else PORT, else 8000")
+    commands.add_parser("test", help="run all tests; what follows is handed to pytest", add_help=False)
+    commands.add_parser("lint", help="check style, templates and layers")
+    commands.add_parser("types", help="check types")
+    commands.add_parser("format", help="format the code")
+    commands.add_parser("bench", help="measure, and print the figures")
+    options, rest = parser.parse_known_args()
+    if rest and options.command != "test":
+        parser.error(f"unknown: {' '.join(rest)}")
+    if options.command in (None, "demo"):
+        return serve_demo(options.port)
+    prepare_environment(DEVELOPMENT)
+    if options.command == "test":
+        return test(rest)
+    return {"lint": lint, "types": types, "format": format_code, "bench": bench}[options.command]()
+
+
+# The environment
+
+
+def check_machine() -> None:
+    """Stop with a sentence where this machine cannot run Kartra Admin."""
+    if sys.version_info < (3, 11):
+        stop(f"Kartra Admin needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
+    if os.name != "posix":
+        stop("Kartra Admin runs on Linux and macOS. On Windows, run it inside WSL.")
+
+
+def prepare_environment(lock: str) -> None:
+    """Make ``.venv`` where it is missing, and install ``lock`` unless just that is installed already."""
+    stamp = VENV / "installed.json"
+    hashes = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in (PRODUCT, DEVELOPMENT)}
+    hashes["python"] = ".".join(map(str, sys.version_info[:3]))
+    installed = json.loads(stamp.read_text()) if stamp.exists() and PYTHON.exists() else {}
+    is_usable = installed.get("python", hashes["python"]) == hashes["python"] and (VENV / "bin" / "pip").exists()
+    if is_usable and installed.get(lock) == hashes[lock]:
+        return
+    stamp.unlink(missing_ok=True)
+    if not (is_usable and PYTHON.exists()):
+        if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+            stop("This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv")
+        say("Making .venv")
+        checked([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    say(f"Installing {lock}")
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    checked([*pip, "--require-hashes", "-r", str(ROOT / lock)])
+    if lock == PRODUCT:
+        del hashes[DEVELOPMENT]
+    stamp.write_text(json.dumps(hashes))
+
+
+# The demo
+
+
+def serve_demo(wanted_port: int) -> int:
+    prepare_environment(PRODUCT)
+    port = free_port(wanted_port)
+    address = f"http://127.0.0.1:{port}"
+    data = Path(os.environ.get("DATA_DIR") or ROOT / "var" / "demo").resolve()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Never the database of a real installation, whatever .env and the environment say.
+    environment = {
+        **os.environ,
+        "DEMO": "true",
+        "DATA_DIR": str(data),
+        "DATABASE_URL": f"sqlite:///{data / 'db.sqlite3'}",
+        "CACHE_URL": "locmemcache://",
+        "SITE_URL": address,
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+    }
+    say("Preparing the demo")
+    checked([str(PYTHON), "manage.py", "migrate", "--verbosity", "0"], environment)
+    people = checked([str(PYTHON), "manage.py", "demo"], environment, capture=True)
+    gunicorn = [str(PYTHON), "-m", "gunicorn", "kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}"]
+    threads = ["--worker-class", "gthread", "--workers", "1", "--threads", "16"]
+    quiet = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
+    server = subprocess.Popen([*gunicorn, *threads, *quiet], cwd=ROOT, env=environment)
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        if not is_served(port, server):
+            stop("The demo did not start; the lines above say why.")
+        taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
+        print(f"\n{people.strip()}\n\n  Kartra Admin  {address}{taken}\n  Ctrl-C ends it.\n", flush=True)
+        code = server.wait()
+        return 0 if code in (0, -signal.SIGTERM) else 1
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+        print("\nEnded.")
+        return 0
+    finally:
+        server.kill()
+
+
+def free_port(wanted: int) -> int:
+    """The port wanted, or the next one that is free."""
+    for port in range(max(wanted, 1), min(wanted + 100, 65536)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    return stop(f"No port from {wanted} on is free. Choose another: python3 run.py --port 9000")
+
+
+def is_served(port: int, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; False where it ended instead."""
+    while server.poll() is None:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.settimeout(30)
+            probe.connect(("127.0.0.1", port))
+            probe.sendall(b"GET /sign-in/ HTTP/1.0\r\n\r\n")
+            if probe.recv(12):
+                return True
+        time.sleep(0.1)
+    return False
+
+
+# The tests
+
+
+def test(arguments: list[str]) -> int:
+    """Run the tests on SQLite, then on PostgreSQL where there is one; name what was left out."""
+    sys.path.insert(0, str(ROOT))
+    from tests import parts
+
+    lanes = {"SQLite": ""}
+    if os.environ.get("TEST_POSTGRES_URL"):
+        lanes["PostgreSQL"] = os.environ["TEST_POSTGRES_URL"]
+    results = {lane: run_lane(lane, url, arguments) for lane, url in lanes.items()}
+    print(flush=True)
+    for lane, (_, counts) in results.items():
+        print(f"{lane:<12}{counts}")
+    left_out = parts.missing()
+    for part in left_out:
+        print(parts.left_out_line(part))
+    is_complete = not left_out or os.environ.get("TEST_REQUIRE_ALL", "") in ("", "0")
+    if not is_complete:
+        print("FAILED: TEST_REQUIRE_ALL is set, and something was left out.")
+    return 0 if is_complete and all(is_passed for is_passed, _ in results.values()) else 1
+
+
+def run_lane(lane: str, url: str, arguments: list[str]) -> tuple[bool, str]:
+    """Run pytest once; whether it passed, and its counts in words."""
+    print(f"\n== {lane}", flush=True)
+    report = RESULTS / f"{lane.lower()}.xml"
+    report.unlink(missing_ok=True)
+    workers = str(min(4, os.cpu_count() or 1))
+    pytest = [str(PYTHON), "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *arguments]
+    code = subprocess.call(pytest, cwd=ROOT, env={**os.environ, "TEST_DATABASE_URL": url, "TEST_LANES": "1"})
+    if not report.exists():
+        return False, "did not run"
+    counts = dict.fromkeys(("tests", "failures", "errors"), 0)
+    seconds = 0.0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        seconds += float(suite.get("time", 0))
+        for name in counts:
+            counts[name] += int(suite.get(name, 0))
+    broken = counts["failures"] + counts["errors"]
+    passed = f"{counts['tests'] - broken} passed"
+    nothing_chosen = code == 5 and bool(arguments)
+    return code == 0 or nothing_chosen, f"{passed}{f', {broken} FAILED' if broken else ''} in {seconds:.0f} s"
+
+
+# The other checks
+
+
+def lint() -> int:
+    return run_all(
+        [str(VENV / "bin" / "ruff"), "check", "."],
+        [str(VENV / "bin" / "ruff"), "format", "--check", "."],
+        [str(VENV / "bin" / "djlint"), "--quiet", "--lint", "templates"],
+        [str(VENV / "bin" / "lint-imports"), "--no-cache"],
+    )
+
+
+def types() -> int:
+    return run_all([str(VENV / "bin" / "mypy")])
+
+
+def format_code() -> int:
+    return run_all([str(VENV / "bin" / "ruff"), "check", "--fix", "."], [str(VENV / "bin" / "ruff"), "format", "."])
+
+
+def bench() -> int:
+    modules = sorted(path.stem for path in (ROOT / "tests" / "bench").glob("bench_*.py"))
+    return run_all(*[[str(PYTHON), "-m", f"tests.bench.{module}"] for module in modules])
+
+
+# Small things
+
+
+def run_all(*commands: list[str]) -> int:
+    """Run every command, also after one that failed; 1 where any failed."""
+    codes = []
+    for command in commands:
+        print(f"\n== {Path(command[0]).name} {' '.join(command[1:])}", flush=True)
+        codes.append(subprocess.call(command, cwd=ROOT))
+    return int(any(codes))
+
+
+def checked(command: list[str], environment: dict[str, str] | None = None, *, capture: bool = False) -> str:
+    """Run a command and return what it printed, if captured. Stops the run where it fails."""
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE if capture else None, text=True, check=False
+    )
+    if done.returncode:
+        print(done.stdout or "", end="")
+        stop(f"Failed: {' '.join(command)}")
+    return done.stdout or ""
+
+
+def say(step: str) -> None:
+    print(f"{step} ...", flush=True)
+
+
+def stop(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nEnded.")

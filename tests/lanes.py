@@ -1,0 +1,53 @@
+"""Pytest plugin: which tests belong to this run, and no other way to leave one out.
+
+A run is on SQLite, or on PostgreSQL where TEST_DATABASE_URL says so. What does not depend on the database (Chromium,
+PHP, Redis) is run on SQLite only. Tests whose part is missing are deselected and the part is named in the last lines;
+anything else that skips itself fails, since a skipped test looks like a passed one.
+"""
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests import parts
+
+_ON_POSTGRES = os.environ.get("TEST_DATABASE_URL", "").startswith("postgres")
+_HIDDEN = "A test may be left out only by a marker of tests/parts.py, not by a skip: "
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _ON_POSTGRES:
+        elsewhere = {"browser", "php", "redis"}
+    else:
+        elsewhere = {"postgres"} | {part.marker for part in parts.missing()}
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in elsewhere)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{_HIDDEN}{report.longreprtext}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{_HIDDEN}{report.longreprtext}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was left out; `run.py` says it itself, after its last lane."""
+    if "TEST_LANES" not in os.environ:
+        for part in parts.missing():
+            terminalreporter.write_line(parts.left_out_line(part), yellow=True, bold=True)
