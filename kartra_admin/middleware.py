@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from kartra_admin.lib.context import RequestContext, current
+from kartra_admin.lib.context import asking
 from kartra_admin.lib.errors import AppError, BadRequest, Conflict, Denied
 from kartra_admin.views import error_response
 from leads.providers.errors import Misconfigured, NotFound, RateLimited, Unavailable
@@ -38,14 +38,11 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
-        token = current.set(RequestContext(ip=client_ip(request), request_id=request_id))
-        try:
+        with asking(client_ip(request), request_id):
             if _holds_nul(request):
                 response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
             else:
                 response = self.get_response(request)
-        finally:
-            current.reset(token)
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         response["X-Request-ID"] = request_id

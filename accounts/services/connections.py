@@ -8,10 +8,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts import permissions
+from accounts import permissions, seals
 from accounts.models import Account, Connection, User
 from accounts.services import audit
-from accounts.services.keys import keyring
 
 _NOTE_EVERY = timedelta(minutes=1)
 
@@ -40,9 +39,11 @@ def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Conne
             user=owner,
             defaults={
                 "account": account,
-                "sealed_key": keyring().seal(api_key, bound_to=bound_to(owner.pk, account.provider, "key")),
-                "sealed_password": keyring().seal(
-                    api_password, bound_to=bound_to(owner.pk, account.provider, "password")
+                "sealed_key": seals.keyring().seal(
+                    api_key, bound_to=seals.of_connection(owner.pk, account.provider, "key")
+                ),
+                "sealed_password": seals.keyring().seal(
+                    api_password, bound_to=seals.of_connection(owner.pk, account.provider, "password")
                 ),
                 "placed_by": actor,
                 "last_worked_at": None,
@@ -91,8 +92,10 @@ def open_credentials(connection: Connection) -> Credentials:
     """The credentials in the clear, for a call that is about to be made. Raises `SealBroken`."""
     owner_id, provider = connection.user_id, connection.account.provider
     return Credentials(
-        key=keyring().open(connection.sealed_key, bound_to=bound_to(owner_id, provider, "key")),
-        password=keyring().open(connection.sealed_password, bound_to=bound_to(owner_id, provider, "password")),
+        key=seals.keyring().open(connection.sealed_key, bound_to=seals.of_connection(owner_id, provider, "key")),
+        password=seals.keyring().open(
+            connection.sealed_password, bound_to=seals.of_connection(owner_id, provider, "password")
+        ),
     )
 
 
@@ -108,11 +111,6 @@ def note_failed(connection: Connection, sentence: str) -> None:
     _same(connection).update(last_error=sentence[:500], last_error_at=timezone.now())
 
 
-def bound_to(user_id: int, provider: str, field: str) -> str:
-    """What a seal is bound to: whose it is, and which of the two."""
-    return f"connection:{user_id}:{provider}:{field}"
-
-
 def _same(connection: Connection) -> QuerySet[Connection]:
     """The row, unless other credentials were placed since: what the old ones met says nothing of the new."""
     return Connection.objects.filter(pk=connection.pk, sealed_key=connection.sealed_key)
@@ -125,7 +123,7 @@ def _require(actor: User, owner: User) -> None:
 def _account_of(api_key: str, provider: str = "kartra") -> Account:
     """The account the key belongs to, made when it is met for the first time."""
     plain = hashlib.sha256(f"{provider}:{api_key}".encode()).hexdigest()
-    fingerprints = keyring().digest(plain, purpose="account")
+    fingerprints = seals.fingerprints(plain)
     known = Account.objects.filter(fingerprint__in=fingerprints).first()
     if known is not None:
         return known
@@ -134,7 +132,7 @@ def _account_of(api_key: str, provider: str = "kartra") -> Account:
         defaults={
             "provider": provider,
             "name": "Kartra account",
-            "sealed_digest": keyring().seal(plain, bound_to=f"account:{fingerprints[0]}"),
+            "sealed_digest": seals.keyring().seal(plain, bound_to=seals.of_account(fingerprints[0])),
         },
     )
     return account

@@ -1,5 +1,7 @@
 """Who is asking, from where: set once a request, read by the audit log."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -13,3 +15,13 @@ class RequestContext:
 
 
 current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())  # noqa: B039 (it is frozen)
+
+
+@contextmanager
+def asking(ip: str, request_id: str = "") -> Iterator[None]:
+    """Everything within is done for this address, or for a program: ``with asking("command")``."""
+    token = current.set(RequestContext(ip, request_id))
+    try:
+        yield
+    finally:
+        current.reset(token)

@@ -1,0 +1,23 @@
+"""``manage.py rotatekeys``: run it after a new key was put first in CREDENTIAL_KEYS; then the old one may go."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.services import rotation
+from kartra_admin.lib.context import asking
+
+
+class Command(BaseCommand):
+    help = "Seal all credentials with the newest of CREDENTIAL_KEYS. May be stopped and run again at any time."
+
+    def handle(self, **options: Any) -> None:
+        with asking("command"):
+            done = rotation.rotate_keys(program="manage.py rotatekeys")
+        self.stdout.write(f"Sealed anew: {done.connections} connections, {done.accounts} accounts.")
+        if done.left:
+            raise CommandError(
+                "No present key opens these, so they stay as they are: "
+                f"{', '.join(done.left)}. Put their key back into CREDENTIAL_KEYS, or place the credentials again."
+            )
+        self.stdout.write(self.style.SUCCESS("Nothing needs an older key any more."))

@@ -1,0 +1,160 @@
+"""The team: who belongs to it, in which role. Each change is one transaction with its audit entry."""
+
+from collections.abc import Mapping
+
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from accounts import permissions
+from accounts.models import User
+from accounts.services import audit
+from accounts.tokens import SetPasswordTokens
+from kartra_admin.lib.errors import AppError, Conflict
+
+
+class EmailTaken(Conflict):
+    """Somebody, perhaps deactivated, has this address."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody on the team has this email address already, perhaps deactivated.")
+
+
+class NotYourself(AppError):
+    """What an admin does to others only."""
+
+
+def add_staff(*, actor: User, email: str, name: str, role: str) -> User:
+    """Somebody new, who sets a password by a `set_password_link` first. Raises `Denied`, `EmailTaken`."""
+    permissions.require(actor, "staff.manage")
+    return _create(actor=actor, email=email, name=name, role=role)
+
+
+def create_by_command(*, program: str, email: str, name: str, role: str, password: str) -> User:
+    """Somebody new, from the command line; ``program`` is written as the actor. Raises `EmailTaken`."""
+    return _create(program=program, email=email, name=name, role=role, password=password)
+
+
+def _create(
+    *, actor: User | None = None, program: str = "", email: str, name: str, role: str, password: str | None = None
+) -> User:
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email=email, name=name, role=role, password=password)
+            _record("staff.add.succeeded", actor, user, program=program, after=_state(user))
+    except IntegrityError:
+        raise EmailTaken from None
+    return user
+
+
+def edit_staff(*, actor: User, user: User, name: str, role: str) -> User:
+    """Another name or role. A new role ends the person's sessions. Raises `Denied`, `NotYourself`."""
+    with transaction.atomic():
+        user = _locked(actor=actor, user=user)
+        if user.pk == actor.pk and role != user.role:
+            raise NotYourself("You cannot change your own role. Ask another admin.")
+        before = _state(user)
+        if role != user.role:
+            user.session_version += 1
+        user.name, user.role = name, role
+        if _state(user) != before:
+            user.save(update_fields=["name", "role", "session_version"])
+            _record("staff.edit.succeeded", actor, user, before=before, after=_state(user))
+    return user
+
+
+def deactivate_staff(*, actor: User, user: User) -> User:
+    """Shut somebody out, at once and with all his sessions. Raises `Denied`, `NotYourself`."""
+    with transaction.atomic():
+        user = _locked(actor=actor, user=user)
+        if user.pk == actor.pk:
+            raise NotYourself("You cannot deactivate yourself. Ask another admin.")
+        if user.is_active:
+            before = _state(user)
+            user.is_active = False
+            user.session_version += 1
+            user.save(update_fields=["is_active", "session_version"])
+            _record("staff.deactivate.succeeded", actor, user, before=before, after=_state(user))
+    return user
+
+
+def reactivate_staff(*, actor: User, user: User) -> User:
+    """Let somebody in again, with the password he had."""
+    with transaction.atomic():
+        user = _locked(actor=actor, user=user)
+        if not user.is_active:
+            before = _state(user)
+            user.is_active = True
+            user.save(update_fields=["is_active"])
+            _record("staff.reactivate.succeeded", actor, user, before=before, after=_state(user))
+    return user
+
+
+def set_password_link(*, actor: User, user: User) -> str:
+    """A link with which the person sets a password, good once and for a limited time. It is kept nowhere.
+
+    Ends the person's sessions and every earlier link. Raises `NotYourself`, and `AppError` for somebody deactivated.
+    """
+    with transaction.atomic():
+        user = _locked(actor=actor, user=user)
+        if user.pk == actor.pk:
+            raise NotYourself("You change your own password on your profile.")
+        if not user.is_active:
+            raise AppError(f"{user} is deactivated. Reactivate first, then make the link.")
+        user.session_version += 1
+        user.save(update_fields=["session_version"])
+        _record("staff.link.succeeded", actor, user)
+    key = SetPasswordTokens().make_token(user)
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
+    return f"{settings.SITE_URL.rstrip('/')}{path}"
+
+
+def rename_self(*, actor: User, name: str) -> User:
+    """One's own name, the only thing of the profile that one may change."""
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=actor.pk)
+        before = {"name": user.name}
+        if name != user.name:
+            user.name = name
+            user.save(update_fields=["name"])
+            _record("profile.edit.succeeded", user, user, before=before, after={"name": name})
+    return user
+
+
+def _locked(*, actor: User, user: User) -> User:
+    """The person's row, locked together with the actor's. Raises `Denied` where the actor may not manage the team.
+
+    Whoever takes an admin away is thus an active admin himself at that moment, and stays one: nobody changes himself,
+    and of two who remove each other the second no longer may. So the last admin cannot be lost.
+    """
+    rows = {row.pk: row for row in User.objects.select_for_update().filter(pk__in=[actor.pk, user.pk]).order_by("pk")}
+    permissions.require(rows[actor.pk], "staff.manage")
+    return rows[user.pk]
+
+
+def _state(user: User) -> dict[str, object]:
+    """What of a person the audit log keeps before and after."""
+    return {"email": user.email, "name": user.name, "role": user.role_label, "active": user.is_active}
+
+
+def _record(
+    action: str,
+    actor: User | None,
+    user: User,
+    *,
+    program: str = "",
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    audit.record(
+        action=action,
+        outcome="succeeded",
+        actor=actor,
+        actor_name=program,
+        target_kind="user",
+        target_id=str(user.pk),
+        target_name=str(user),
+        before=before,
+        after=after,
+    )
