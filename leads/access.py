@@ -1,6 +1,5 @@
 """Load a thing and make sure that this person may see it, in one step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from django.http import Http404
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from leads.models import Note, Operation, Recipe
-from leads.providers.base import Lead, LeadRef
+from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured
 from leads.wiring import provider_for
 
@@ -39,6 +38,16 @@ def get_lead_for(desk: Desk, lead_id: str) -> Lead:
     return provider_for(desk.connection).get_lead(LeadRef(id=lead_id))
 
 
+def find_lead_for(desk: Desk, ref: LeadRef) -> str:
+    """The id of the lead with this exact email or id. Raises `NotFound`."""
+    return provider_for(desk.connection).find_lead_id(ref)
+
+
+def get_money_for(desk: Desk, lead_id: str) -> Money:
+    """The lead's transactions and subscriptions, read now."""
+    return provider_for(desk.connection).get_money(LeadRef(id=lead_id))
+
+
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account."""
     operations = Operation.objects.select_related("actor", "account", "undoes").prefetch_related("steps", "undone_by")
@@ -56,5 +65,9 @@ def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
     return recipe
 
 
-def list_notes_for(desk: Desk, lead_id: str) -> Sequence[Note]:
-    return Note.objects.filter(account=desk.account, lead_id=lead_id).select_related("author").order_by("-created_at")
+def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
+    """Raises Http404 for a note of another account or lead."""
+    note = Note.objects.filter(account=desk.account, lead_id=lead_id, pk=note_id).first()
+    if note is None:
+        raise Http404
+    return note

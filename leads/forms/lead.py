@@ -1,5 +1,6 @@
 """The form of a lead: profile, custom fields, tags, lists, and a sequence to add to. Used to create and to edit."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from leads.labels import FIELD_LABELS
 from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead, Option
 from leads.providers.changes import AssignTag, Change, SubscribeToList, SubscribeToSequence
 from leads.selectors.catalogues import Catalogues
-from leads.services.leads import Snapshot, Values
+from leads.services.leads import Clash, Snapshot, Values
 
 _SALT = "leads.edit.seen"
 
@@ -24,9 +25,9 @@ class LeadForm(forms.Form):
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     email = forms.EmailField(label=FIELD_LABELS["email"], max_length=320)
 
-    def __init__(self, data: Any = None, *, catalogues: Catalogues, lead: Lead | None = None) -> None:
+    def __init__(self, data: Any = None, *, catalogues: Catalogues, lead: Lead | None = None, email: str = "") -> None:
         snapshot = Snapshot.of(lead) if lead else None
-        super().__init__(data, initial=_initial(snapshot) if snapshot else None)
+        super().__init__(data, initial=_initial(snapshot) if snapshot else {"email": email})
         self.definitions = _definitions(catalogues, lead)
         for key in PROFILE_FIELDS:
             self.fields[key] = forms.CharField(label=FIELD_LABELS[key], required=False, max_length=500)
@@ -34,7 +35,9 @@ class LeadForm(forms.Form):
             self.fields[f"custom.{definition.identifier}"] = _custom_field(definition)
         on_tags, on_lists = (snapshot.tags, snapshot.lists) if snapshot else ((), ())
         self.fields["tags"] = PickMany([*dict.fromkeys([*on_tags, *catalogues.tags])], "Tags", "Add a tag")
-        self.fields["lists"] = PickMany([*dict.fromkeys([*on_lists, *catalogues.lists])], "Lists", "Subscribe to a list")
+        self.fields["lists"] = PickMany(
+            [*dict.fromkeys([*on_lists, *catalogues.lists])], "Lists", "Subscribe to a list"
+        )
         self.fields["sequence"] = PickOne(catalogues.sequences, "Add to sequence", "No sequence")
         self.fields["step"] = StepField()
 
@@ -54,6 +57,16 @@ class LeadForm(forms.Form):
             return Snapshot(**signing.loads(token, salt=_SALT))
         except (signing.BadSignature, TypeError):
             raise ValidationError("This form is damaged. Open the lead again.") from None
+
+    def refuse(self, sentence: str, *, clashes: Sequence[Clash] = (), lead: Lead | None = None) -> None:
+        """Show the form again, with all that was typed, as a new form: a new id, and the lead as it is now."""
+        self.data = self.data.copy()
+        self.data["operation_id"] = str(uuid.uuid4())
+        if lead:
+            self.data["seen"] = _initial(Snapshot.of(lead))["seen"]
+        self.add_error(None, sentence)
+        for clash in clashes:
+            self.add_error(clash.key, f"Now reads \u201c{clash.now}\u201d in Kartra. Saving again overwrites it.")
 
     def wanted(self) -> Snapshot:
         """The lead as the person wants it."""

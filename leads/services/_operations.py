@@ -163,9 +163,16 @@ def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:
 def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_name: str = "") -> None:
     """One audit entry for one step, in the transaction of its caller."""
     operation = step.operation
-    detail = {"subject": step.subject, "label": operation.label, "code": step.code, "words": step.words}
+    detail = {
+        "subject": step.subject,
+        "label": operation.label,
+        "code": step.code,
+        "words": step.words,
+        "sentence": step.sentence,
+        "settled_by": step.settled_by,
+    }
     audit.record(
-        action=step.kind,
+        action=f"{step.kind}.{outcome}",
         outcome=outcome,
         actor=actor,
         actor_name=actor_name,
@@ -176,7 +183,7 @@ def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_nam
         operation_id=operation.id,
         before=step.before,
         after=step.after if outcome in ("requested", Outcome.SUCCEEDED) else {},
-        detail={key: value for key, value in (detail | {"settled_by": step.settled_by}).items() if value},
+        detail={key: value for key, value in detail.items() if value},
     )
 
 

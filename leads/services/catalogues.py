@@ -1,21 +1,29 @@
 """The account's own words (tags, lists, sequences, pages, fields), read from the provider and kept for the pickers."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import get_args
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, Connection, User
 from accounts.services import audit
-from leads.models import Catalogue
+from leads import effects
+from leads.models import Catalogue, Operation, Outcome
 from leads.providers.base import CatalogueKind, Provider
+from leads.providers.changes import CreateField
 from leads.providers.errors import ProviderError
+from leads.selectors import catalogues
+from leads.selectors.catalogues import Catalogues
+from leads.services import _operations
+from leads.services.changes import require
 from leads.wiring import provider_for
 
 KINDS: tuple[CatalogueKind, ...] = get_args(CatalogueKind)
-STALE_AFTER = timedelta(days=1)
+logger = logging.getLogger(__name__)
 
 
 def refresh_catalogues(*, actor: User, connection: Connection) -> dict[CatalogueKind, str]:
@@ -29,13 +37,49 @@ def refresh_catalogues(*, actor: User, connection: Connection) -> dict[Catalogue
             failures[kind] = error.sentence
     outcome = "failed" if len(failures) == len(KINDS) else "succeeded"
     audit.record(
-        action="catalogue.refresh",
+        action=f"catalogue.refresh.{outcome}",
         outcome=outcome,
         actor=actor,
         account=connection.account,
         detail={"unread": sorted(failures)} if failures else None,
     )
     return failures
+
+
+def fields_for_editing(connection: Connection) -> Catalogues:
+    """The account's catalogues, with the custom fields read first where they never were.
+
+    Without them choices have no options to choose from; if they can't be read now, the rest of the form still works.
+    """
+    known = catalogues.for_account(connection.account)
+    if "fields" in known.read_at:
+        return known
+    try:
+        read_catalogue(provider_for(connection), connection.account, "fields")
+    except ProviderError as error:
+        logger.warning("custom fields could not be read: %s", error.sentence)
+    return catalogues.for_account(connection.account)
+
+
+def create_field(
+    *, actor: User, connection: Connection, operation_id: UUID, identifier: str, kind: str, options: Sequence[str]
+) -> Operation:
+    """Make a custom field for the whole account, then read the fields anew. It can't be undone."""
+    change = CreateField(identifier, kind, list(options))
+    require(actor, [change])
+    operation = _operations.perform(
+        operation_id=operation_id,
+        actor=actor,
+        connection=connection,
+        steps=[_operations.Step(change, after=effects.expected(change, {}))],
+        request_digest=_operations.digest(change.kind, change.as_json()),
+    )
+    if operation.outcome == Outcome.SUCCEEDED:
+        try:
+            read_catalogue(provider_for(connection), connection.account, "fields")
+        except ProviderError as error:
+            logger.warning("custom fields could not be read: %s", error.sentence)
+    return operation
 
 
 def read_catalogue(provider: Provider, account: Account, kind: CatalogueKind) -> Catalogue:

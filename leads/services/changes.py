@@ -39,7 +39,8 @@ def change_lead(
     """Read the lead, drop what is so already, send the rest in one call.
 
     ``permission`` stands in for the permissions of the single changes where staff may do a whole that they may not do
-    in parts, such as a recipe. Raises `AlreadyDone` where nothing is left to send, `Denied`, or a `ProviderError` of the reading.
+    in parts, such as a recipe. Raises `AlreadyDone` where nothing is left to send, `Denied`, or a `ProviderError` of
+    the reading.
     """
     require(actor, changes, permission)
     request_digest = _operations.digest(lead_id, label, [[change.kind, change.as_json()] for change in changes])

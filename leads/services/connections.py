@@ -11,7 +11,6 @@ def connect(*, actor: User, owner: User, api_key: str, api_password: str) -> Con
 
     Raises `Misconfigured` with what Kartra said, or another `ProviderError`; nothing is kept then.
     """
-    connections.require_may_place(actor=actor, owner=owner)
     provider_with(api_key, api_password).check_credentials()
     connection = connections.place(actor=actor, owner=owner, api_key=api_key, api_password=api_password)
     connections.note_worked(connection)

@@ -24,10 +24,10 @@ from leads.providers.changes import (
     UnassignTag,
     UnsubscribeFromList,
 )
-from leads.providers.errors import AlreadyDone, NotFound, ProviderError
+from leads.providers.errors import AlreadyDone, NotFound, ProviderError, Refused
 from leads.selectors import catalogues
 from leads.services import _operations
-from leads.services.changes import read_for_change, require, send_changes
+from leads.services.changes import require, send_changes
 from leads.wiring import provider_for
 
 Values = Mapping[str, str | list[str]]
@@ -69,15 +69,25 @@ class Snapshot:
         return {"email": self.email, **self.profile, **custom}
 
 
-class EditConflict(Conflict):
-    """Somebody else changed the same fields meanwhile. ``now`` is the lead as it is."""
+@dataclass(frozen=True)
+class Clash:
+    """A field that was edited on a value that is no longer there. ``key`` as in `Snapshot.fields`."""
 
-    def __init__(self, now: Lead, labels: Sequence[str]) -> None:
+    key: str
+    label: str
+    was: str
+    now: str
+
+
+class EditConflict(Conflict):
+    """Somebody else changed the same fields meanwhile."""
+
+    def __init__(self, clashes: Sequence[Clash]) -> None:
         super().__init__(
-            f"Changed in Kartra while you were editing: {', '.join(labels)}. Nothing was saved. "
-            "Compare what is there now with what you typed, then save again."
+            f"Changed in Kartra while you were editing: {', '.join(clash.label for clash in clashes)}. Nothing was "
+            "saved. Compare what is there now with what you typed, then save again."
         )
-        self.now = now
+        self.clashes = clashes
 
 
 def record_view(*, actor: User, account: Account, lead: Lead) -> None:
@@ -90,7 +100,7 @@ def record_view(*, actor: User, account: Account, lead: Lead) -> None:
             defaults={"name": lead.name[:500], "email": lead.email[:320], "opened_at": timezone.now()},
         )
         audit.record(
-            action="lead.view",
+            action="lead.view.viewed",
             outcome="viewed",
             actor=actor,
             account=account,
@@ -132,10 +142,7 @@ def create_lead(
         operation_id=operation_id,
         actor=actor,
         connection=connection,
-        steps=[
-            _operations.Step(item, after=effects.expected(item, {}, definitions))
-            for item in (change, *also)
-        ],
+        steps=[_operations.Step(item, after=effects.expected(item, {}, definitions)) for item in (change, *also)],
         request_digest=request_digest,
         lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip() or email,
     )
@@ -145,7 +152,7 @@ def edit_lead(
     *,
     actor: User,
     connection: Connection,
-    lead_id: str,
+    lead: Lead,
     seen: Snapshot,
     wanted: Snapshot,
     also: Sequence[Change],
@@ -153,11 +160,12 @@ def edit_lead(
 ) -> Operation:
     """Send only what differs between ``seen`` and ``wanted``, and ``also``, in one call; then read the lead back.
 
+    ``lead`` is the lead as it was read for this request, ``seen`` as it was when the form was opened.
     Raises `EditConflict` where a field that was edited has another value by now, `AlreadyDone` where nothing differs.
     """
     asked = [*changes_between(seen, wanted), *also]
     require(actor, asked)
-    request_digest = _operations.digest("edit", lead_id, [[item.kind, item.as_json()] for item in asked])
+    request_digest = _operations.digest("edit", lead.id, [[item.kind, item.as_json()] for item in asked])
     first = _operations.find_replay(
         operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
     )
@@ -165,9 +173,10 @@ def edit_lead(
         return first
     if not asked:
         raise AlreadyDone("Nothing was changed, so nothing was sent.")
-    lead = read_for_change(connection, lead_id)
-    if labels := conflicts(seen, wanted, Snapshot.of(lead)):
-        raise EditConflict(lead, labels)
+    if lead.deleted:
+        raise Refused("This lead is deleted in Kartra and cannot be changed.")
+    if clashes := clashes_between(seen, wanted, lead):
+        raise EditConflict(clashes)
     operation = send_changes(
         actor=actor,
         connection=connection,
@@ -180,10 +189,21 @@ def edit_lead(
     return operation
 
 
+def _value(value: str | Sequence[str]) -> str | list[str]:
+    """A value for comparing: forms trim texts, write other line ends, and put options in their own order."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else sorted(value)
+
+
 def changes_between(seen: Snapshot, wanted: Snapshot) -> list[Change]:
     """The changes that lead from one to the other; no field, tag or list that is equal in both."""
-    profile = {key: value for key, value in wanted.profile.items() if value != seen.profile.get(key, "")}
-    custom = {key: value for key, value in wanted.custom_fields.items() if value != seen.custom_fields.get(key, "")}
+    profile = {
+        key: value for key, value in wanted.profile.items() if _value(value) != _value(seen.profile.get(key, ""))
+    }
+    custom = {
+        key: value
+        for key, value in wanted.custom_fields.items()
+        if _value(value) != _value(seen.custom_fields.get(key, type(value)()))
+    }
     new_email = wanted.email if wanted.email.casefold() != seen.email.casefold() else ""
     found: list[Change] = [EditLead(profile, custom, new_email)] if profile or custom or new_email else []
     found += [AssignTag(tag) for tag in wanted.tags if tag not in seen.tags]
@@ -193,14 +213,27 @@ def changes_between(seen: Snapshot, wanted: Snapshot) -> list[Change]:
     return found
 
 
-def conflicts(seen: Snapshot, wanted: Snapshot, now: Snapshot) -> list[str]:
-    """Labels of the fields that were edited on a value that is no longer there (and is not the wanted one either)."""
-    was, wish, current = seen.fields(), wanted.fields(), now.fields()
+def clashes_between(seen: Snapshot, wanted: Snapshot, lead: Lead) -> list[Clash]:
+    """The fields that were edited on a value that is no longer there (and what is there is not the wanted one)."""
+    was, wish, current = (
+        {key: _value(value) or "" for key, value in snapshot.fields().items()}
+        for snapshot in (seen, wanted, Snapshot.of(lead))
+    )
     return [
-        FIELD_LABELS.get(key, key.removeprefix("custom."))
+        Clash(key, FIELD_LABELS.get(key, key.removeprefix("custom.")), _words(was.get(key, "")), _now(key, lead))
         for key, value in wish.items()
         if value != was.get(key, "") and current.get(key, "") not in (was.get(key, ""), value)
     ]
+
+
+def _words(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def _now(key: str, lead: Lead) -> str:
+    """The field as a person reads it."""
+    custom = lead.custom_field(key.removeprefix("custom.")) if key.startswith("custom.") else None
+    return custom.display if custom else lead.email if key == "email" else lead.profile.get(key, "")
 
 
 def _read_back(operation: Operation, connection: Connection) -> None:
@@ -233,7 +266,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
     asked, step.after = step.after, dict(now)
     step.save(update_fields=["sentence", "outcome", "after"])
     audit.record(
-        action="lead.read_back",
+        action="lead.read_back.failed",
         outcome="failed",
         actor=step.operation.actor,
         account=step.operation.account,

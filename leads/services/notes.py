@@ -6,13 +6,12 @@ from accounts.models import Account, User
 from accounts.services import audit
 from kartra_admin.lib.errors import Denied
 from leads.models import Note
-from leads.providers.base import Lead
 
 
-def add_note(*, actor: User, account: Account, lead: Lead, text: str) -> Note:
+def add_note(*, actor: User, account: Account, lead_id: str, lead_name: str, text: str) -> Note:
     with transaction.atomic():
-        note = Note.objects.create(account=account, lead_id=lead.id, author=actor, text=text)
-        _log("note.add", actor, note, lead.name or lead.email)
+        note = Note.objects.create(account=account, lead_id=lead_id, author=actor, text=text)
+        _log("note.add.succeeded", actor, note, lead_name)
     return note
 
 
@@ -21,7 +20,7 @@ def delete_note(*, actor: User, note: Note) -> None:
     if note.author_id != actor.pk:
         raise Denied("Only its author can delete a note.")
     with transaction.atomic():
-        _log("note.delete", actor, note, "")
+        _log("note.delete.succeeded", actor, note, "")
         note.delete()
 
 

@@ -17,7 +17,7 @@ def save_recipe(*, actor: User, recipe: Recipe) -> Recipe:
         old = Recipe.objects.filter(pk=recipe.pk).first() if recipe.pk else None
         recipe.save()
         audit.record(
-            action="recipe.save",
+            action="recipe.save.succeeded",
             outcome="succeeded",
             actor=actor,
             account=recipe.account,
@@ -33,7 +33,7 @@ def save_recipe(*, actor: User, recipe: Recipe) -> Recipe:
 def delete_recipe(*, actor: User, recipe: Recipe) -> None:
     with transaction.atomic():
         audit.record(
-            action="recipe.delete",
+            action="recipe.delete.succeeded",
             outcome="succeeded",
             actor=actor,
             account=recipe.account,

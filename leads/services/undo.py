@@ -29,7 +29,9 @@ def undo_operation(*, actor: User, connection: Connection, operation: Operation,
     lead = changes.read_for_change(connection, operation.lead_id)
     for step in steps:
         if not effects.agrees(step.change, step.after, lead):
-            now = ", ".join(f"{label} is now {value or 'empty'}" for label, value in effects.state_of(step.change, lead).items())
+            now = ", ".join(
+                f"{label} is now {value or 'empty'}" for label, value in effects.state_of(step.change, lead).items()
+            )
             raise Refused(f"Not undone, because it has changed since: {now}. Nothing was sent.")
     return changes.send_changes(
         actor=actor,

@@ -1,17 +1,70 @@
-from django.http import HttpRequest, HttpResponse
+"""Credentials for Kartra: one's own, and for somebody else by an admin. They are typed in, never shown."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.decorators import StaffRequest, require_perm
+from accounts.models import User
+from accounts.selectors import connections
+from accounts.services import connections as connection_services
+from kartra_admin.lib.errors import AppError
+from leads.forms.desk import ConnectionForm
+from leads.services.connections import connect
 
 
-def mine(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@sensitive_post_parameters("api_key", "api_password")
+@require_http_methods(["GET", "POST"])
+@require_perm("connection.own")
+def mine(request: StaffRequest) -> HttpResponse:
+    return _place(request, request.user, reverse("leads:connection"))
 
 
-def remove_mine(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@sensitive_post_parameters("api_key", "api_password")
+@require_http_methods(["GET", "POST"])
+@require_perm("connection.manage")
+def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
+    return _place(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
 
 
-def of_user(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_POST
+@require_perm("connection.own")
+def remove_mine(request: StaffRequest) -> HttpResponse:
+    return _remove(request, request.user, reverse("leads:connection"))
 
 
-def remove_of_user(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_POST
+@require_perm("connection.manage")
+def remove_of_user(request: StaffRequest, user_id: int) -> HttpResponse:
+    return _remove(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
+
+
+def _place(request: StaffRequest, owner: User, url: str) -> HttpResponse:
+    """Show how the connection stands; on POST try what was typed, and keep it only if Kartra takes it."""
+    form = ConnectionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            connect(actor=request.user, owner=owner, **form.cleaned_data)
+        except AppError as error:
+            form.add_error(None, f"Not kept. {error.sentence}")
+        else:
+            messages.success(request, "Kartra took these credentials. They are sealed and will not be shown again.")
+            return redirect(url)
+    context = {"form": form, "owner": owner, "connection": connections.for_user(owner), "url": url}
+    return render(request, "leads/connection/edit.html", context, status=422 if form.errors else 200)
+
+
+def _remove(request: StaffRequest, owner: User, url: str) -> HttpResponse:
+    if connection_services.remove(actor=request.user, owner=owner):
+        messages.success(request, "The credentials are removed.")
+    return redirect(url)
+
+
+def _staff(user_id: int) -> User:
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise Http404
+    return user

@@ -1,5 +1,19 @@
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.decorators import StaffRequest, require_perm
+from leads.access import desk_for
+from leads.selectors import desk as desk_selectors
+from leads.selectors import operations
 
 
-def home(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_perm("lead.view")
+def home(request: StaffRequest) -> HttpResponse:
+    """The search box, what waits for somebody, what I opened, what I did."""
+    desk = desk_for(request.user)
+    context = {
+        "waiting": operations.list_waiting(desk.account),
+        "recents": desk_selectors.list_recents(desk.account, request.user),
+        "mine": operations.list_for_person(desk.account, request.user),
+    }
+    return render(request, "leads/home/home.html", context)

@@ -1,33 +1,198 @@
-from django.http import HttpRequest, HttpResponse
+"""Find, see, create and edit a lead."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.decorators import StaffRequest, require_perm
+from kartra_admin.lib.errors import AppError
+from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for
+from leads.forms.cards import CARD_FORMS
+from leads.forms.desk import NoteForm
+from leads.forms.lead import LeadForm
+from leads.lookup import read_query
+from leads.providers.errors import NotFound
+from leads.selectors import desk as desk_selectors
+from leads.selectors import operations
+from leads.selectors.catalogues import for_account
+from leads.selectors.money import arrange
+from leads.services import changes
+from leads.services import leads as lead_services
+from leads.services import notes as note_services
+from leads.services._operations import FormReused
+from leads.services.catalogues import fields_for_editing
+from leads.services.leads import EditConflict, LeadExists
+from leads.views._answers import after_change, lead_context, local_context, tell
 
 
-def find(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_GET
+@require_perm("lead.view")
+def find(request: StaffRequest) -> HttpResponse:
+    """Look a lead up by exact email or id, and go there."""
+    desk = desk_for(request.user)
+    query = request.GET.get("q", "")[:1000]
+    context: dict[str, object] = {"query": query.strip()}
+    status = 200
+    if query.strip():
+        ref = read_query(query)
+        if ref is not None:
+            try:
+                return redirect("leads:detail", lead_id=find_lead_for(desk, ref))
+            except NotFound:
+                status = 404
+        context |= {"ref": ref, "is_missing": True}
+    context["recents"] = desk_selectors.list_recents(desk.account, request.user)
+    return render(request, "leads/leads/find.html", context, status=status)
 
 
-def create(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_GET
+@require_perm("lead.view")
+def detail(request: StaffRequest, lead_id: str) -> HttpResponse:
+    """One lead, read now: one call. Money loads beside it."""
+    desk = desk_for(request.user)
+    lead = get_lead_for(desk, lead_id)
+    lead_services.record_view(actor=request.user, account=desk.account, lead=lead)
+    return render(request, "leads/leads/detail.html", lead_context(desk, lead))
 
 
-def detail(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_GET
+@require_perm("money.view")
+def money(request: StaffRequest, lead_id: str) -> HttpResponse:
+    """Transactions and subscriptions: two calls. As a card for HTMX, else as a page."""
+    desk = desk_for(request.user)
+    reading = get_money_for(desk, lead_id)
+    name = desk_selectors.find_name(desk.account, request.user, lead_id)
+    context = {"lead_id": lead_id, "lead_name": name, "money": reading, "groups": arrange(reading)}
+    return render(request, "leads/leads/_money.html" if request.htmx else "leads/leads/money.html", context)
 
 
-def edit(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_GET
+@require_perm("lead.view")
+def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
+    desk = desk_for(request.user)
+    context = {
+        "lead_id": lead_id,
+        "lead_name": desk_selectors.find_name(desk.account, request.user, lead_id),
+        "operations": operations.list_for_lead(desk.account, lead_id, operations.SHOWN_AT_MOST),
+        "limit": operations.SHOWN_AT_MOST,
+    }
+    return render(request, "leads/leads/activity.html", context)
 
 
-def money(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_http_methods(["GET", "POST"])
+@require_perm("lead.create")
+def create(request: StaffRequest) -> HttpResponse:
+    desk = desk_for(request.user)
+    catalogues = for_account(desk.account)
+    form = LeadForm(request.POST or None, catalogues=catalogues, email=request.GET.get("email", "")[:320])
+    if request.method == "POST" and form.is_valid():
+        try:
+            operation = _create(desk, form)
+        except LeadExists as error:
+            form.add_error("email", error.sentence)
+            return render(request, "leads/leads/create.html", {"form": form, "existing": error.lead}, status=409)
+        except FormReused as error:
+            form.refuse(error.sentence)
+        except AppError as error:
+            form.add_error(None, error.sentence)
+        else:
+            tell(request, operation)
+            if operation.lead_id:
+                return redirect("leads:detail", lead_id=operation.lead_id)
+            return redirect("leads:operation", operation_id=operation.pk)
+    return render(request, "leads/leads/create.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def activity(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+def _create(desk: Desk, form: LeadForm) -> lead_services.Operation:
+    wanted = form.wanted()
+    return lead_services.create_lead(
+        actor=desk.user,
+        connection=desk.connection,
+        email=wanted.email,
+        profile={key: value for key, value in wanted.profile.items() if value},
+        custom_fields=wanted.custom_fields,
+        also=form.first_changes(),
+        operation_id=form.cleaned_data["operation_id"],
+    )
 
 
-def notes(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_http_methods(["GET", "POST"])
+@require_perm("lead.edit")
+def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
+    """Edit everything at once; one save is one call."""
+    desk = desk_for(request.user)
+    lead = get_lead_for(desk, lead_id)
+    catalogues = fields_for_editing(desk.connection)
+    form = LeadForm(request.POST or None, catalogues=catalogues, lead=lead)
+    if request.method == "POST" and form.is_valid():
+        try:
+            operation = lead_services.edit_lead(
+                actor=desk.user,
+                connection=desk.connection,
+                lead=lead,
+                seen=form.cleaned_data["seen"],
+                wanted=form.wanted(),
+                also=form.sequence_changes(),
+                operation_id=form.cleaned_data["operation_id"],
+            )
+        except EditConflict as error:
+            form.refuse(error.sentence, clashes=error.clashes, lead=lead)
+        except FormReused as error:
+            form.refuse(error.sentence, lead=lead)
+        except AppError as error:
+            form.add_error(None, error.sentence)
+        else:
+            tell(request, operation)
+            return redirect("leads:detail", lead_id=lead.id)
+    context = {"form": form, "lead": lead, "catalogues": catalogues}
+    return render(request, "leads/leads/edit.html", context, status=422 if form.errors else 200)
 
 
-def change(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_POST
+@require_perm("lead.view")
+def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
+    """A small form on one of the lead's cards; the service decides whether this person may."""
+    if card not in CARD_FORMS:
+        raise Http404
+    desk = desk_for(request.user)
+    form = CARD_FORMS[card](request.POST, catalogues=for_account(desk.account))
+    if not form.is_valid():
+        context = {"form": form, "card": card, "lead_id": lead_id}
+        template = "leads/leads/_card_form.html" if request.htmx else "leads/leads/card_form.html"
+        response = render(request, template, context, status=422)
+        response["HX-Retarget"] = f"#{card}-form"
+        response["HX-Reswap"] = "outerHTML"
+        return response
+    operation = changes.change_lead(
+        actor=request.user,
+        connection=desk.connection,
+        lead_id=lead_id,
+        changes=form.changes(),
+        operation_id=form.cleaned_data["operation_id"],
+    )
+    return after_change(request, desk, operation)
+
+
+@require_POST
+@require_perm("note.write")
+def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
+    """Write a note, or delete one's own."""
+    desk = desk_for(request.user)
+    form = NoteForm(request.POST)
+    if request.POST.get("delete", "").isdecimal():
+        note = get_note_for(desk, lead_id, int(request.POST["delete"][:18]))
+        note_services.delete_note(actor=request.user, note=note)
+        form = NoteForm()
+    elif form.is_valid():
+        name = desk_selectors.find_name(desk.account, request.user, lead_id)
+        note_services.add_note(
+            actor=request.user, account=desk.account, lead_id=lead_id, lead_name=name, text=form.cleaned_data["text"]
+        )
+        form = NoteForm()
+    status = 422 if form.is_bound else 200
+    if not request.htmx and not form.is_bound:
+        return redirect("leads:detail", lead_id=lead_id)
+    context = {**local_context(desk, lead_id), "note_form": form}
+    return render(
+        request, "leads/leads/_notes.html" if request.htmx else "leads/leads/notes.html", context, status=status
+    )

@@ -1,17 +1,72 @@
-from django.http import HttpRequest, HttpResponse
+"""One operation: what was asked, what came of it, undo, and settling what is in doubt."""
+
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.decorators import StaffRequest, require_perm
+from kartra_admin.lib.errors import AppError
+from leads.access import desk_for, get_operation_for
+from leads.forms.desk import DecisionForm
+from leads.forms.fields import OperationIdField
+from leads.services import _operations
+from leads.services.undo import undo_operation
+from leads.views._answers import tell
 
 
-def detail(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_GET
+@require_perm("lead.view")
+def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    operation = get_operation_for(desk_for(request.user), operation_id)
+    return render(request, "leads/operations/detail.html", {"operation": operation, "form": DecisionForm()})
 
 
-def undo(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_POST
+@require_perm("lead.view")
+def undo(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    """Take an operation back, then show the lead. The service decides whether this person may."""
+    desk = desk_for(request.user)
+    operation = get_operation_for(desk, operation_id)
+    own_id = OperationIdField().clean(request.POST.get("operation_id") or str(uuid4()))
+    try:
+        undone = undo_operation(
+            actor=request.user, connection=desk.connection, operation=operation, operation_id=own_id
+        )
+    except AppError as error:
+        messages.error(request, error.sentence)
+    else:
+        tell(request, undone)
+    answer = redirect("leads:detail", lead_id=operation.lead_id)
+    return HttpResponseClientRedirect(answer.url) if request.htmx else answer
 
 
-def settle(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_POST
+@require_perm("operation.settle")
+def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    """Read now, and settle what the reading proves."""
+    desk = desk_for(request.user)
+    operation = get_operation_for(desk, operation_id)
+    operation = _operations.settle(operation, connection=desk.connection, actor=request.user)
+    if operation.is_settled:
+        tell(request, operation)
+    else:
+        messages.warning(request, "The reading does not prove it either way. Check again later, or decide yourself.")
+    return redirect("leads:operation", operation_id=operation.pk)
 
 
-def decide(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    return HttpResponse()
+@require_http_methods(["POST"])
+@require_perm("operation.settle")
+def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    """A person says what became of it, with a reason, on the record."""
+    operation = get_operation_for(desk_for(request.user), operation_id)
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return render(request, "leads/operations/detail.html", {"operation": operation, "form": form}, status=422)
+    happened = form.cleaned_data["happened"] == "yes"
+    _operations.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
+    messages.success(request, "Settled, with your name and reason in the log.")
+    return redirect("leads:operation", operation_id=operation.pk)

@@ -1,0 +1,40 @@
+"""What the home page and the lead page show beside the lead itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accounts.models import Account, User
+from leads.models import Note, Recent, Recipe
+from leads.providers.base import Lead
+
+RECENTS = 8
+
+
+@dataclass(frozen=True)
+class RecipeState:
+    """A recipe as it stands for one lead."""
+
+    recipe: Recipe
+    is_granted: bool
+
+
+def list_recents(account: Account, user: User) -> Sequence[Recent]:
+    return Recent.objects.filter(account=account, user=user).order_by("-opened_at")[:RECENTS]
+
+
+def list_notes(account: Account, lead_id: str) -> Sequence[Note]:
+    return Note.objects.filter(account=account, lead_id=lead_id).select_related("author").order_by("-created_at")
+
+
+def list_recipes(account: Account) -> Sequence[Recipe]:
+    return Recipe.objects.filter(account=account)
+
+
+def list_recipe_states(account: Account, lead: Lead) -> list[RecipeState]:
+    return [RecipeState(recipe, recipe.give_tag in lead.tags) for recipe in list_recipes(account)]
+
+
+def find_name(account: Account, user: User, lead_id: str) -> str:
+    """The lead's name as this person last saw it, or ""."""
+    recent = Recent.objects.filter(account=account, user=user, lead_id=lead_id).first()
+    return str(recent) if recent else ""

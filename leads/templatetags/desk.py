@@ -1,0 +1,106 @@
+"""Small helpers of the desk's templates."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+
+from leads import labels, summaries
+from leads.models import Operation, OperationStep
+from leads.providers.base import Stamp
+
+register = template.Library()
+
+
+class Undo(NamedTuple):
+    undo_url: str
+    entry_url: str
+
+
+@register.simple_tag
+def operation_id() -> str:
+    """A fresh id for a form that starts an operation."""
+    return str(uuid.uuid4())
+
+
+@register.filter
+def summary(operation: Operation) -> summaries.Summary:
+    return summaries.summarise(operation)
+
+
+@register.filter
+def what_was_done(operation: Operation) -> str:
+    return summaries.what_was_done(operation)
+
+
+@register.filter
+def step_label(step: OperationStep) -> str:
+    return summaries.step_label(step)
+
+
+@register.filter
+def differences(step: OperationStep) -> list[dict[str, str]]:
+    """Rows for ``components/_diff.html``."""
+    keys = dict.fromkeys([*step.before, *step.after])
+    return [{"label": key, "before": step.before.get(key, ""), "after": step.after.get(key, "")} for key in keys]
+
+
+@register.filter
+def field_label(key: str) -> str:
+    return labels.FIELD_LABELS[key]
+
+
+@register.filter
+def amount(value: Decimal | None) -> str:
+    """Two decimals and no currency, which the provider does not tell; a dash where there is no amount."""
+    return "–" if value is None else f"{value:,.2f}"
+
+
+@register.filter
+def day(stamp: Stamp | None) -> str:
+    """The date alone, as the provider's clock has it."""
+    if stamp is None:
+        return "–"
+    return f"{stamp.at.day} {stamp.at:%b %Y}" if stamp.at else stamp.text
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """'8 s ago', '3 min ago'; a date once it is older than a day."""
+    if moment is None:
+        return "never"
+    seconds = max(int((timezone.now() - moment).total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s ago"
+    if seconds < 3600:
+        return f"{seconds // 60} min ago"
+    if seconds < 86400:
+        return f"{seconds // 3600} h ago"
+    local = timezone.localtime(moment)
+    return f"{local.day} {local:%b %Y}"
+
+
+@register.filter
+def initials(name: str) -> str:
+    words = [word for word in name.split() if word[:1].isalnum()]
+    return "".join(word[0] for word in (*words[:1], *words[1:][-1:])).upper() or "?"
+
+
+@register.filter
+def message_links(extra_tags: str) -> Undo:
+    """Links of a message about an operation: ``extra_tags`` is its id, and ``undo`` where that may be offered."""
+    found, _, undo = (extra_tags or "").partition(" ")
+    if not found:
+        return Undo("", "")
+    undo_url = reverse("leads:operation-undo", args=[found]) if undo else ""
+    return Undo(undo_url, reverse("leads:operation", args=[found]))
+
+
+@register.filter
+def present(values: Iterable[object]) -> list[object]:
+    return [value for value in values if value]

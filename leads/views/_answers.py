@@ -1,0 +1,61 @@
+"""How a view answers after an operation: a toast, and the fresh lead, in place or by a redirect."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts.decorators import StaffRequest
+from leads.access import Desk, get_lead_for
+from leads.forms.cards import CARD_FORMS
+from leads.forms.desk import NoteForm
+from leads.models import Operation
+from leads.providers.base import Lead
+from leads.providers.errors import ProviderError
+from leads.selectors import desk as desk_selectors
+from leads.selectors import operations
+from leads.selectors.catalogues import for_account
+from leads.summaries import summarise
+
+_LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR}
+
+
+def lead_context(desk: Desk, lead: Lead) -> dict[str, object]:
+    """Everything that the lead page shows but money. Calls no provider."""
+    catalogues = for_account(desk.account)
+    return {
+        "lead": lead,
+        "catalogues": catalogues,
+        "forms": {name: form(catalogues=catalogues) for name, form in CARD_FORMS.items()},
+        "recipes": desk_selectors.list_recipe_states(desk.account, lead),
+        **local_context(desk, lead.id),
+    }
+
+
+def local_context(desk: Desk, lead_id: str) -> dict[str, object]:
+    """What the desk itself keeps of a lead."""
+    return {
+        "lead_id": lead_id,
+        "operations": operations.list_for_lead(desk.account, lead_id),
+        "notes": desk_selectors.list_notes(desk.account, lead_id),
+        "note_form": NoteForm(),
+    }
+
+
+def tell(request: HttpRequest, operation: Operation) -> None:
+    """Leave a message for the next page, with links to undo and to the operation."""
+    summary = summarise(operation)
+    extra = f"{operation.pk} undo" if operation.can_undo else str(operation.pk)
+    messages.add_message(request, _LEVELS.get(summary.kind, messages.WARNING), summary.text, extra_tags=extra)
+
+
+def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> HttpResponse:
+    """The lead as it reads now, with a toast that tells what became of the operation."""
+    tell(request, operation)
+    if not request.htmx:
+        return redirect("leads:detail", lead_id=operation.lead_id)
+    try:
+        lead = get_lead_for(desk, operation.lead_id)
+    except ProviderError as error:
+        messages.warning(request, f"What the lead reads now could not be shown: {error.sentence}")
+        return render(request, "leads/leads/_changed.html", local_context(desk, operation.lead_id))
+    return render(request, "leads/leads/_changed.html", lead_context(desk, lead))
