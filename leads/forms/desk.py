@@ -16,7 +16,7 @@ class NoteForm(forms.Form):
     text = forms.CharField(label="New note", max_length=5000, widget=forms.Textarea({"rows": 2}))
 
 
-class RecipeForm(forms.ModelForm[Recipe]):
+class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
     """``account`` bounds the name's uniqueness."""
 
     class Meta:
