@@ -230,7 +230,8 @@ class Money:
     @property
     def unread(self) -> int:
         """How many rows came without details."""
-        return sum(not row.has_details for row in (*self.transactions, *self.subscriptions))
+        rows: list[Transaction | Subscription] = [*self.transactions, *self.subscriptions]
+        return sum(not row.has_details for row in rows)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""Reading the envelope of an answer: which part of it tells of which command, and what became of each.
+
+Kartra answers in five shapes: flat, enveloped in ``actions``, a bare fragment, a result or a lead at the top level.
+Which one comes is not settled by the command. For the command at a position we look at ``actions`` by position, then
+for an entry that can only be this command's, then for the command at the top level, then at the answer itself.
+
+Nothing counts as a success that does not say so about this very command, and an answer that cannot be understood is
+an error on a read and an unknown outcome on a write.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from leads.providers.base import Outcome
+from leads.providers.errors import OutcomeUnknown, ProviderError
+from leads.providers.kartra import codes, commands
+from leads.providers.kartra.values import as_items, as_map, as_text, id_of, is_index, load, word
+
+Body = Mapping[str, Any]
+
+UNCLEAR: Final = (
+    "Kartra gave no clear answer to this change. It may or may not have been made: read again what Kartra has now, "
+    "and do not send the change a second time before that."
+)
+_LONGEST_WORDS = 300
+
+
+def decode(content: bytes) -> Body:
+    """The answer as a map, whatever its content type says. Raises ValueError for anything else."""
+    body = load(content.decode("utf-8", errors="replace"))
+    if isinstance(body, str):
+        body = load(body)
+    if not isinstance(body, dict):
+        raise ValueError("an answer is a map")
+    return body
+
+
+def flat_error(body: Body) -> ProviderError | None:
+    """The error of an answer that says nothing else: credentials refused, no such lead, a first action refused."""
+    if _status(body) != "error" or _entries(body) or any(name in body for name in commands.ALL):
+        return None
+    return _error(body)
+
+
+def result(body: Body, asked: Sequence[str], index: int, *keys: str) -> Any:
+    """What a read at this position gave, under the first of the keys that is there; None where nothing is.
+
+    Raises the `ProviderError` that Kartra answered with.
+    """
+    element = _read(body, asked, index)
+    return next((element[key] if element[key] is not None else "" for key in keys if key in element), None)
+
+
+def first_list(body: Body, command: str) -> Any:
+    """The first list in what a call of this one read gave; None where there is none. Raises as `result` does."""
+    return next((value for value in _read(body, (command,), 0).values() if isinstance(value, list)), None)
+
+
+def says_success(body: Body, command: str) -> bool:
+    """Whether the one read of a call says success in so many words. Raises as `result` does."""
+    return _status(_read(body, (command,), 0)) == "success"
+
+
+def outcomes(body: Body, asked: Sequence[str]) -> tuple[Outcome, ...]:
+    """What became of each command of a call that writes."""
+    if (error := flat_error(body)) is not None:
+        return _of_flat_error(error, asked)
+    return tuple(_outcome(_element(body, asked, index)) for index in range(len(asked)))
+
+
+def failed_or_unknown(error: ProviderError) -> Outcome:
+    """The outcome of a change that did not succeed for sure."""
+    is_unknown = isinstance(error, OutcomeUnknown)
+    return Outcome("unknown" if is_unknown else "failed", error, code=error.code, words=error.words)
+
+
+def _of_flat_error(error: ProviderError, asked: Sequence[str]) -> tuple[Outcome, ...]:
+    """One error for a whole call, which tells of all its actions only where it can have come before the first."""
+    refused = failed_or_unknown(error)
+    unknown = Outcome("unknown", OutcomeUnknown(UNCLEAR, code=error.code, words=error.words), error.code, error.words)
+    if len(asked) == 1 or error.code in codes.BEFORE_ANY_ACTION:
+        return (refused,) * len(asked)
+    if asked[0] != "create_lead" and codes.is_no_such_lead(error):
+        return tuple(refused if command in commands.WRITES_ON_A_LEAD else unknown for command in asked)
+    could_be = [codes.is_documented(error.code, command) for command in asked]
+    if could_be[0] and not any(could_be[1:]):
+        return (refused, *(unknown,) * (len(asked) - 1))
+    return (unknown,) * len(asked)
+
+
+def _outcome(element: Body | None) -> Outcome:
+    status = _status(element) if element is not None else ""
+    if element is None or status not in ("success", "error"):
+        return Outcome("unknown", OutcomeUnknown(UNCLEAR))
+    if status == "error":
+        return failed_or_unknown(_error(element))
+    given = {
+        "lead_id": id_of(as_map(element.get("lead_details")).get("id")),
+        "refunded_transaction_id": id_of(element.get("transaction_refunded")),
+        "subscription_id": id_of(element.get("transaction_internal_subscription_id")),
+        "gateway_subscription_id": id_of(element.get("transaction_subscription_id")),
+    }
+    return Outcome("succeeded", None, *_said(element), data={key: value for key, value in given.items() if value})
+
+
+def _read(body: Body, asked: Sequence[str], index: int) -> Body:
+    """What tells of the read at this position, if anything does. Raises the error that Kartra answered with."""
+    if (error := flat_error(body)) is not None:
+        raise error
+    element = _element(body, asked, index) or {}
+    if _status(element) == "error":
+        raise _error(element)
+    return element
+
+
+def _element(body: Body, asked: Sequence[str], index: int) -> Body | None:
+    """The part of the answer that tells of the command at this position, or None."""
+    command = asked[index]
+    entries = _entries(body)
+    if _in_step(entries, asked) and command in (entry := entries.get(index, {})):
+        return as_map(entry[command]) or None
+    if asked.count(command) > 1:
+        return None
+    named = [entry[command] for entry in entries.values() if command in entry]
+    if len(named) == 1:
+        return as_map(named[0]) or None
+    if command in body:
+        return as_map(body[command]) or None
+    is_flat = "actions" not in body and not any(name in body for name in commands.ALL)
+    return body if is_flat and (len(asked) == 1 or command in commands.READS) else None
+
+
+def _entries(body: Body) -> dict[int, dict[str, Any]]:
+    """``actions`` by position. A PHP map keeps its own numbers; one keyed by commands has their order."""
+    items = as_items(body.get("actions"))
+    if all(is_index(key) for key, _ in items):
+        return {int(key): as_map(item) for key, item in items}
+    return {place: {key: item} for place, (key, item) in enumerate(items)}
+
+
+def _in_step(entries: Mapping[int, Mapping[str, Any]], asked: Sequence[str]) -> bool:
+    """Whether no entry is of another command than was asked at its position; else positions prove nothing."""
+    return all(not entry or (place < len(asked) and asked[place] in entry) for place, entry in entries.items())
+
+
+def _status(part: Body) -> str:
+    return as_text(part.get("status")).strip().casefold()
+
+
+def _said(part: Body) -> tuple[str, str]:
+    """Kartra's number and words."""
+    return word(part.get("type")), word(part.get("message"))[:_LONGEST_WORDS]
+
+
+def _error(part: Body) -> ProviderError:
+    return codes.error_for(*_said(part))
