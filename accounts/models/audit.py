@@ -92,15 +92,20 @@ class AuditEntry(models.Model):
         return action.tell(target=self.target_name or self.target_id, detail=self.detail) if action else self.action
 
     @property
-    def changes(self) -> list[FieldChange]:
-        """The fields that differ between before and after."""
-        was, now = _flat(self.before), _flat(self.after)
-        fields = dict.fromkeys([*was, *now])
+    def states(self) -> list[FieldChange]:
+        """Every field of the state before and after, beside each other."""
+        before, after = _flat(self.before), _flat(self.after)
         return [
-            FieldChange(field.replace("_", " "), was.get(field, ""), now.get(field, ""))
-            for field in fields
-            if was.get(field, "") != now.get(field, "")
+            FieldChange(field.replace("_", " "), before.get(field, ""), after.get(field, ""))
+            for field in dict.fromkeys([*before, *after])
         ]
+
+    @property
+    def changes(self) -> list[FieldChange]:
+        """The fields that differ between before and after; none where nothing is known to have changed."""
+        if self.outcome not in ("requested", "succeeded"):
+            return []
+        return [state for state in self.states if state.before != state.after]
 
 
 def _flat(state: Mapping[str, Any] | None, prefix: str = "") -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""One's own profile."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts import permissions
+from accounts.decorators import StaffRequest, require_sign_in
+from accounts.forms.team import NameForm
+from accounts.services import users
+
+
+@require_sign_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: StaffRequest) -> HttpResponse:
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": request.user.name})
+    if request.method == "POST" and form.is_valid():
+        users.rename_self(actor=request.user, name=form.cleaned_data["name"])
+        messages.success(request, "Saved.")
+        return redirect("accounts:profile")
+    may = [permissions.PERMISSIONS[name][0] for name in permissions.PERMISSIONS if request.user.has_permission(name)]
+    return render(
+        request, "accounts/profile/edit.html", {"form": form, "may": may}, status=422 if form.is_bound else 200
+    )
