@@ -1,13 +1,18 @@
 """The product's settings for tests: fast hashing, plain static files, the sandbox, nothing beyond loopback."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 os.environ.setdefault("DEMO", "true")
 os.environ["KARTRA_API_URL"] = "sandbox:"
 os.environ["KARTRA_CALLS_PER_SECOND"] = "5000"
-data = Path(os.environ.get("DATA_DIR") or tempfile.mkdtemp(prefix="kartra-admin-tests-"))
+if "DATA_DIR" not in os.environ:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="kartra-admin-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
+data = Path(os.environ["DATA_DIR"])
 worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if worker and data.name != worker:  # workers share no file
     data = data / worker
