@@ -27,9 +27,9 @@ def count(body: bytes) -> int:
     return body.count(b"&") + 1 if body else 0
 
 
-def _pairs(params: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _pairs(params: Mapping[Any, Any], prefix: str | None = None) -> Iterator[tuple[str, str]]:
     for key, value in params.items():
-        name = f"{prefix}%5B{_quote(str(key))}%5D" if prefix else _quote(str(key))
+        name = _quote(str(key)) if prefix is None else f"{prefix}%5B{_quote(str(key))}%5D"
         if isinstance(value, Mapping):
             yield from _pairs(value, name)
         elif isinstance(value, list | tuple):
