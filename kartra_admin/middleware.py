@@ -38,7 +38,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
-        with asking(client_ip(request), request_id):
+        with asking(client_ip(request), request_id, request.path[:200]):
             if _holds_nul(request):
                 response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
             else:

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts import permissions, seals
+from accounts import seals
 from accounts.models import Account, Connection, User
-from accounts.services import audit
+from accounts.services import access, audit
 
 _NOTE_EVERY = timedelta(minutes=1)
 
@@ -117,7 +117,7 @@ def _same(connection: Connection) -> QuerySet[Connection]:
 
 
 def _require(actor: User, owner: User) -> None:
-    permissions.require(actor, "connection.own" if actor.pk == owner.pk else "connection.manage")
+    access.require(actor, "connection.own" if actor.pk == owner.pk else "connection.manage")
 
 
 def _account_of(api_key: str, provider: str = "kartra") -> Account:

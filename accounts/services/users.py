@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts import permissions
 from accounts.models import User
-from accounts.services import audit
+from accounts.services import access, audit
 from accounts.tokens import SetPasswordTokens
 from kartra_admin.lib.errors import AppError, Conflict
 
@@ -27,7 +27,7 @@ class NotYourself(AppError):
 
 def add_staff(*, actor: User, email: str, name: str, role: str) -> User:
     """Somebody new, who sets a password by a `set_password_link` first. Raises `Denied`, `EmailTaken`."""
-    permissions.require(actor, "staff.manage")
+    access.require(actor, "staff.manage")
     return _create(actor=actor, email=email, name=name, role=role)
 
 

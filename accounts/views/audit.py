@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm
 from accounts.forms.audit import AuditFilterForm
@@ -12,8 +12,8 @@ from accounts.selectors import audit
 from kartra_admin.lib.pagination import Page
 
 
+@require_GET
 @require_perm("audit.view")
-@require_safe
 def index(request: StaffRequest) -> HttpResponse:
     """Filters that cannot be used say why, at their fields, above an empty list."""
     form = AuditFilterForm(request.GET)
@@ -32,8 +32,8 @@ def index(request: StaffRequest) -> HttpResponse:
     return render(request, f"accounts/audit/list.html{fragment}", context, status=200 if usable else 400)
 
 
+@require_GET
 @require_perm("audit.view")
-@require_safe
 def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=entry_id)
     same = audit.list_for_operation(entry.operation_id)[:50] if entry.operation_id else []

@@ -11,8 +11,8 @@ from accounts.forms.team import NameForm
 from accounts.services import users
 
 
+@require_http_methods(["GET", "POST"])
 @require_sign_in
-@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: StaffRequest) -> HttpResponse:
     form = NameForm(request.POST if request.method == "POST" else None, initial={"name": request.user.name})
     if request.method == "POST" and form.is_valid():

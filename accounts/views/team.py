@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import permissions
 from accounts.decorators import StaffRequest, require_perm
@@ -13,14 +13,14 @@ from accounts.selectors.users import list_for_team
 from accounts.services import users
 
 
+@require_GET
 @require_perm("staff.manage")
-@require_safe
 def index(request: StaffRequest) -> HttpResponse:
     return render(request, "accounts/team/list.html", {"staff": list_for_team()})
 
 
+@require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
-@require_http_methods(["GET", "HEAD", "POST"])
 def add(request: StaffRequest) -> HttpResponse:
     """Answers a POST with the set-password link itself, which is kept nowhere and so shown this once."""
     form = AddStaffForm(request.POST if request.method == "POST" else None)
@@ -35,8 +35,8 @@ def add(request: StaffRequest) -> HttpResponse:
     return render(request, "accounts/team/add.html", context, status=422 if form.is_bound else 200)
 
 
+@require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
-@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: StaffRequest, user_id: int) -> HttpResponse:
     person = get_object_or_404(User.objects.select_related("connection__account"), pk=user_id)
     form = StaffForm(
@@ -52,8 +52,8 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
     return render(request, "accounts/team/edit.html", context, status=422 if form.is_bound else 200)
 
 
+@require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
-@require_http_methods(["GET", "HEAD", "POST"])
 def deactivate(request: StaffRequest, user_id: int) -> HttpResponse:
     """Asks first, as a dialog or as a page."""
     person = get_object_or_404(User, pk=user_id)
@@ -65,16 +65,16 @@ def deactivate(request: StaffRequest, user_id: int) -> HttpResponse:
     return render(request, f"accounts/team/deactivate.html{fragment}", {"person": person})
 
 
-@require_perm("staff.manage")
 @require_POST
+@require_perm("staff.manage")
 def reactivate(request: StaffRequest, user_id: int) -> HttpResponse:
     person = users.reactivate_staff(actor=request.user, user=get_object_or_404(User, pk=user_id))
     messages.success(request, f"{person} can sign in again.")
     return redirect("accounts:team-edit", user_id=person.pk)
 
 
-@require_perm("staff.manage")
 @require_POST
+@require_perm("staff.manage")
 def link(request: StaffRequest, user_id: int) -> HttpResponse:
     return _show_link(request, get_object_or_404(User, pk=user_id), is_new=False)
 

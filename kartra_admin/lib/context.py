@@ -12,15 +12,16 @@ class RequestContext:
 
     ip: str = ""
     request_id: str = ""
+    path: str = ""
 
 
 current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())  # noqa: B039 (it is frozen)
 
 
 @contextmanager
-def asking(ip: str, request_id: str = "") -> Iterator[None]:
+def asking(ip: str, request_id: str = "", path: str = "") -> Iterator[None]:
     """Everything within is done for this address, or for a program: ``with asking("command")``."""
-    token = current.set(RequestContext(ip, request_id))
+    token = current.set(RequestContext(ip, request_id, path))
     try:
         yield
     finally:

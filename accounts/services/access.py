@@ -1,0 +1,18 @@
+"""Deciding whether a person may, with a word in the audit log where he may not."""
+
+from accounts import permissions
+from accounts.models import User
+from accounts.services import audit
+from kartra_admin.lib import context
+
+
+def require(actor: User, permission: str) -> None:
+    """Raise `Denied` unless the actor has the permission. Call it outside of transactions, or the entry is lost."""
+    if not actor.has_permission(permission):
+        audit.record(
+            action="permission.denied",
+            outcome="denied",
+            actor=actor,
+            detail={"permission": permissions.PERMISSIONS[permission][0], "path": context.current.get().path},
+        )
+    permissions.require(actor, permission)
