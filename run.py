@@ -181,7 +181,18 @@ def run_lane(lane: str, url: str, arguments: list[str]) -> tuple[bool, str]:
     report = RESULTS / f"{lane.lower()}.xml"
     report.unlink(missing_ok=True)
     workers = str(min(4, os.cpu_count() or 1))
-    pytest = [str(PYTHON), "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *arguments]
+    pytest = [
+        str(PYTHON),
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        workers,
+        "--dist",
+        "loadgroup",
+        f"--junitxml={report}",
+        *arguments,
+    ]
     code = subprocess.call(pytest, cwd=ROOT, env={**os.environ, "TEST_DATABASE_URL": url, "TEST_LANES": "1"})
     if not report.exists():
         return False, "did not run"

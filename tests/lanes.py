@@ -26,6 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if item.get_closest_marker("redis"):  # they empty one database, so one worker runs them all
+            item.add_marker(pytest.mark.xdist_group("redis"))
 
 
 @pytest.hookimpl(wrapper=True)
