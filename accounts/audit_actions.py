@@ -97,6 +97,7 @@ register(
     {
         "connection.place.succeeded": Action("Placed credentials for {target}", label="Place credentials"),
         "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
+        "account.rename.succeeded": Action("Renamed the account", label="Rename account"),
         "keys.rotate.succeeded": Action(
             "Sealed everything with the newest key: {connections} connections, {accounts} accounts",
             frozenset({"connections", "accounts"}),

@@ -13,6 +13,7 @@ from leads.providers.base import Provider
 from leads.providers.errors import Misconfigured, ProviderError
 from leads.providers.kartra.client import SANDBOX, KartraClient
 from leads.providers.kartra.provider import KartraProvider
+from leads.providers.kartra.sandbox.app import app_for
 
 Report = Callable[[ProviderError | None], None]
 
@@ -34,8 +35,6 @@ def sandbox_path() -> Path:
 
 
 def _provider(key: str, password: str, *, background: bool = False, report: Report | None = None) -> Provider:
-    from leads.providers.kartra.sandbox.app import app_for
-
     client = KartraClient(
         settings.KARTRA_API_URL,
         settings.KARTRA_APP_ID,

@@ -88,6 +88,24 @@ def remove(*, actor: User, owner: User) -> bool:
     return True
 
 
+def rename_account(*, actor: User, account: Account, name: str) -> None:
+    """Call the account what the team calls it. Does nothing where it is called so already."""
+    with transaction.atomic():
+        account = Account.objects.select_for_update().get(pk=account.pk)
+        if account.name == name:
+            return
+        before, account.name = account.name, name
+        account.save(update_fields=["name"])
+        audit.record(
+            action="account.rename.succeeded",
+            outcome="succeeded",
+            actor=actor,
+            account=account,
+            before={"name": before},
+            after={"name": name},
+        )
+
+
 def open_credentials(connection: Connection) -> Credentials:
     """The credentials in the clear, for a call that is about to be made. Raises `SealBroken`."""
     owner_id, provider = connection.user_id, connection.account.provider

@@ -27,12 +27,19 @@ class CardForm(forms.Form):
 
     title: ClassVar[str]
     submit: ClassVar[str]
+    warning: ClassVar[str] = ""
+    catalogue: ClassVar[str] = ""
     operation_id = OperationIdField()
     remove = forms.CharField(required=False, max_length=500, strip=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
         super().__init__(data)
         self.catalogues = catalogues
+
+    @property
+    def is_uncatalogued(self) -> bool:
+        """Whether there is nothing to choose from."""
+        return bool(self.catalogue) and not getattr(self.catalogues, self.catalogue)
 
     def changes(self) -> list[Change]:
         """The changes asked for; empty where nothing was filled in."""
@@ -45,11 +52,12 @@ class CardForm(forms.Form):
 
 
 class TagsForm(CardForm):
-    title, submit = "Tags", "Add tags"
+    title, submit, catalogue = "Add tags", "Add tags", "tags"
+    warning = "A tag may start automations in Kartra: mails may be sent and access given."
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
         super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickMany(catalogues.tags, "Add tags", "Add a tag")
+        self.fields["add"] = PickMany(catalogues.tags, "Tags", "Search tags")
 
     def changes(self) -> list[Change]:
         values = self.cleaned_data
@@ -59,11 +67,12 @@ class TagsForm(CardForm):
 
 
 class ListsForm(CardForm):
-    title, submit = "Lists", "Subscribe"
+    title, submit, catalogue = "Subscribe to lists", "Subscribe", "lists"
+    warning = "A list may start automations in Kartra: mails may be sent and access given."
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
         super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickMany(catalogues.lists, "Subscribe to lists", "Add to a list")
+        self.fields["add"] = PickMany(catalogues.lists, "Lists", "Search lists")
 
     def changes(self) -> list[Change]:
         values = self.cleaned_data
@@ -73,11 +82,12 @@ class ListsForm(CardForm):
 
 
 class SequencesForm(CardForm):
-    title, submit = "Sequences", "Add to sequence"
+    title, submit, catalogue = "Add to a sequence", "Add to sequence", "sequences"
+    warning = "Kartra sends the sequence's mails from this step on."
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
         super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickOne(catalogues.sequences, "Sequence", "Add to a sequence")
+        self.fields["add"] = PickOne(catalogues.sequences, "Sequence", "Search sequences")
         self.fields["step"] = StepField()
 
     def changes(self) -> list[Change]:
@@ -88,7 +98,7 @@ class SequencesForm(CardForm):
 
 
 class PointsForm(CardForm):
-    title, submit = "Points", "Change points"
+    title, submit = "Give or remove points", "Change points"
     direction = forms.ChoiceField(
         label="What", choices=[("give", "Give"), ("take", "Remove")], widget=forms.RadioSelect, initial="give"
     )
@@ -109,7 +119,7 @@ class PointsForm(CardForm):
 
 
 class CalendarsForm(CardForm):
-    title, submit = "Calendars", "Send"
+    title, submit = "Book or cancel a class", "Send to Kartra"
     direction = forms.ChoiceField(
         label="What",
         choices=[("book", "Book into a class"), ("cancel", "Cancel a booking")],

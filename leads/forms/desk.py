@@ -86,6 +86,12 @@ class FieldForm(forms.Form):
 class ConnectionForm(forms.Form):
     """Credentials as the account's owner finds them in Kartra. Never filled in again from what is stored."""
 
+    account_name = forms.CharField(
+        label="Name of the account",
+        required=False,
+        max_length=100,
+        help_text="What the team calls it. Everybody who works in this account sees it.",
+    )
     api_key = forms.CharField(label="API key", max_length=500, widget=forms.PasswordInput({"autocomplete": "off"}))
     api_password = forms.CharField(
         label="API password", max_length=500, widget=forms.PasswordInput({"autocomplete": "off"})

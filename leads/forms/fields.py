@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
+_UNKNOWN_NAME = "“%(value)s” is not among the names read from Kartra. Refresh the catalogues in Settings."
+
 
 class OperationIdField(forms.UUIDField):
     """Made with the form, sent with it, unique: a second click finds the first operation."""
@@ -21,7 +23,13 @@ class PickMany(forms.MultipleChoiceField):
     def __init__(self, names: Sequence[str], label: str, placeholder: str) -> None:
         attrs = {"data-picker": "", "data-placeholder": placeholder}
         choices = [(name, name) for name in names]
-        super().__init__(label=label, required=False, choices=choices, widget=forms.SelectMultiple(attrs))
+        super().__init__(
+            label=label,
+            required=False,
+            choices=choices,
+            widget=forms.SelectMultiple(attrs),
+            error_messages={"invalid_choice": _UNKNOWN_NAME},
+        )
 
     def to_python(self, value: Any) -> list[str]:
         return list(dict.fromkeys(super().to_python(value)))
@@ -33,7 +41,13 @@ class PickOne(forms.ChoiceField):
     def __init__(self, names: Sequence[str], label: str, placeholder: str) -> None:
         attrs = {"data-picker": "", "data-placeholder": placeholder}
         choices = [("", placeholder), *((name, name) for name in names)]
-        super().__init__(label=label, required=False, choices=choices, widget=forms.Select(attrs))
+        super().__init__(
+            label=label,
+            required=False,
+            choices=choices,
+            widget=forms.Select(attrs),
+            error_messages={"invalid_choice": _UNKNOWN_NAME},
+        )
 
 
 class StepField(forms.CharField):

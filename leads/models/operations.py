@@ -67,11 +67,14 @@ class Operation(models.Model):
         return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
 
     @property
+    def is_undone(self) -> bool:
+        """Whether an undo of it succeeded, or is still in doubt."""
+        return any(other.outcome != Outcome.FAILED for other in self.undone_by.all())
+
+    @property
     def can_undo(self) -> bool:
         """Whether an undo may be offered. Reads ``steps`` and ``undone_by``: prefetch both for lists."""
-        if self.undoes_id or self.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
-            return False
-        if any(other.outcome != Outcome.FAILED for other in self.undone_by.all()):
+        if self.undoes_id or not self.is_settled or self.is_undone:
             return False
         return any(step.outcome == Outcome.SUCCEEDED and step.inverse for step in self.steps.all())
 

@@ -170,7 +170,7 @@ class CreateField(Change):
 
 @dataclass(frozen=True)
 class RefundTransaction(Change):
-    """Refund a sale or rebill. Exactly one of ``amount`` and ``everything`` is given, so a lost amount refunds nothing."""
+    """Refund a sale or rebill: exactly one of ``amount`` and ``everything``, so that a lost amount refunds nothing."""
 
     kind: ClassVar[str] = "transaction.refund"
     needs_lead: ClassVar[bool] = False

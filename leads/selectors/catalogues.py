@@ -20,6 +20,19 @@ class Catalogues:
     fields: Sequence[FieldDefinition] = ()
     read_at: dict[str, datetime] = field(default_factory=dict)
 
+    @property
+    def named(self) -> list["NamedCatalogue"]:
+        """The catalogues that are nothing but names."""
+        kinds = {"tags": self.tags, "lists": self.lists, "sequences": self.sequences, "pages": self.pages}
+        return [NamedCatalogue(kind, names, self.read_at.get(kind)) for kind, names in kinds.items()]
+
+
+@dataclass(frozen=True)
+class NamedCatalogue:
+    kind: str
+    names: Sequence[str]
+    read_at: datetime | None
+
 
 def for_account(account: Account) -> Catalogues:
     """One query."""

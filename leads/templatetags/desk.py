@@ -1,7 +1,6 @@
 """Small helpers of the desk's templates."""
 
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from django.utils import timezone
 
 from leads import labels, summaries
 from leads.models import Operation, OperationStep
-from leads.providers.base import Stamp
+from leads.providers.base import Lead, Stamp
 
 register = template.Library()
 
@@ -102,5 +101,68 @@ def message_links(extra_tags: str) -> Undo:
 
 
 @register.filter
-def present(values: Iterable[object]) -> list[object]:
-    return [value for value in values if value]
+def when(moment: datetime) -> str:
+    """'Today 14:02', '9 Oct 10:41', '9 Oct 2025': as exact as is of use, in the desk's time zone."""
+    local, today = timezone.localtime(moment), timezone.localdate()
+    if local.date() == today:
+        return f"Today {local:%H:%M}"
+    return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+
+
+@register.filter
+def field_kind(kind: str) -> str:
+    """A kind of custom field in words."""
+    return {"text": "text", "long_text": "long text", "choice": "menu", "radio": "radio buttons"}.get(kind, "choices")
+
+
+@register.filter
+def is_number(text: str) -> bool:
+    return text.isdecimal()
+
+
+class Fact(NamedTuple):
+    """One line of the profile. ``kind`` makes the value a badge; ``title`` is the exact value."""
+
+    label: str
+    value: str
+    kind: str = ""
+    note: str = ""
+    title: str = ""
+
+
+@register.filter
+def facts(lead: Lead) -> list[Fact]:
+    """The profile as staff read it: phone, company and place always, the rest where it is known."""
+    profile = lead.profile
+    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
+    place = ", ".join(filter(None, (profile.get(key) for key in ("city", "state", "country"))))
+    always = [Fact("Phone", phone), Fact("Company", profile.get("company", "")), Fact("Place", place)]
+    address = ", ".join(filter(None, (profile.get("address"), profile.get("zip"))))
+    shown = ("website", "facebook", "twitter", "linkedin", "time_zone", "sales_tax_id", "picture_url")
+    more = [Fact("Address", address), *(Fact(labels.FIELD_LABELS[key], profile.get(key, "")) for key in shown)]
+    more += [
+        Fact("Source", lead.source),
+        Fact("User name", lead.username),
+        Fact("Address on the net", lead.ip, note=lead.ip_country),
+        Fact("Notes in Kartra", lead.notes),
+    ]
+    return [*always, *(fact for fact in more if fact.value), *_standing(lead)]
+
+
+def _standing(lead: Lead) -> list[Fact]:
+    found = []
+    if lead.consent:
+        stamp = lead.consent.at
+        exact = f"{stamp.text} {stamp.zone}" if stamp else ""
+        found.append(Fact("Consent", lead.consent.words, "", day(stamp) if stamp else "", exact))
+        agreed = {True: "agreed to be contacted", False: "has not agreed to be contacted"}.get(
+            lead.consent.agreed_to_contact  # type: ignore[arg-type]
+        )
+        found += [Fact("Contact", agreed)] if agreed else []
+    if lead.blacklisted is not None:
+        found.append(
+            Fact("Mail", *(("Blacklisted", "failed") if lead.blacklisted else ("Not blacklisted", "succeeded")))
+        )
+    if lead.deleted:
+        found.append(Fact("Deleted", day(lead.deleted_at) if lead.deleted_at else "yes", "failed"))
+    return found

@@ -3,17 +3,16 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django_htmx.http import reswap, trigger_client_event
 
 from accounts.decorators import StaffRequest
 from leads.access import Desk, get_lead_for
-from leads.forms.cards import CARD_FORMS
 from leads.forms.desk import NoteForm
 from leads.models import Operation
 from leads.providers.base import Lead
 from leads.providers.errors import ProviderError
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
-from leads.selectors.catalogues import for_account
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR}
@@ -21,11 +20,8 @@ _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR}
 
 def lead_context(desk: Desk, lead: Lead) -> dict[str, object]:
     """Everything that the lead page shows but money. Calls no provider."""
-    catalogues = for_account(desk.account)
     return {
         "lead": lead,
-        "catalogues": catalogues,
-        "forms": {name: form(catalogues=catalogues) for name, form in CARD_FORMS.items()},
         "recipes": desk_selectors.list_recipe_states(desk.account, lead),
         **local_context(desk, lead.id),
     }
@@ -57,5 +53,7 @@ def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> Htt
         lead = get_lead_for(desk, operation.lead_id)
     except ProviderError as error:
         messages.warning(request, f"What the lead reads now could not be shown: {error.sentence}")
-        return render(request, "leads/leads/_changed.html", local_context(desk, operation.lead_id))
-    return render(request, "leads/leads/_changed.html", lead_context(desk, lead))
+        answer = reswap(render(request, "leads/leads/_changed.html", local_context(desk, operation.lead_id)), "none")
+    else:
+        answer = render(request, "leads/leads/_changed.html", lead_context(desk, lead))
+    return trigger_client_event(answer, "close-dialog")

@@ -20,14 +20,15 @@ from leads.services.connections import connect
 @require_http_methods(["GET", "POST"])
 @require_perm("connection.own")
 def mine(request: StaffRequest) -> HttpResponse:
-    return _place(request, request.user, reverse("leads:connection"))
+    return _place(request, request.user, reverse("leads:connection"), reverse("leads:connection-remove"))
 
 
 @sensitive_post_parameters("api_key", "api_password")
 @require_http_methods(["GET", "POST"])
 @require_perm("connection.manage")
 def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
-    return _place(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
+    urls = reverse("leads:connection-of", args=[user_id]), reverse("leads:connection-remove-of", args=[user_id])
+    return _place(request, _staff(user_id), *urls)
 
 
 @require_POST
@@ -42,9 +43,11 @@ def remove_of_user(request: StaffRequest, user_id: int) -> HttpResponse:
     return _remove(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
 
 
-def _place(request: StaffRequest, owner: User, url: str) -> HttpResponse:
+def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> HttpResponse:
     """Show how the connection stands; on POST try what was typed, and keep it only if Kartra takes it."""
-    form = ConnectionForm(request.POST or None)
+    connection = connections.for_user(owner)
+    initial = {"account_name": connection.account.name} if connection else None
+    form = ConnectionForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             connect(actor=request.user, owner=owner, **form.cleaned_data)
@@ -53,7 +56,7 @@ def _place(request: StaffRequest, owner: User, url: str) -> HttpResponse:
         else:
             messages.success(request, "Kartra took these credentials. They are sealed and will not be shown again.")
             return redirect(url)
-    context = {"form": form, "owner": owner, "connection": connections.for_user(owner), "url": url}
+    context = {"form": form, "owner": owner, "connection": connection, "remove_url": remove_url}
     return render(request, "leads/connection/edit.html", context, status=422 if form.errors else 200)
 
 

@@ -3,6 +3,7 @@
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import reswap, retarget
 
 from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError
@@ -148,21 +149,20 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
     return render(request, "leads/leads/edit.html", context, status=422 if form.errors else 200)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @require_perm("lead.view")
 def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
-    """A small form on one of the lead's cards; the service decides whether this person may."""
+    """A small form on one of the lead's cards, in the dialog or as a page; the service decides who may."""
     if card not in CARD_FORMS:
         raise Http404
     desk = desk_for(request.user)
-    form = CARD_FORMS[card](request.POST, catalogues=for_account(desk.account))
+    form = CARD_FORMS[card](request.POST if request.method == "POST" else None, catalogues=for_account(desk.account))
     if not form.is_valid():
-        context = {"form": form, "card": card, "lead_id": lead_id}
+        name = desk_selectors.find_name(desk.account, request.user, lead_id)
+        context = {"form": form, "card": card, "lead_id": lead_id, "lead_name": name}
         template = "leads/leads/_card_form.html" if request.htmx else "leads/leads/card_form.html"
-        response = render(request, template, context, status=422)
-        response["HX-Retarget"] = f"#{card}-form"
-        response["HX-Reswap"] = "outerHTML"
-        return response
+        response = render(request, template, context, status=422 if form.errors else 200)
+        return reswap(retarget(response, "#dialog-body"), "innerHTML")
     operation = changes.change_lead(
         actor=request.user,
         connection=desk.connection,

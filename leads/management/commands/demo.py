@@ -1,0 +1,87 @@
+"""``manage.py demo``: fill the demo and print who may sign in. Does nothing a second time."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from accounts.permissions import ROLES
+from accounts.services import connections
+from leads.models import Recipe
+from leads.providers.kartra.client import SANDBOX
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+from leads.providers.kartra.sandbox.seed import seed_missing
+from leads.services.catalogues import refresh_catalogues
+from leads.services.notes import add_note
+from leads.services.recipes import save_recipe
+from leads.wiring import sandbox_path
+
+PASSWORD = "kiln-demo-2026"  # noqa: S105  (printed for everybody, made for the demo only)
+NAMES = {
+    "viewer": "Vera Lindqvist",
+    "agent": "Mara Silva",
+    "support": "Owen Reyes",
+    "manager": "Li Wei",
+    "auditor": "Ines Okafor",
+    "admin": "Tomas Novak",
+}
+
+
+class Command(BaseCommand):
+    help = "Fill the demo: people of every role, the sandbox, a recipe. For DEMO=true only."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("This fills a demo with known passwords. It runs with DEMO=true only.")
+        is_sandbox = settings.KARTRA_API_URL == SANDBOX
+        if is_sandbox:
+            seed_missing(sandbox_path())
+        people = {role: _person(role, is_sandbox) for role in ROLES}
+        if is_sandbox:
+            _furnish(people)
+        width = max(len(person.email) for person in people.values())
+        self.stdout.write(f"  Sign in as      {'':{width - 8}}  password {PASSWORD}")
+        for person in people.values():
+            self.stdout.write(f"  {person.role_label:<9} {person.email:<{width}}  {person.name}")
+        if is_sandbox:
+            self.stdout.write("\n  Try the lead    ada.moreno@example.com")
+        else:
+            self.stdout.write(f"\n  Kartra is       {settings.KARTRA_API_URL}\n  Type its credentials in Settings.")
+
+
+def _person(role: str, is_sandbox: bool) -> User:
+    email = f"{role}@demo.example"
+    person = User.objects.filter(email=email).first()
+    if person is None:
+        person = User.objects.create_user(email=email, name=NAMES[role], role=role, password=PASSWORD)
+    if is_sandbox and not hasattr(person, "connection"):
+        account = ACCOUNTS[0]
+        connections.place(actor=person, owner=person, api_key=account.api_key, api_password=account.api_password)
+    return person
+
+
+def _furnish(people: dict[str, User]) -> None:
+    """What an account has after its first day: catalogues, a recipe, a note."""
+    admin, agent = people["admin"], people["agent"]
+    connection = admin.connection
+    account = connection.account
+    if Recipe.objects.filter(account=account).exists():
+        return
+    connections.rename_account(actor=admin, account=account, name=ACCOUNTS[0].name)
+    refresh_catalogues(actor=admin, connection=connection)
+    recipe = Recipe(
+        account=account,
+        name="Kiln Club Gold access",
+        description="Opens the Gold level of Kiln Club",
+        give_tag="kiln-club-gold",
+        take_tag="kiln-club-revoke",
+    )
+    save_recipe(actor=admin, recipe=recipe)
+    add_note(
+        actor=agent,
+        account=account,
+        lead_id="4174086",
+        lead_name="Ada Moreno",
+        text="Prefers to be written to. Asked about the wood-firing weekend.",
+    )
