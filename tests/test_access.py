@@ -1,0 +1,141 @@
+"""Every address by every role and signed out. A new address without its line here fails.
+
+``TABLE`` says for each URL name what it needs: `PUBLIC`, `SIGNED_IN` or a permission, and the method it is asked with.
+``ARGUMENTS`` gives a value for each part of an address. Both are data: add to them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import AuditEntry, User
+from accounts.permissions import BY_ROLE, PERMISSIONS, ROLES
+from accounts.services import audit
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+
+
+@dataclass(frozen=True)
+class Line:
+    needs: str
+    method: str = "get"
+
+
+TABLE = {
+    "account_login": Line(PUBLIC),
+    "account_logout": Line(PUBLIC),
+    "account_inactive": Line(PUBLIC),
+    "account_reset_password": Line(PUBLIC),
+    "account_reset_password_done": Line(PUBLIC),
+    "account_reset_password_from_key": Line(PUBLIC),
+    "account_reset_password_from_key_done": Line(PUBLIC),
+    "account_reauthenticate": Line(SIGNED_IN),
+    "account_change_password": Line(SIGNED_IN),
+    "account_set_password": Line(SIGNED_IN),
+    "accounts:profile": Line(SIGNED_IN),
+    "accounts:team": Line("staff.manage"),
+    "accounts:team-add": Line("staff.manage"),
+    "accounts:team-edit": Line("staff.manage"),
+    "accounts:team-deactivate": Line("staff.manage"),
+    "accounts:team-reactivate": Line("staff.manage", "post"),
+    "accounts:team-link": Line("staff.manage", "post"),
+    "accounts:audit": Line("audit.view"),
+    "accounts:audit-entry": Line("audit.view"),
+    "leads:home": Line("lead.view"),
+    "leads:find": Line("lead.view"),
+    "leads:create": Line("lead.create"),
+    "leads:detail": Line("lead.view"),
+    "leads:edit": Line("lead.edit"),
+    "leads:money": Line("money.view"),
+    "leads:activity": Line("lead.view"),
+    "leads:notes": Line("note.write", "post"),
+    "leads:change": Line("lead.view", "post"),
+    "leads:recipe-run": Line("recipe.run", "post"),
+    "leads:operation": Line("lead.view"),
+    "leads:operation-undo": Line("lead.view", "post"),
+    "leads:operation-settle": Line("operation.settle", "post"),
+    "leads:operation-decide": Line("operation.settle", "post"),
+    "leads:recipes": Line("recipe.run"),
+    "leads:recipe-create": Line("recipe.manage"),
+    "leads:recipe-edit": Line("recipe.manage"),
+    "leads:recipe-delete": Line("recipe.manage"),
+    "leads:catalogues": Line("lead.view"),
+    "leads:catalogues-refresh": Line("catalogue.refresh", "post"),
+    "leads:field-create": Line("field.create"),
+    "leads:connection": Line("connection.own"),
+    "leads:connection-remove": Line("connection.own", "post"),
+    "leads:connection-of": Line("connection.manage"),
+    "leads:connection-remove-of": Line("connection.manage", "post"),
+}
+
+ARGUMENTS: dict[str, Callable[[], object]] = {
+    "user_id": lambda: User.objects.get(email="viewer@example.com").pk,
+    "entry_id": lambda: audit.record(action="session.start.failed", outcome="failed").pk,
+    "uidb36": lambda: "1",
+    "key": lambda: "set-password",
+    "lead_id": lambda: "4174091",
+    "card": lambda: "tags",
+    "operation_id": uuid4,
+    "recipe_id": lambda: 1,
+}
+
+
+def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from patterns(pattern, inner)
+        else:
+            yield f"{namespace}{pattern.name}", pattern
+
+
+PATTERNS = dict(patterns(get_resolver()))
+
+
+def address(name: str) -> str:
+    pattern = PATTERNS[name].pattern
+    parts = [*pattern.converters, *getattr(pattern.regex, "groupindex", {})]
+    return reverse(name, kwargs={part: ARGUMENTS[part]() for part in dict.fromkeys(parts)})
+
+
+def test_every_address_has_a_line_and_every_line_an_address() -> None:
+    assert set(TABLE) == set(PATTERNS)
+    assert {line.needs for line in TABLE.values()} <= {PUBLIC, SIGNED_IN, *PERMISSIONS}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", TABLE)
+def test_signed_out_only_public_pages_answer(name: str, user_of: Callable[[str], User]) -> None:
+    user_of("viewer")
+    answer = getattr(Client(), TABLE[name].method)(address(name))
+    if TABLE[name].needs == PUBLIC:
+        assert answer.status_code == 200 or answer["Location"] == reverse("account_login")
+    else:
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", TABLE)
+def test_signed_in_the_role_decides(
+    name: str, role: str, user_of: Callable[[str], User], client_of: Callable[[str], Client]
+) -> None:
+    user_of("viewer")
+    line = TABLE[name]
+    answer = getattr(client_of(role), line.method)(address(name))
+    denied = AuditEntry.objects.filter(action="permission.denied", actor_id=user_of(role).pk)
+    if line.needs in (PUBLIC, SIGNED_IN) or line.needs in BY_ROLE[role]:
+        assert answer.status_code < 500
+        assert answer.status_code not in (401, 403, 405)
+        assert not answer.get("Location", "").startswith(reverse("account_login") + "?")
+        assert not denied.exists()
+    else:
+        assert answer.status_code == 403
+        assert PERMISSIONS[line.needs][0] in answer.content.decode().replace("&#x27;", "'")
+        assert denied.get().detail["path"] == answer.wsgi_request.path
