@@ -116,7 +116,7 @@ def serve_demo(wanted_port: int) -> int:
         if not is_served(port, server):
             stop("The demo did not start; the lines above say why.")
         taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
-        print(f"\n{people.strip()}\n\n  Kartra Admin  {address}{taken}\n  Ctrl-C ends it.\n", flush=True)
+        print(f"\n{people.rstrip()}\n\n  Kartra Admin    {address}{taken}\n  Ctrl-C ends it.\n", flush=True)
         code = server.wait()
         return 0 if code in (0, -signal.SIGTERM) else 1
     except KeyboardInterrupt:
