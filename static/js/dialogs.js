@@ -7,6 +7,8 @@ const toasts = document.getElementById("toasts");
 let opener = null;
 let openerId = "";
 
+const closes = (event) => event.detail.xhr.getResponseHeader("HX-Trigger")?.includes("close-dialog") ?? false;
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.target !== body || dialog.open) return;
   opener = event.detail.elt;
@@ -14,8 +16,13 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target !== body || dialog.open || body.childElementCount === 0) return;
+  if (event.detail.target !== body || dialog.open || closes(event) || body.childElementCount === 0) return;
   dialog.showModal();
+});
+
+// An answer that closes the dialog has nothing for its body; what it brings out of band is still placed.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target === body && closes(event)) event.detail.swapOverride = "none";
 });
 
 function close() {

@@ -50,8 +50,8 @@ class Picker {
     this.placeholder = select.dataset.placeholder ?? "";
     this.input.disabled = select.disabled;
     this.input.autofocus = select.autofocus;
-    this.chips = make("div", { class: "chips", role: "group", "aria-label": `${labelled}: chosen` });
-    this.list = make("ul", { id: listId, role: "listbox", "aria-label": labelled, "aria-multiselectable": this.multiple ? "true" : null });
+    this.chips = make("div", { class: "chips", role: "group", "aria-label": "Chosen" });
+    this.list = make("ul", { id: listId, class: "picker-list", role: "listbox", tabindex: "-1", "aria-label": "Choices", "aria-multiselectable": this.multiple ? "true" : null });
     this.more = make("p", { class: "picker-note" });
     this.popup = make("div", { class: "picker-popup", hidden: "" }, this.list, this.more);
     this.status = make("span", { class: "sr-only", role: "status" });
@@ -61,7 +61,7 @@ class Picker {
     select.hidden = true;
     select.id = `${id}-select`;
     select.dataset.pickerReady = "";
-    this.root = make("div", { class: "picker" });
+    this.root = make("div", { class: this.multiple ? "picker is-multiple" : "picker" });
     select.replaceWith(this.root);
     this.root.append(select, this.box, this.popup, this.status);
 
