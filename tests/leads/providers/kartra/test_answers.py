@@ -207,13 +207,12 @@ def test_numbers_keep_their_digits() -> None:
 
 # Whatever comes
 
-KEYS = (
-    sorted(commands.ALL)
-    + (
-        "status type message actions 0 1 lead_details id tags custom_fields account_tags transaction_list "
-        "subscriptions_list transaction_details field_value"
-    ).split()
-)
+KEYS = [
+    *sorted(commands.ALL),
+    *("status", "type", "message", "actions", "0", "1"),
+    *("lead_details", "id", "tags", "custom_fields", "field_value", "account_tags"),
+    *("transaction_list", "subscriptions_list", "transaction_details"),
+]
 JSON = st.recursive(
     st.one_of(
         st.none(),
