@@ -1,0 +1,126 @@
+"""Rotating keys: all rows, resumable, and no access lost on the way."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from accounts.models import Account, AuditEntry, Connection, User
+from accounts.services import connections, rotation
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def placed(settings: Settings) -> list[Connection]:
+    """Six people with three accounts, sealed under the old key; the new one is in place."""
+    settings.CREDENTIAL_KEYS = [OLD]
+    people = [User.objects.create_user(email=f"{n}@example.com", name=str(n), role="agent") for n in range(6)]
+    rows = [
+        connections.place(actor=one, owner=one, api_key=f"key{n % 3}", api_password=f"password{n}")
+        for n, one in enumerate(people)
+    ]
+    settings.CREDENTIAL_KEYS = [NEW, OLD]
+    return rows
+
+
+def rotate() -> str:
+    out = StringIO()
+    call_command("rotatekeys", stdout=out)
+    return out.getvalue()
+
+
+def check_all_open() -> None:
+    for n, row in enumerate(Connection.objects.select_related("account").order_by("pk")):
+        opened = connections.open_credentials(row)
+        assert (opened.key, opened.password) == (f"key{n % 3}", f"password{n}")
+
+
+def test_everything_opens_with_the_new_key_alone(placed: list[Connection], settings: Settings) -> None:
+    check_all_open()
+    accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True))
+    assert "Sealed anew: 6 connections, 3 accounts." in rotate()
+    settings.CREDENTIAL_KEYS = [NEW]
+    check_all_open()
+    again = connections.place(actor=placed[0].user, owner=placed[0].user, api_key="key1", api_password="password0")
+    assert again.account_id == accounts[1]
+    assert list(Account.objects.order_by("pk").values_list("pk", flat=True)) == accounts
+
+
+def test_before_rotation_accounts_are_found_by_the_old_key_too(placed: list[Connection]) -> None:
+    one = placed[0]
+    again = connections.place(actor=one.user, owner=one.user, api_key="key0", api_password="other")
+    assert again.account_id == one.account_id
+
+
+def test_a_second_run_has_nothing_to_do(placed: list[Connection]) -> None:
+    rotate()
+    assert "Sealed anew: 0 connections, 0 accounts." in rotate()
+    entry = AuditEntry.objects.filter(action="keys.rotate.succeeded").earliest("pk")
+    assert (entry.actor_name, entry.ip, entry.detail) == (
+        "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("after", range(9))
+def test_killed_after_any_row_and_run_again(
+    placed: list[Connection], settings: Settings, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    written = 0
+
+    def dying(reseal: Callable[..., int]) -> Callable[..., int]:
+        def inner(row: object) -> int:
+            nonlocal written
+            if written == after:
+                raise KeyboardInterrupt
+            written += 1
+            return reseal(row)
+
+        return inner
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "_reseal_connection", dying(rotation._reseal_connection))
+        patch.setattr(rotation, "_reseal_account", dying(rotation._reseal_account))
+        with pytest.raises(KeyboardInterrupt):
+            rotate()
+    check_all_open()
+    done = min(after, 6)
+    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts." in rotate()
+    settings.CREDENTIAL_KEYS = [NEW]
+    check_all_open()
+
+
+def test_credentials_placed_meanwhile_are_not_overwritten(
+    placed: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = rotation._connections
+
+    def then_somebody_places() -> list[Connection]:
+        rows = read()
+        one = rows[0].user
+        connections.place(actor=one, owner=one, api_key="key0", api_password="placed meanwhile")
+        return rows
+
+    monkeypatch.setattr(rotation, "_connections", then_somebody_places)
+    rotation.rotate_keys(program="test")
+    assert connections.open_credentials(Connection.objects.get(pk=placed[0].pk)).password == "placed meanwhile"
+
+
+def test_what_no_key_opens_is_named_and_left(placed: list[Connection], settings: Settings) -> None:
+    settings.CREDENTIAL_KEYS = [NEW]
+    with pytest.raises(CommandError, match=r"0@example\.com"):
+        rotate()
+    settings.CREDENTIAL_KEYS = [NEW, OLD]
+    check_all_open()
+
+
+def test_accounts_whose_digests_are_swapped_do_not_rotate_into_each_other(placed: list[Connection]) -> None:
+    one, two, _ = Account.objects.order_by("pk")
+    Account.objects.filter(pk=one.pk).update(sealed_digest=two.sealed_digest)
+    with pytest.raises(CommandError, match="account"):
+        rotate()
+    assert Account.objects.get(pk=one.pk).fingerprint == one.fingerprint

@@ -1,0 +1,181 @@
+"""Signing in and out, links, and sessions that end at once."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import AuditEntry, User
+from accounts.services import users
+from tests.conftest import PASSWORD
+
+UserOf = Callable[[str], User]
+ClientOf = Callable[[str], Client]
+NEW_PASSWORD = "quite another secret"
+
+
+def sign_in(email: str, password: str = PASSWORD, client: Client | None = None) -> Client:
+    client = client or Client()
+    client.post(reverse("account_login"), {"login": email, "password": password})
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get(reverse("accounts:profile")).status_code == 200
+
+
+def actions() -> list[str]:
+    return list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
+
+
+def test_signing_in_and_out_is_written_down(user_of: UserOf) -> None:
+    user = user_of("agent")
+    client = sign_in("AGENT@example.com")
+    assert is_in(client)
+    client.post(reverse("account_logout"))
+    assert not is_in(client)
+    assert actions() == ["session.start.succeeded", "session.end.succeeded"]
+    entry = AuditEntry.objects.earliest("pk")
+    assert (entry.actor_id, entry.actor_name, entry.ip) == (user.pk, "Agent Person", "127.0.0.1")
+    assert re.fullmatch(r"[0-9a-f]{32}", entry.request_id)
+
+
+def test_a_failed_sign_in_keeps_what_was_typed_and_not_the_password(user_of: UserOf) -> None:
+    user_of("agent")
+    assert not is_in(sign_in("agent@example.com", "wrong password here"))
+    assert not is_in(sign_in("nobody" * 30 + "@example.com", "wrong password here"))
+    known, unknown = AuditEntry.objects.order_by("pk")
+    assert (known.action, known.target_name, known.actor_id) == ("session.start.failed", "agent@example.com", None)
+    assert unknown.target_name.startswith("nobodynobody")
+    assert all("wrong password" not in str(entry.__dict__) for entry in (known, unknown))
+
+
+def test_guessing_is_stopped_even_for_the_right_password(user_of: UserOf) -> None:
+    user_of("agent")
+    for _ in range(6):
+        sign_in("agent@example.com", "wrong password here")
+    assert not is_in(sign_in("agent@example.com"))
+
+
+def test_a_deactivated_person_cannot_sign_in(user_of: UserOf) -> None:
+    users.deactivate_staff(actor=user_of("admin"), user=user_of("agent"))
+    assert not is_in(sign_in("agent@example.com"))
+    assert actions()[-1] == "session.start.failed"
+
+
+@pytest.mark.parametrize("role", ["viewer", "manager"])
+def test_a_new_role_ends_all_sessions_at_once(user_of: UserOf, role: str) -> None:
+    user_of("agent")
+    one, two = sign_in("agent@example.com"), sign_in("agent@example.com")
+    assert is_in(one)
+    assert is_in(two)
+    users.edit_staff(actor=user_of("admin"), user=user_of("agent"), name="Agent", role=role)
+    assert not is_in(one)
+    assert not is_in(two)
+    assert is_in(sign_in("agent@example.com"))
+
+
+def test_another_name_ends_no_session(user_of: UserOf, client_of: ClientOf) -> None:
+    client = client_of("agent")
+    users.edit_staff(actor=user_of("admin"), user=user_of("agent"), name="Another", role="agent")
+    assert is_in(client)
+
+
+def test_deactivating_ends_sessions_and_reactivating_does_not_bring_them_back(
+    user_of: UserOf, client_of: ClientOf
+) -> None:
+    client = client_of("agent")
+    users.deactivate_staff(actor=user_of("admin"), user=user_of("agent"))
+    assert not is_in(client)
+    old = Client()
+    old.cookies = client.cookies
+    users.reactivate_staff(actor=user_of("admin"), user=user_of("agent"))
+    assert not is_in(old)
+
+
+def test_changing_the_password_keeps_this_session_and_ends_the_others(user_of: UserOf, client_of: ClientOf) -> None:
+    here, there = client_of("agent"), client_of("agent")
+    here.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
+    )
+    assert is_in(here)
+    assert not is_in(there)
+    assert "password.change.succeeded" in actions()
+    assert is_in(sign_in("agent@example.com", NEW_PASSWORD))
+
+
+def use_link(url: str, password: str = NEW_PASSWORD) -> Client:
+    client = Client()
+    form = client.get(url, follow=True)
+    address = form.redirect_chain[-1][0] if form.redirect_chain else url
+    client.post(address, {"password1": password, "password2": password})
+    return client
+
+
+def test_a_link_sets_the_password_once(user_of: UserOf) -> None:
+    admin = user_of("admin")
+    ann = users.add_staff(actor=admin, email="ann@example.com", name="Ann", role="agent")
+    url = users.set_password_link(actor=admin, user=ann)
+    assert url.startswith("http://127.0.0.1:8000/sign-in/new-password/")
+    use_link(url)
+    assert actions()[-1] == "password.reset.succeeded"
+    assert is_in(sign_in("ann@example.com", NEW_PASSWORD))
+    use_link(url, "a third secret here")
+    assert not is_in(sign_in("ann@example.com", "a third secret here"))
+
+
+@pytest.mark.parametrize("what", ["newer link", "deactivated", "new role"])
+def test_a_link_dies_when_something_happens_to_its_owner(user_of: UserOf, what: str) -> None:
+    admin, agent = user_of("admin"), user_of("agent")
+    url = users.set_password_link(actor=admin, user=agent)
+    if what == "newer link":
+        users.set_password_link(actor=admin, user=agent)
+    elif what == "deactivated":
+        users.deactivate_staff(actor=admin, user=agent)
+        users.reactivate_staff(actor=admin, user=agent)
+    else:
+        users.edit_staff(actor=admin, user=agent, name="Agent", role="viewer")
+    use_link(url)
+    assert not is_in(sign_in("agent@example.com", NEW_PASSWORD))
+
+
+def test_a_weak_password_is_refused_by_the_link(user_of: UserOf) -> None:
+    url = users.set_password_link(actor=user_of("admin"), user=user_of("agent"))
+    use_link(url, "password12")
+    assert not is_in(sign_in("agent@example.com", "password12"))
+
+
+def test_a_forgotten_password_answers_alike_for_everybody(user_of: UserOf) -> None:
+    user_of("agent")
+    known, unknown = (
+        Client().post(reverse("account_reset_password"), {"email": email})
+        for email in ("agent@example.com", "nobody@example.com")
+    )
+    assert known.status_code == unknown.status_code == 302
+    assert known["Location"] == unknown["Location"]
+    assert [message.to for message in mail.outbox] == [["agent@example.com"]]
+
+
+@pytest.mark.parametrize("name", ["account_signup", "account_email", "account_confirm_email"])
+def test_nobody_signs_up_or_manages_addresses(name: str) -> None:
+    with pytest.raises(NoReverseMatch):
+        reverse(name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/sign-in/signup/", "/accounts/signup/", "/sign-in/email/", "/signup/"])
+def test_their_usual_addresses_do_not_exist(path: str) -> None:
+    assert Client().get(path).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("uid", ["1", "zzzzzzzzzzzzz", "0", "ab"])
+def test_a_junk_link_says_so_and_sets_nothing(uid: str) -> None:
+    answer = Client().get(f"/sign-in/new-password/{uid}-junk/")
+    assert answer.status_code == 200
+    assert b"password1" not in answer.content
+    assert Client().get(f"/sign-in/new-password/{uid}{'z' * 30}-junk/").status_code == 404
