@@ -15,7 +15,7 @@ from leads.providers.kartra.sandbox.commands.leads import get_lead
 from leads.providers.kartra.sandbox.desk import Desk, find_lead, text
 from leads.providers.kartra.sandbox.errors import Declined
 from leads.providers.kartra.sandbox.form import Array
-from leads.providers.kartra.sandbox.seed import seed
+from leads.providers.kartra.sandbox.seed import seed_missing
 from leads.providers.kartra.sandbox.state import connect, est_now, read_settings, reading, writing
 from leads.providers.kartra.sandbox.traffic import admit
 
@@ -35,8 +35,7 @@ def app_for(path: Path) -> WSGIApplication:
     """The application on this file, one for each path in a process. Seeds the file first where it is missing."""
     path = path.absolute()
     with _apps_lock:
-        if not path.exists():
-            seed(path)
+        seed_missing(path)
         return _apps.setdefault(path, create_app(path))
 
 

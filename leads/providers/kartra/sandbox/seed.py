@@ -3,7 +3,7 @@
 import os
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -22,13 +22,31 @@ def seed(path: Path, leads: int = LEADS, today: date | None = None) -> None:
     """Make the file anew, with so many leads in the first account; at least those of `NOTABLE`.
 
     Histories are told from ``today``, and the sandbox's clock shows that day; the default is the real one.
-    The file is complete before it takes its place, so that nobody meets a half of it.
+    Nobody may have the old file open.
     """
+    made = _make(path, leads, today)
+    for leftover in ("-wal", "-shm"):
+        path.with_name(path.name + leftover).unlink(missing_ok=True)
+    made.replace(path)
+
+
+def seed_missing(path: Path, leads: int = LEADS) -> None:
+    """Make the file unless it is there, even if several processes come to it at once."""
+    if path.exists():
+        return
+    made = _make(path, leads, None)
+    with suppress(FileExistsError):
+        path.hardlink_to(made)
+    made.unlink()
+
+
+def _make(path: Path, leads: int, today: date | None) -> Path:
+    """A complete file beside the path, so that nobody meets a half of it."""
     today = today or est_now().date()
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
+    made = path.with_name(f"{path.name}.{os.getpid()}.new")
+    made.unlink(missing_ok=True)
+    with closing(sqlite3.connect(made, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=OFF")
         with writing(db):
@@ -36,9 +54,7 @@ def seed(path: Path, leads: int = LEADS, today: date | None = None) -> None:
                 db.execute(statement)
             _fill(db, leads, datetime.combine(today, time(23, 59)))
             put_settings(db, {"clock_days": days_ahead(today)})
-    for leftover in ("-wal", "-shm"):
-        path.with_name(path.name + leftover).unlink(missing_ok=True)
-    unfinished.replace(path)
+    return made
 
 
 def _fill(db: sqlite3.Connection, leads: int, end_of_day: datetime) -> None:

@@ -24,6 +24,8 @@ SWITCHES: dict[str, Any] = {
     "chained_status": "Success",  # or "Error": the top status of a chain of which an action failed
 }
 
+_CHOICES = {"envelope": ("actions", "bare"), "chained_status": ("Success", "Error")}
+
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE apps (id TEXT PRIMARY KEY, active INTEGER, developer_active INTEGER, only_ip TEXT, may_write INTEGER);
@@ -110,9 +112,12 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def configure(path: Path, **switches: Any) -> None:
-    """Set switches of `SWITCHES`, for all processes, from the next call on. Raises ValueError for an unknown one."""
+    """Set switches of `SWITCHES`, for all processes, from the next call on. Raises ValueError where one cannot be."""
     if unknown := switches.keys() - SWITCHES.keys():
         raise ValueError(f"There is no switch {', '.join(sorted(unknown))}. There are {', '.join(SWITCHES)}.")
+    for name, choices in _CHOICES.items():
+        if switches.get(name, choices[0]) not in choices:
+            raise ValueError(f"The switch {name} is {' or '.join(choices)}.")
     with closing(connect(path)) as db, writing(db):
         put_settings(db, switches)
 
