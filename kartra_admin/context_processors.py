@@ -28,12 +28,18 @@ PLACES = (
     _Place("Leads", "leads:find", "user-round", ("leads:",), ("lead.view",)),
     _Place("Recipes", "leads:recipes", "key-round", ("leads:recipe",), ("recipe.run", "recipe.manage")),
     _Place("Audit", "accounts:audit", "shield", ("accounts:audit",), ("audit.view",)),
-    _Place("Team", "accounts:team", "users", ("accounts:team",), ("staff.manage",)),
+    _Place(
+        "Team",
+        "accounts:team",
+        "users",
+        ("accounts:team", "leads:connection-of", "leads:connection-remove-of"),
+        ("staff.manage",),
+    ),
     _Place(
         "Settings",
         "leads:connection",
         "settings",
-        ("leads:connection", "leads:catalogue", "accounts:profile", "account_"),
+        ("leads:connection", "leads:catalogue", "leads:field-create", "accounts:profile", "account_"),
     ),
 )
 

@@ -93,6 +93,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   detail.shouldSwap = true;
   detail.isError = false;
   if (holdsOnlyOutOfBand(html)) detail.swapOverride = "none";
+  if (detail.swapOverride === "none" || detail.xhr.getResponseHeader("HX-Reswap") === "none") giveUp(detail.requestConfig.elt);
 });
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
@@ -101,13 +102,34 @@ document.addEventListener("htmx:responseError", (event) => {
 for (const name of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => toast(isRead(event.detail) ? NO_ANSWER_READ : NO_ANSWER_WRITE));
 }
-// A panel that could not be loaded says so in its place; its "load" does not come again by itself.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, (event) => {
-    const panel = event.detail.elt.closest("[data-loading]");
-    if (panel) panel.textContent = "Could not be loaded. Reload the page to try again.";
-  });
+  document.addEventListener(name, (event) => giveUp(event.detail.elt));
 }
-// What was refused is read first.
-document.addEventListener("htmx:afterSettle", (event) => event.detail.elt.querySelector("[data-focus]")?.focus());
+
+// A panel that could not be loaded says so in its place, since its "load" does not come again by itself.
+function giveUp(element) {
+  const panel = element.closest("[data-loading]");
+  if (!panel) return;
+  (panel.querySelector(".card-content") ?? panel).textContent = "Could not be loaded. Reload the page to try again.";
+}
+
+// Focus. What was refused is read first; whoever pressed something that the answer replaced stays at its card.
+
+const cardTitles = new WeakMap();
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const card = event.detail.elt.closest("section[aria-labelledby]");
+  if (card) cardTitles.set(event.detail.requestConfig, card.getAttribute("aria-labelledby"));
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const refused = event.detail.elt.querySelector("[data-focus]");
+  if (refused) {
+    refused.focus();
+    return;
+  }
+  const title = document.getElementById(cardTitles.get(event.detail.requestConfig));
+  if (!title || document.activeElement !== document.body) return;
+  title.tabIndex = -1;
+  title.focus({ preventScroll: true });
+});
 document.querySelector("#main [data-focus]")?.focus();

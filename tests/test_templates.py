@@ -1,0 +1,98 @@
+"""What holds of every template: it compiles, its icons exist, and nothing in it needs an exception in the policy."""
+
+import re
+from pathlib import Path
+
+import lucide
+import pytest
+from django.conf import settings
+from django.template import engines
+
+FOLDER = Path(settings.BASE_DIR) / "templates"
+NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.html"))
+ALLAUTH_PAGES = (
+    "login",
+    "logout",
+    "account_inactive",
+    "reauthenticate",
+    "password_change",
+    "password_set",
+    "password_reset",
+    "password_reset_done",
+    "password_reset_from_key",
+    "password_reset_from_key_done",
+)
+
+# What would be refused by the policy (inline code and style), or is quietly skipped under it (event filters).
+FORBIDDEN = {
+    "inline style": re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE),
+    "inline script": re.compile(r"<script\b(?![^>]*\ssrc=)", re.IGNORECASE),
+    "event attribute": re.compile(r"\son[a-z]+\s*=", re.IGNORECASE),
+    "hx-on": re.compile(r"\s(?:data-)?hx-on\b", re.IGNORECASE),
+    "event filter": re.compile(r"hx-trigger\s*=\s*(?:\"[^\"]*\[|'[^']*\[)", re.IGNORECASE),
+    "js: value": re.compile(r"(?:\bjs|javascript):", re.IGNORECASE),
+    "other host": re.compile(
+        r"<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)\s*=\s*[\"'](?:https?:)?//", re.IGNORECASE
+    ),
+}
+
+
+def source_of(name: str) -> str:
+    return (FOLDER / name).read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_compiles(name: str) -> None:
+    engines["django"].get_template(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_holds_nothing_that_the_policy_forbids(name: str) -> None:
+    source = re.sub(r"{#.*?#}|{% comment %}.*?{% endcomment %}", "", source_of(name), flags=re.DOTALL)
+    found = [what for what, pattern in FORBIDDEN.items() if pattern.search(source)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        ('<p style="color: red">', "inline style"),
+        ("<script>go()</script>", "inline script"),
+        ('<a onclick="go()">', "event attribute"),
+        ('<a hx-on:click="go()">', "hx-on"),
+        ('<a hx-trigger="click[ctrlKey]">', "event filter"),
+        ("<a hx-vals='js:{a: 1}'>", "js: value"),
+        ('<img src="//example.com/x.png">', "other host"),
+    ],
+)
+def test_the_patterns_find_what_they_are_for(bad: str, what: str) -> None:
+    assert FORBIDDEN[what].search(bad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_icon_exists(name: str) -> None:
+    for icon in re.findall(r"{%\s*lucide\s+[\"']([^\"']+)[\"']", source_of(name)):
+        lucide._render_icon(icon, 16)
+
+
+@pytest.mark.parametrize("page", ALLAUTH_PAGES)
+def test_a_page_of_allauth_in_use_is_ours(page: str) -> None:
+    template = engines["django"].get_template(f"account/{page}.html")
+    assert Path(template.origin.name).is_relative_to(FOLDER)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_an_error_page_needs_no_context(status: int) -> None:
+    """Django renders some of them without a request, and the 500 must not fail in turn."""
+    html = engines["django"].get_template(f"{status}.html").render()
+    assert f'<span class="card-count">{status}</span>' in html
+    assert 'class="menu"' not in html
+
+
+def test_a_toast_offers_its_undo_only_where_there_is_one() -> None:
+    toast = engines["django"].get_template("components/_toast.html")
+    assert "<form" not in toast.render({"text": "Saved", "kind": "succeeded"})
+    html = toast.render({"text": "<b>", "kind": "failed", "undo_url": "/undo/", "entry_url": "/entry/"})
+    assert "&lt;b&gt;" in html
+    assert 'action="/undo/"' in html
+    assert 'href="/entry/"' in html
