@@ -88,7 +88,7 @@ def whole(value: Any) -> int | None:
 
 def amount(value: Any) -> Decimal | None:
     """Money. None for 'N/A', for nothing, and for what is no plain number."""
-    text = as_text(value).strip()
+    text = value.strip() if isinstance(value, str) else ""
     return Decimal(text.replace(",", "")) if _AMOUNT.fullmatch(text) else None
 
 
