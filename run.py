@@ -4,8 +4,6 @@
 Needs Python 3.11 and nothing else: it keeps its own environment in ``.venv``, filled from the locked requirements.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import hashlib
@@ -21,6 +19,9 @@ from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
 
+if sys.version_info < (3, 11):  # before anything that an older Python would stumble over
+    sys.exit(f"Kartra Admin needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
+
 PRODUCT, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"  # the second holds all of the first
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -29,7 +30,8 @@ RESULTS = ROOT / "test-results"
 
 
 def main() -> int:
-    check_machine()
+    if os.name != "posix":
+        stop("Kartra Admin runs on Linux and macOS. On Windows, run it inside WSL.")
     parser = argparse.ArgumentParser(prog="run.py", description="Serve the demo of Kartra Admin, or check its code.")
     commands = parser.add_subparsers(dest="command", metavar="command")
     demo = commands.add_parser("demo", help="serve the demo (the default)")
@@ -52,14 +54,6 @@ def main() -> int:
 
 
 # The environment
-
-
-def check_machine() -> None:
-    """Stop with a sentence where this machine cannot run Kartra Admin."""
-    if sys.version_info < (3, 11):
-        stop(f"Kartra Admin needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
-    if os.name != "posix":
-        stop("Kartra Admin runs on Linux and macOS. On Windows, run it inside WSL.")
 
 
 def prepare_environment(lock: str) -> None:
