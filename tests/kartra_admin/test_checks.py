@@ -1,0 +1,71 @@
+"""Settings that are refused at the start, each in one sentence."""
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+KEY = Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def sound(settings: Settings) -> Settings:
+    """The settings of a desk that is run for real."""
+    settings.DEMO = settings.DEBUG = False
+    settings.SECRET_KEY = "k3Jd9-sPq0_ZxR7vLw2mTn8bYc5hGf1aUe6iOo4y"
+    settings.CREDENTIAL_KEYS = [KEY]
+    settings.SITE_URL = "https://desk.example.com"
+    settings.KARTRA_API_URL = "https://app.kartra.com/api"
+    settings.KARTRA_APP_ID = "AbCdEf"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://x"}}
+    return settings
+
+
+def found() -> list[str]:
+    messages = run_checks(tags=["kartra_admin"])
+    for message in messages:
+        assert message.msg.endswith(".")
+        assert "\n" not in message.msg
+    return [str(message.id) for message in messages]
+
+
+def test_sound_settings_pass(sound: Settings) -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "refused_as"),
+    [
+        ("SECRET_KEY", "short", "secret_key"),
+        ("SECRET_KEY", "x" * 60, "secret_key"),
+        ("CREDENTIAL_KEYS", [], "credential_keys"),
+        ("CREDENTIAL_KEYS", ["not a key"], "credential_keys"),
+        ("CREDENTIAL_KEYS", [KEY, KEY[:-4]], "credential_keys"),
+        ("SITE_URL", "desk.example.com", "site_url"),
+        ("SITE_URL", "https://", "site_url"),
+        ("SITE_URL", "https://desk.example.com/path", "site_url"),
+        ("SITE_URL", "ftp://desk.example.com", "site_url"),
+        ("SITE_URL", "http://[", "site_url"),
+        ("KARTRA_API_URL", "http://app.kartra.com/api", "kartra_api_url"),
+        ("KARTRA_API_URL", "http://127.0.0.1.evil.example/api", "kartra_api_url"),
+        ("KARTRA_API_URL", "app.kartra.com", "kartra_api_url"),
+        ("KARTRA_API_URL", "sandbox", "kartra_api_url"),
+        ("KARTRA_API_URL", "https://", "kartra_api_url"),
+        ("KARTRA_APP_ID", "", "kartra_app_id"),
+    ],
+)
+def test_weak_or_malformed_settings_are_refused(sound: Settings, name: str, value: object, refused_as: str) -> None:
+    setattr(sound, name, value)
+    assert found() == [f"kartra_admin.{refused_as}"]
+
+
+@pytest.mark.parametrize("url", ["sandbox:", "http://127.0.0.1:9000/api", "http://localhost/api", "http://[::1]:9/api"])
+def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Settings, url: str) -> None:
+    sound.KARTRA_API_URL = url
+    assert found() == []
+
+
+def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:
+    sound.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    (message,) = run_checks(tags=["kartra_admin"])
+    assert (message.id, message.is_serious()) == ("kartra_admin.cache", False)
