@@ -1,6 +1,7 @@
 """Serve the sandbox over HTTP: a made-up Kartra for load tests, fault tests and other programs."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,8 @@ class Command(BaseCommand):
                     f"{account.name}\n  API key      {account.api_key}\n  API password {account.api_password}"
                 )
             self.stdout.flush()
-            try:
+            with suppress(KeyboardInterrupt):
                 server.serve_forever()
-            except KeyboardInterrupt:
-                self.stdout.write("Stopped.")
 
 
 def _fault(written: str) -> tuple[str, str, int]:

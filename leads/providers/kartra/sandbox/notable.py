@@ -263,7 +263,7 @@ def _long_history(build: Builder) -> None:
     weekly = build.subscribe(margit, 236, 2, build.ago(3640), id=14902)
     paid = histories.run(build, weekly, last_four="0707")
     for payment in paid[40::60]:
-        build.refund(payment, payment.at + timedelta(days=2), 500)
+        build.refund(payment, min(payment.at + timedelta(days=2), build.now), 500)
     histories.run(build, build.subscribe(margit, 223, 1, build.ago(3600)), last_four="0707")
     paused = build.subscribe(margit, 223, 3, build.ago(800), id=14907)
     histories.run(build, paused, last_four="0707", stop=build.ago(120))

@@ -17,7 +17,7 @@ def credentials(account: Account = ACCOUNTS[0]) -> dict[str, str]:
     return {"app_id": APP_ID, "api_key": account.api_key, "api_password": account.api_password}
 
 
-def action(cmd: str, position: int = 0, **params: str) -> dict[str, str]:
+def action(cmd: str, position: int = 0, /, **params: str) -> dict[str, str]:
     """An entry of ``actions``; ``a__b`` in a name is ``[a][b]`` on the wire."""
     named = {f"actions[{position}][{name.replace('__', '][')}]": value for name, value in params.items()}
     return {f"actions[{position}][cmd]": cmd, **named}
@@ -43,16 +43,19 @@ class Box:
             "wsgi.input": io.BytesIO(body),
             **environ,
         }
-        page = b"".join(self.app(call, lambda *given: answered.extend(given)))  # type: ignore[arg-type,return-value]
+        page = b"".join(self.app(call, lambda *given: answered.extend(given)))  # type: ignore[arg-type]
         return answered[0], dict(answered[1]), page
 
-    def post(self, fields: dict[str, str], account: Account = ACCOUNTS[0], **environ: Any) -> dict[str, Any]:
+    def post(
+        self, fields: dict[str, str], account: Account = ACCOUNTS[0], *, scheme: str = "https", ip: str = "127.0.0.1"
+    ) -> dict[str, Any]:
         """The JSON that answers these fields; credentials are added unless they are given."""
-        status, headers, page = self.raw(urlencode({**credentials(account), **fields}).encode(), **environ)
+        body = urlencode({**credentials(account), **fields}).encode()
+        status, headers, page = self.raw(body, **{"wsgi.url_scheme": scheme, "REMOTE_ADDR": ip})
         assert status == "200 OK"
         assert headers["Content-Type"].startswith("text/html")
-        body: dict[str, Any] = json.loads(page)
-        return body
+        answer: dict[str, Any] = json.loads(page)
+        return answer
 
     def act(self, cmd: str, who: str = "", **params: str) -> dict[str, Any]:
         """The answer to one action, on a lead of `NOTABLE`."""

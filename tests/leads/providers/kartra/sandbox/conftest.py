@@ -20,4 +20,6 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def box(seeded: Path, tmp_path: Path) -> Box:
-    return Box(shutil.copy(seeded, tmp_path / "box.sqlite3"))
+    path = tmp_path / "box.sqlite3"
+    shutil.copy(seeded, path)
+    return Box(path)

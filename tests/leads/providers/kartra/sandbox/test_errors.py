@@ -179,13 +179,13 @@ def test_error_is_reached(box: Box, number: int, fields: dict[str, str]) -> None
 
 def test_plain_http_is_refused_when_switched_so(box: Box) -> None:
     configure(box.path, require_https=True)
-    assert box.post(TAGS, **{"wsgi.url_scheme": "http"})["type"] == "201"
+    assert box.post(TAGS, scheme="http")["type"] == "201"
     assert box.post(TAGS)["status"] == "Success"
 
 
 def test_the_allow_list_lets_its_address_in(box: Box) -> None:
     fields = {**TAGS, "app_id": known.FENCED_APP}
-    assert box.post(fields, REMOTE_ADDR=known.FENCED_IP)["status"] == "Success"
+    assert box.post(fields, ip=known.FENCED_IP)["status"] == "Success"
 
 
 def test_an_app_that_only_reads_can_read(box: Box) -> None:
