@@ -1,0 +1,85 @@
+"""A sandbox of its own for each test, people with credentials in it, and browsers signed in as them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from accounts.services import connections
+from leads.access import Desk, desk_for
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+from leads.providers.kartra.sandbox.faults import arm
+from leads.providers.kartra.sandbox.notable import NOTABLE
+from leads.providers.kartra.sandbox.seed import seed
+from leads.providers.kartra.sandbox.state import configure
+from leads.providers.kartra.sandbox.traffic import calls
+from leads.services.catalogues import refresh_catalogues
+from leads.wiring import sandbox_path
+
+ADA = NOTABLE["ada"]
+
+
+class Sandbox:
+    """The Kartra of one test."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen = 0
+
+    def arm(self, command: str, mode: str, times: int = 1) -> None:
+        arm(self.path, command, mode, times)
+
+    def configure(self, **switches: object) -> None:
+        configure(self.path, **switches)
+
+    def calls(self) -> list[tuple[str, ...]]:
+        """The commands of each call that arrived since this was last asked."""
+        found = calls(self.path)[self._seen :]
+        self._seen += len(found)
+        return [call.commands for call in found]
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sandbox") / "seeded.sqlite3"
+    seed(path, leads=60)
+    return path
+
+
+@pytest.fixture
+def sandbox(seeded: Path, tmp_path: Path, settings: object) -> Sandbox:
+    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+    shutil.copy(seeded, sandbox_path())
+    return Sandbox(sandbox_path())
+
+
+@pytest.fixture
+def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., Desk]:
+    """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second."""
+
+    def furnish(role: str, account: int = 0) -> Desk:
+        person = user_of(role)
+        keys = ACCOUNTS[account]
+        if not hasattr(person, "connection"):
+            connections.place(actor=person, owner=person, api_key=keys.api_key, api_password=keys.api_password)
+        desk = desk_for(User.objects.get(pk=person.pk))
+        if not desk.account.catalogues.exists():
+            refresh_catalogues(actor=person, connection=desk.connection)
+        sandbox.calls()
+        return desk
+
+    return furnish
+
+
+@pytest.fixture
+def at_desk(desk_of: Callable[..., Desk], client_of: Callable[[str], Client]) -> Callable[..., Client]:
+    """``at_desk("agent")``: a browser of somebody with credentials."""
+
+    def sit_down(role: str, account: int = 0) -> Client:
+        desk_of(role, account)
+        return client_of(role)
+
+    return sit_down
