@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core import signing
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
 from leads.forms.fields import OperationIdField, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
@@ -60,10 +61,11 @@ class LeadForm(forms.Form):
 
     def refuse(self, sentence: str, *, clashes: Sequence[Clash] = (), lead: Lead | None = None) -> None:
         """Show the form again, with all that was typed, as a new form: a new id, and the lead as it is now."""
-        self.data = self.data.copy()
-        self.data["operation_id"] = str(uuid.uuid4())
+        data = cast(QueryDict, self.data).copy()
+        data["operation_id"] = str(uuid.uuid4())
         if lead:
-            self.data["seen"] = _initial(Snapshot.of(lead))["seen"]
+            data["seen"] = _initial(Snapshot.of(lead))["seen"]
+        self.data = data
         self.add_error(None, sentence)
         for clash in clashes:
             self.add_error(clash.key, f"Now reads \u201c{clash.now}\u201d in Kartra. Saving again overwrites it.")

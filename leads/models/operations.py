@@ -1,6 +1,7 @@
 """What leaves the house: one row for each call that changes something outside, written before the call is made."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -94,7 +95,7 @@ class OperationStep(models.Model):
     asked = models.JSONField()
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
-    inverse = models.JSONField(null=True, blank=True)
+    inverse: Any = models.JSONField(null=True, blank=True)
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
     code = models.CharField(max_length=20, blank=True)
     words = models.CharField(max_length=500, blank=True)
@@ -111,3 +112,8 @@ class OperationStep(models.Model):
     @property
     def change(self) -> changes.Change:
         return changes.from_json(self.kind, self.asked)
+
+    @property
+    def undoing(self) -> changes.Change:
+        """What would undo it; only for a step that has an ``inverse``."""
+        return changes.from_json(self.inverse["kind"], self.inverse["asked"])

@@ -1,7 +1,8 @@
 """What the home page and the lead page show beside the lead itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from accounts.models import Account, User
 from leads.models import Note, Recent, Recipe
@@ -18,15 +19,15 @@ class RecipeState:
     is_granted: bool
 
 
-def list_recents(account: Account, user: User) -> Sequence[Recent]:
+def list_recents(account: Account, user: User) -> QuerySet[Recent]:
     return Recent.objects.filter(account=account, user=user).order_by("-opened_at")[:RECENTS]
 
 
-def list_notes(account: Account, lead_id: str) -> Sequence[Note]:
+def list_notes(account: Account, lead_id: str) -> QuerySet[Note]:
     return Note.objects.filter(account=account, lead_id=lead_id).select_related("author").order_by("-created_at")
 
 
-def list_recipes(account: Account) -> Sequence[Recipe]:
+def list_recipes(account: Account) -> QuerySet[Recipe]:
     return Recipe.objects.filter(account=account)
 
 

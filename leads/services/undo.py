@@ -5,7 +5,6 @@ from uuid import UUID
 from accounts.models import Connection, User
 from leads import effects
 from leads.models import Operation, Outcome
-from leads.providers.changes import from_json
 from leads.providers.errors import Refused
 from leads.services import _operations, changes
 
@@ -24,7 +23,7 @@ def undo_operation(*, actor: User, connection: Connection, operation: Operation,
     if not operation.can_undo:
         raise Refused("This cannot be undone: it was undone already, or nothing of it can be taken back.")
     steps = [step for step in operation.steps.all() if step.outcome == Outcome.SUCCEEDED and step.inverse]
-    inverses = [from_json(step.inverse["kind"], step.inverse["asked"]) for step in reversed(steps)]
+    inverses = [step.undoing for step in reversed(steps)]
     changes.require(actor, inverses, "recipe.run" if operation.label else "")
     lead = changes.read_for_change(connection, operation.lead_id)
     for step in steps:

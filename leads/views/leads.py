@@ -12,6 +12,7 @@ from leads.forms.cards import CARD_FORMS
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
 from leads.lookup import read_query
+from leads.models import Operation
 from leads.providers.errors import NotFound
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
@@ -104,7 +105,7 @@ def create(request: StaffRequest) -> HttpResponse:
     return render(request, "leads/leads/create.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _create(desk: Desk, form: LeadForm) -> lead_services.Operation:
+def _create(desk: Desk, form: LeadForm) -> Operation:
     wanted = form.wanted()
     return lead_services.create_lead(
         actor=desk.user,
