@@ -9,7 +9,7 @@ from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from leads.models import Note, Operation, Recipe
 from leads.providers.base import Lead, LeadRef, Money
-from leads.providers.errors import Misconfigured
+from leads.providers.errors import Misconfigured, NotFound
 from leads.wiring import provider_for
 
 
@@ -39,8 +39,11 @@ def get_lead_for(desk: Desk, lead_id: str) -> Lead:
 
 
 def find_lead_for(desk: Desk, ref: LeadRef) -> str:
-    """The id of the lead with this exact email or id. Raises `NotFound`."""
-    return provider_for(desk.connection).find_lead_id(ref)
+    """The id of the lead with this exact email or id, or "" where there is none."""
+    try:
+        return provider_for(desk.connection).find_lead_id(ref)
+    except NotFound:
+        return ""
 
 
 def get_money_for(desk: Desk, lead_id: str) -> Money:

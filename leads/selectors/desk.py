@@ -35,6 +35,11 @@ def list_recipe_states(account: Account, lead: Lead) -> list[RecipeState]:
     return [RecipeState(recipe, recipe.give_tag in lead.tags) for recipe in list_recipes(account)]
 
 
+def lead_page(account: Account, lead: Lead) -> dict[str, object]:
+    """The lead as it was just read, for its page."""
+    return {"lead": lead, "recipes": list_recipe_states(account, lead)}
+
+
 def find_name(account: Account, user: User, lead_id: str) -> str:
     """The lead's name as this person last saw it, or ""."""
     recent = Recent.objects.filter(account=account, user=user, lead_id=lead_id).first()

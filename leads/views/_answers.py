@@ -6,11 +6,10 @@ from django.shortcuts import redirect, render
 from django_htmx.http import reswap, trigger_client_event
 
 from accounts.decorators import StaffRequest
+from kartra_admin.lib.errors import AppError
 from leads.access import Desk, get_lead_for
 from leads.forms.desk import NoteForm
 from leads.models import Operation
-from leads.providers.base import Lead
-from leads.providers.errors import ProviderError
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 from leads.summaries import summarise
@@ -18,17 +17,8 @@ from leads.summaries import summarise
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR}
 
 
-def lead_context(desk: Desk, lead: Lead) -> dict[str, object]:
-    """Everything that the lead page shows but money. Calls no provider."""
-    return {
-        "lead": lead,
-        "recipes": desk_selectors.list_recipe_states(desk.account, lead),
-        **local_context(desk, lead.id),
-    }
-
-
-def local_context(desk: Desk, lead_id: str) -> dict[str, object]:
-    """What the desk itself keeps of a lead."""
+def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
+    """What the desk itself keeps of a lead, for its page."""
     return {
         "lead_id": lead_id,
         "operations": operations.list_for_lead(desk.account, lead_id),
@@ -47,13 +37,12 @@ def tell(request: HttpRequest, operation: Operation) -> None:
 def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> HttpResponse:
     """The lead as it reads now, with a toast that tells what became of the operation."""
     tell(request, operation)
+    context = kept_here(desk, operation.lead_id)
     if not request.htmx:
         return redirect("leads:detail", lead_id=operation.lead_id)
     try:
-        lead = get_lead_for(desk, operation.lead_id)
-    except ProviderError as error:
+        context |= desk_selectors.lead_page(desk.account, get_lead_for(desk, operation.lead_id))
+    except AppError as error:
         messages.warning(request, f"What the lead reads now could not be shown: {error.sentence}")
-        answer = reswap(render(request, "leads/leads/_changed.html", local_context(desk, operation.lead_id)), "none")
-    else:
-        answer = render(request, "leads/leads/_changed.html", lead_context(desk, lead))
-    return trigger_client_event(answer, "close-dialog")
+    answer = render(request, "leads/leads/_changed.html", context)
+    return trigger_client_event(answer if "lead" in context else reswap(answer, "none"), "close-dialog")

@@ -13,7 +13,6 @@ from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
 from leads.lookup import read_query
 from leads.models import Operation
-from leads.providers.errors import NotFound
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 from leads.selectors.catalogues import for_account
@@ -24,7 +23,7 @@ from leads.services import notes as note_services
 from leads.services._operations import FormReused
 from leads.services.catalogues import fields_for_editing
 from leads.services.leads import EditConflict, LeadExists
-from leads.views._answers import after_change, lead_context, local_context, tell
+from leads.views._answers import after_change, kept_here, tell
 
 
 @require_GET
@@ -38,10 +37,10 @@ def find(request: StaffRequest) -> HttpResponse:
     if query.strip():
         ref = read_query(query)
         if ref is not None:
-            try:
-                return redirect("leads:detail", lead_id=find_lead_for(desk, ref))
-            except NotFound:
-                status = 404
+            lead_id = find_lead_for(desk, ref)
+            if lead_id:
+                return redirect("leads:detail", lead_id=lead_id)
+            status = 404
         context |= {"ref": ref, "is_missing": True}
     context["recents"] = desk_selectors.list_recents(desk.account, request.user)
     return render(request, "leads/leads/find.html", context, status=status)
@@ -54,7 +53,9 @@ def detail(request: StaffRequest, lead_id: str) -> HttpResponse:
     desk = desk_for(request.user)
     lead = get_lead_for(desk, lead_id)
     lead_services.record_view(actor=request.user, account=desk.account, lead=lead)
-    return render(request, "leads/leads/detail.html", lead_context(desk, lead))
+    return render(
+        request, "leads/leads/detail.html", desk_selectors.lead_page(desk.account, lead) | kept_here(desk, lead_id)
+    )
 
 
 @require_GET
@@ -193,7 +194,7 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
     status = 422 if form.is_bound else 200
     if not request.htmx and not form.is_bound:
         return redirect("leads:detail", lead_id=lead_id)
-    context = {**local_context(desk, lead_id), "note_form": form}
+    context = {**kept_here(desk, lead_id), "note_form": form}
     return render(
         request, "leads/leads/_notes.html" if request.htmx else "leads/leads/notes.html", context, status=status
     )

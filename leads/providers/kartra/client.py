@@ -104,6 +104,7 @@ class KartraClient:
         wsgi_app: "WSGIApplication | None" = None,
         background: bool = False,
         report: Callable[[ProviderError | None], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         has_credentials = bool(key and password)
         credentials = _encoded({"app_id": app_id, "api_key": key, "api_password": password})
@@ -118,6 +119,7 @@ class KartraClient:
         self._timeout = timeout
         self._background = background
         self._report = report
+        self._sleep = sleep
         if api_url == SANDBOX and wsgi_app is not None:
             self._url = "http://sandbox/api"
             self._http = httpx.Client(transport=httpx.WSGITransport(wsgi_app), trust_env=False)
@@ -167,7 +169,7 @@ class KartraClient:
             if result.trouble is Trouble.LIMITED:
                 self._limiter.pause(self._app_id, pause)
             else:
-                time.sleep(pause)
+                self._sleep(pause)
 
     def _attempt(self, body: bytes) -> answers.Body | Failure:
         """Send once. Never raises: whatever went wrong is told without its exception, which would hold the body."""
