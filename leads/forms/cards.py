@@ -29,12 +29,18 @@ class CardForm(forms.Form):
     submit: ClassVar[str]
     warning: ClassVar[str] = ""
     catalogue: ClassVar[str] = ""
+    focus: ClassVar[str] = "add"
     operation_id = OperationIdField()
     remove = forms.CharField(required=False, max_length=500, strip=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
         super().__init__(data)
         self.catalogues = catalogues
+        self.add_fields()
+        self.fields[self.focus].widget.attrs["autofocus"] = True
+
+    def add_fields(self) -> None:
+        """Fields that depend on the account's catalogues."""
 
     @property
     def is_uncatalogued(self) -> bool:
@@ -55,9 +61,8 @@ class TagsForm(CardForm):
     title, submit, catalogue = "Add tags", "Add tags", "tags"
     warning = "A tag may start automations in Kartra: mails may be sent and access given."
 
-    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
-        super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickMany(catalogues.tags, "Tags", "Search tags")
+    def add_fields(self) -> None:
+        self.fields["add"] = PickMany(self.catalogues.tags, "Tags", "Search tags")
 
     def changes(self) -> list[Change]:
         values = self.cleaned_data
@@ -70,9 +75,8 @@ class ListsForm(CardForm):
     title, submit, catalogue = "Subscribe to lists", "Subscribe", "lists"
     warning = "A list may start automations in Kartra: mails may be sent and access given."
 
-    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
-        super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickMany(catalogues.lists, "Lists", "Search lists")
+    def add_fields(self) -> None:
+        self.fields["add"] = PickMany(self.catalogues.lists, "Lists", "Search lists")
 
     def changes(self) -> list[Change]:
         values = self.cleaned_data
@@ -85,9 +89,8 @@ class SequencesForm(CardForm):
     title, submit, catalogue = "Add to a sequence", "Add to sequence", "sequences"
     warning = "Kartra sends the sequence's mails from this step on."
 
-    def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
-        super().__init__(data, catalogues=catalogues)
-        self.fields["add"] = PickOne(catalogues.sequences, "Sequence", "Search sequences")
+    def add_fields(self) -> None:
+        self.fields["add"] = PickOne(self.catalogues.sequences, "Sequence", "Search sequences")
         self.fields["step"] = StepField()
 
     def changes(self) -> list[Change]:
@@ -98,6 +101,7 @@ class SequencesForm(CardForm):
 
 
 class PointsForm(CardForm):
+    focus = "points"
     title, submit = "Give or remove points", "Change points"
     direction = forms.ChoiceField(
         label="What", choices=[("give", "Give"), ("take", "Remove")], widget=forms.RadioSelect, initial="give"
@@ -119,6 +123,7 @@ class PointsForm(CardForm):
 
 
 class CalendarsForm(CardForm):
+    focus = "calendar"
     title, submit = "Book or cancel a class", "Send to Kartra"
     direction = forms.ChoiceField(
         label="What",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from leads.providers.kartra.sandbox.state import connect
 
-KEPT = 10_000
+KEPT = 5_000
 
 
 class Call(NamedTuple):
