@@ -6,7 +6,7 @@ from pathlib import Path
 import lucide
 import pytest
 from django.conf import settings
-from django.template import engines
+from django.template import Engine, engines
 
 FOLDER = Path(settings.BASE_DIR) / "templates"
 NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.html"))
@@ -77,7 +77,7 @@ def test_every_icon_exists(name: str) -> None:
 
 @pytest.mark.parametrize("page", ALLAUTH_PAGES)
 def test_a_page_of_allauth_in_use_is_ours(page: str) -> None:
-    template = engines["django"].get_template(f"account/{page}.html")
+    template = Engine.get_default().get_template(f"account/{page}.html")
     assert Path(template.origin.name).is_relative_to(FOLDER)
 
 

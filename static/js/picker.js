@@ -53,7 +53,7 @@ class Picker {
     this.chips = make("div", { class: "chips", role: "group", "aria-label": "Chosen" });
     this.list = make("ul", { id: listId, class: "picker-list", role: "listbox", tabindex: "-1", "aria-label": "Choices", "aria-multiselectable": this.multiple ? "true" : null });
     this.more = make("p", { class: "picker-note" });
-    this.popup = make("div", { class: "picker-popup", hidden: "" }, this.list, this.more);
+    this.popup = make("div", { class: "picker-popup", popover: "manual" }, this.list, this.more);
     this.status = make("span", { class: "sr-only", role: "status" });
     this.box = make("div", { class: "picker-box" }, this.chips, this.input);
 
@@ -120,11 +120,31 @@ class Picker {
     this.more.hidden = found.length > 0 && found.length <= SHOWN;
     this.more.textContent = found.length ? `${SHOWN} of ${found.length.toLocaleString("en")} shown. Type to narrow.` : this.nothing();
     this.status.textContent = found.length ? `${found.length} found` : this.nothing();
-    this.popup.hidden = false;
+    if (!this.isOpen()) {
+      this.popup.showPopover();
+      for (const type of ["scroll", "resize"]) window.addEventListener(type, this.place, true);
+    }
+    this.place();
     this.input.setAttribute("aria-expanded", "true");
     this.activate(this.query() && this.found.length ? 0 : -1);
-    if (this.root.closest("dialog")) this.popup.scrollIntoView({ block: "nearest" });
   }
+
+  isOpen() {
+    return this.popup.matches(":popover-open");
+  }
+
+  // The list lies above everything, dialogs too, so it is put where its field is: below, or above where there is more room.
+  place = () => {
+    const box = this.box.getBoundingClientRect();
+    const below = window.innerHeight - box.bottom;
+    const isAbove = below < this.popup.offsetHeight + 8 && box.top > below;
+    Object.assign(this.popup.style, {
+      left: `${box.left}px`,
+      width: `${box.width}px`,
+      top: isAbove ? "auto" : `${box.bottom + 4}px`,
+      bottom: isAbove ? `${window.innerHeight - box.top + 4}px` : "auto",
+    });
+  };
 
   nothing() {
     if (this.query()) return "Nothing by that name.";
@@ -132,7 +152,8 @@ class Picker {
   }
 
   close() {
-    this.popup.hidden = true;
+    if (this.isOpen()) this.popup.hidePopover();
+    for (const type of ["scroll", "resize"]) window.removeEventListener(type, this.place, true);
     this.input.setAttribute("aria-expanded", "false");
     this.activate(-1);
   }
@@ -151,7 +172,7 @@ class Picker {
   }
 
   key(event) {
-    const isOpen = !this.popup.hidden;
+    const isOpen = this.isOpen();
     const last = this.found.length - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -194,7 +215,7 @@ class Picker {
     choice.option.selected = false;
     this.changed(`${choice.label} taken off`);
     this.input.focus();
-    if (!this.popup.hidden) this.open();
+    if (this.isOpen()) this.open();
   }
 
   leave() {
