@@ -43,11 +43,12 @@ def test_answers_like_kartra_and_keeps_the_connection(line: http.client.HTTPConn
 
 
 def test_answers_promptly(line: http.client.HTTPConnection) -> None:
-    post(line)
-    started = time.perf_counter()
-    for _ in range(10):
+    def timed() -> float:
+        started = time.perf_counter()
         post(line)
-    assert time.perf_counter() - started < 0.4  # a delayed acknowledgement alone would take 40 ms each
+        return time.perf_counter() - started
+
+    assert min(timed() for _ in range(10)) < 0.035  # a delayed acknowledgement alone would take 40 ms each time
 
 
 @pytest.mark.parametrize("mode", ["lost", "refused"])
@@ -80,7 +81,7 @@ def test_a_late_reply_comes_late(box: Box, line: http.client.HTTPConnection) -> 
 
 
 def test_a_late_reply_holds_up_nobody_else(box: Box, line: http.client.HTTPConnection) -> None:
-    faults.arm(box.path, "assign_tag", "late", seconds=1)
+    faults.arm(box.path, "assign_tag", "late", seconds=1.5)
     waiting = threading.Thread(target=post, args=(line,))
     waiting.start()
     while "beginner" not in box.tags("ada"):
@@ -88,7 +89,7 @@ def test_a_late_reply_holds_up_nobody_else(box: Box, line: http.client.HTTPConne
     other = http.client.HTTPConnection(line.host, line.port, timeout=10)
     started = time.perf_counter()
     assert post(other, urlencode({**credentials(), "get_lead[id]": NOTABLE["ada"].id}))[0] == 200
-    assert time.perf_counter() - started < 0.8
+    assert time.perf_counter() - started < 1.2
     waiting.join()
     other.close()
 
