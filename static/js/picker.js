@@ -17,6 +17,7 @@ function make(tag, attributes, ...children) {
 
 class Picker {
   constructor(select) {
+    const held = document.activeElement === select; // a dialog may have focused it before it was hidden
     this.select = select;
     this.multiple = select.multiple;
     this.choices = [...select.options]
@@ -32,6 +33,7 @@ class Picker {
     this.active = -1;
     this.build();
     this.show();
+    if (held) this.input.focus();
   }
 
   build() {
