@@ -46,6 +46,7 @@ class Sandbox:
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sandbox") / "seeded.sqlite3"
     seed(path, leads=60)
+    configure(path, calls_per_second=0)
     return path
 
 
