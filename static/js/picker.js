@@ -209,8 +209,7 @@ class Picker {
   choose(choice) {
     choice.option.selected = true;
     this.changed(`${choice.label} chosen`);
-    if (this.multiple) this.open();
-    else this.close();
+    this.close(); // so that the list covers nothing below, and Enter sends the form; typing opens it again
   }
 
   drop(choice) {
