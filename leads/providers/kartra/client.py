@@ -92,6 +92,8 @@ class KartraClient:
     `Misconfigured` for an address that must not be used and for credentials that are missing.
     """
 
+    _url = "no address"  # for the repr, until one is found good
+
     def __init__(
         self,
         api_url: str,

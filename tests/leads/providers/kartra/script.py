@@ -59,6 +59,7 @@ class Script:
         self.calls: list[dict[str, Any]] = []
         self.limiter = NoLimit()
         self.reports: list[ProviderError | None] = []
+        self.sleeps: list[float] = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read()
@@ -78,7 +79,15 @@ class Script:
 
     def client(self, **options: Any) -> KartraClient:
         return KartraClient(
-            SANDBOX, "APP", KEY, PASSWORD, limiter=self.limiter, wsgi_app=self, report=self.reports.append, **options
+            SANDBOX,
+            "APP",
+            KEY,
+            PASSWORD,
+            limiter=self.limiter,
+            wsgi_app=self,
+            report=self.reports.append,
+            sleep=self.sleeps.append,
+            **options,
         )
 
     def provider(self) -> KartraProvider:

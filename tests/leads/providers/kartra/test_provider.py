@@ -1,0 +1,261 @@
+"""Money in two calls, several changes in one, and what is told of each."""
+
+from typing import Any
+
+import pytest
+
+from leads.providers.base import LeadRef, Provider
+from leads.providers.changes import AssignTag, CreateLead, EditLead, RefundTransaction, SubscribeToList
+from leads.providers.errors import Misconfigured, NotFound, RateLimited, Refused, Unavailable
+from leads.providers.kartra import wire
+from leads.providers.kartra.provider import MOST_DETAILS, MOST_READ_ALONE, KartraProvider
+from tests.leads.providers.kartra.script import OK, Script, answering, enveloped, flat
+
+REF = LeadRef(id="7")
+TRANSACTIONS = "retrieve_transactions_from_lead"
+SUBSCRIPTIONS = "retrieve_subscriptions_from_lead"
+
+
+def lists(transactions: list[int], subscriptions: list[int]) -> dict[str, Any]:
+    return enveloped(
+        (TRANSACTIONS, {"transaction_list": [{"transaction_id": number} for number in transactions]}),
+        (SUBSCRIPTIONS, {"subscriptions_list": [{"subscription_id": number} for number in subscriptions]}),
+    )
+
+
+def sale(number: int) -> tuple[str, Any]:
+    details = {"transaction_id": str(number), "transaction_full_amount": "1.00"}
+    return ("get_transaction_details", {"transaction_details": details})
+
+
+def plan(number: int) -> tuple[str, Any]:
+    return (
+        "get_subscription_details",
+        {"subscription_details": {"subscription_id": number, "subscription_status": "Active"}},
+    )
+
+
+def test_it_is_a_provider() -> None:
+    provider: Provider = answering()[0]
+    assert isinstance(provider, KartraProvider)
+
+
+# Money
+
+
+def test_all_money_of_a_lead_comes_in_two_calls() -> None:
+    provider, script = answering(lists([3, 20, 1], [5, 6]), enveloped(plan(6), plan(5), sale(20), sale(3), sale(1)))
+    money = provider.get_money(REF)
+    assert [(row.id, row.has_details) for row in money.transactions] == [("20", True), ("3", True), ("1", True)]
+    assert [(row.id, row.status) for row in money.subscriptions] == [("6", "active"), ("5", "active")]
+    assert money.unread == 0
+    first, second = script.calls
+    assert first == {"lead": {"id": "7"}, "actions": {"0": {"cmd": TRANSACTIONS}, "1": {"cmd": SUBSCRIPTIONS}}}
+    assert "lead" not in second
+    assert list(second["actions"].values()) == [
+        {"cmd": "get_subscription_details", "subscription_id": "6"},
+        {"cmd": "get_subscription_details", "subscription_id": "5"},
+        {"cmd": "get_transaction_details", "transaction_id": "20"},
+        {"cmd": "get_transaction_details", "transaction_id": "3"},
+        {"cmd": "get_transaction_details", "transaction_id": "1"},
+    ]
+
+
+def test_a_lead_without_money_takes_one_call() -> None:
+    provider, script = answering(lists([], []))
+    assert provider.get_money(REF).transactions == ()
+    assert len(script.calls) == 1
+
+
+def test_a_long_history_takes_two_calls_and_leaves_the_oldest_without_details() -> None:
+    numbers = range(1, 1201)
+    newest = sorted(numbers, reverse=True)[: MOST_DETAILS - 1]
+    provider, script = answering(lists([*numbers], [9]), enveloped(plan(9), *(sale(number) for number in newest)))
+    money = provider.get_money(REF)
+    assert len(money.transactions) == 1200
+    assert money.unread == 1200 - len(newest)
+    assert all(row.has_details for row in money.transactions[: len(newest)])
+    assert len(script.calls) == 2
+    assert wire.count(script.bodies[1]) <= wire.MAX_VARIABLES
+
+
+def test_a_list_that_the_chained_answer_lacks_is_read_alone() -> None:
+    only = enveloped((TRANSACTIONS, {"transaction_list": []}))
+    provider, script = answering(only, enveloped((SUBSCRIPTIONS, {"subscriptions_list": []})))
+    assert provider.get_money(REF).subscriptions == ()
+    assert script.calls[1] == {"lead": {"id": "7"}, "actions": {"0": {"cmd": SUBSCRIPTIONS}}}
+
+
+def test_both_lists_are_read_alone_where_the_chained_call_is_refused() -> None:
+    provider, script = answering(
+        flat("999"),
+        enveloped((TRANSACTIONS, {"transaction_list": []})),
+        enveloped((SUBSCRIPTIONS, {"subscriptions_list": []})),
+    )
+    assert provider.get_money(REF).unread == 0
+    assert len(script.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (flat("243"), NotFound),
+        ({"status": "Error", "message": "Lead not found"}, NotFound),
+        (flat("203"), Misconfigured),
+        (enveloped((TRANSACTIONS, flat("245")), (SUBSCRIPTIONS, flat("245"))), NotFound),
+        (enveloped((TRANSACTIONS, flat("999")), (SUBSCRIPTIONS, {"subscriptions_list": []})), Refused),
+    ],
+)
+def test_lists_that_kartra_refuses_are_an_error(body: dict[str, Any], error: type[Exception]) -> None:
+    provider, script = answering(body)
+    with pytest.raises(error):
+        provider.get_money(REF)
+    assert len(script.calls) == 1
+
+
+def test_a_list_that_is_lacking_twice_is_an_error_and_not_an_empty_list() -> None:
+    provider, _ = answering({"status": "Success"}, {"status": "Success"})
+    with pytest.raises(Unavailable):
+        provider.get_money(REF)
+
+
+def test_details_that_the_chained_answer_lacks_are_read_alone() -> None:
+    provider, script = answering(lists([1, 2, 3], []), enveloped(sale(3), sale(2)), enveloped(sale(1)))
+    assert provider.get_money(REF).unread == 0
+    assert script.calls[2] == {"actions": {"0": {"cmd": "get_transaction_details", "transaction_id": "1"}}}
+
+
+def test_details_at_the_wrong_place_are_read_alone() -> None:
+    provider, script = answering(lists([1, 2], []), enveloped(sale(1), sale(2)), enveloped(sale(2)), enveloped(sale(1)))
+    assert [row.has_details for row in provider.get_money(REF).transactions] == [True, True]
+    assert len(script.calls) == 4
+
+
+def test_no_more_than_some_details_are_read_alone() -> None:
+    numbers = list(range(1, 101))
+    newest = sorted(numbers, reverse=True)
+    provider, script = answering(
+        lists(numbers, []), {"status": "Success", "actions": []}, *(enveloped(sale(number)) for number in newest)
+    )
+    assert provider.get_money(REF).unread == 100 - MOST_READ_ALONE
+    assert len(script.calls) == 2 + MOST_READ_ALONE
+
+
+def test_a_payment_that_is_gone_stays_a_row_without_details() -> None:
+    provider, script = answering(lists([1, 2], []), enveloped(("get_transaction_details", flat("247")), sale(1)))
+    assert [(row.id, row.has_details) for row in provider.get_money(REF).transactions] == [("2", False), ("1", True)]
+    assert len(script.calls) == 2
+
+
+def test_one_payment_that_is_gone_is_not_asked_for_again() -> None:
+    provider, script = answering(lists([1], []), flat("247"))
+    assert provider.get_money(REF).unread == 1
+    assert len(script.calls) == 2
+
+
+def test_a_flat_refusal_of_many_details_is_read_one_by_one() -> None:
+    provider, script = answering(lists([1, 2], []), flat("247"), flat("247"), enveloped(sale(1)))
+    assert [(row.id, row.has_details) for row in provider.get_money(REF).transactions] == [("2", False), ("1", True)]
+    assert len(script.calls) == 4
+
+
+def test_rows_are_shown_where_the_details_fail() -> None:
+    provider, _ = answering(lists([1, 2], []), *[(500, b"")] * 3)
+    assert provider.get_money(REF).unread == 2
+
+
+def test_reading_alone_stops_when_kartra_stops_answering() -> None:
+    provider, script = answering(lists([1, 2, 3], []), {"status": "Success", "actions": []}, *[(500, b"")] * 3)
+    assert provider.get_money(REF).unread == 3
+    assert len(script.calls) == 5
+
+
+def test_refused_credentials_are_an_error_even_between_the_calls() -> None:
+    provider, _ = answering(lists([1], []), flat("203"))
+    with pytest.raises(Misconfigured):
+        provider.get_money(REF)
+
+
+def test_rows_without_an_id_and_repeated_rows_do_no_harm() -> None:
+    rows = [{"transaction_id": "5"}, {"transaction_id": ""}, "junk", None, {"transaction_id": 5}]
+    provider, script = answering(
+        enveloped((TRANSACTIONS, {"transaction_list": rows}), (SUBSCRIPTIONS, {"subscriptions_list": ""})),
+        enveloped(sale(5)),
+    )
+    assert [row.id for row in provider.get_money(REF).transactions] == ["5"]
+    assert len(script.calls[1]["actions"]) == 1
+
+
+# Several changes in one call
+
+
+def test_the_change_of_the_lead_itself_goes_first_and_outcomes_keep_the_callers_order() -> None:
+    answer = enveloped(
+        ("edit_lead", {"status": "Success", "lead_details": {"id": "7"}}),
+        ("assign_tag", flat("212")),
+        ("subscribe_lead_to_list", OK),
+    )
+    provider, script = answering(answer)
+    outcomes = provider.send(REF, [AssignTag("vip"), SubscribeToList("News"), EditLead({"city": "Rome"})])
+    assert [action["cmd"] for action in script.calls[0]["actions"].values()] == [
+        "edit_lead",
+        "assign_tag",
+        "subscribe_lead_to_list",
+    ]
+    assert [outcome.state for outcome in outcomes] == ["failed", "succeeded", "succeeded"]
+    assert outcomes[2].data == {"lead_id": "7"}
+
+
+def test_a_new_lead_is_named_by_its_email_beside_what_is_done_to_it() -> None:
+    provider, script = answering(enveloped(("create_lead", OK), ("assign_tag", OK)))
+    provider.send(LeadRef(id="99"), [AssignTag("vip"), CreateLead("a@b.example", {"city": "Rome", "zip": ""})])
+    assert script.calls[0]["lead"] == {"email": "a@b.example", "city": "Rome"}
+
+
+def test_a_lead_is_named_beside_a_payment_only_where_another_change_needs_it() -> None:
+    provider, script = answering(enveloped(("refund_transaction", OK), ("assign_tag", OK)))
+    provider.send(REF, [RefundTransaction("5", "1.00"), AssignTag("refunded")])
+    assert script.calls[0]["lead"] == {"id": "7"}
+
+
+def test_nothing_to_change_is_no_call() -> None:
+    provider, script = answering()
+    assert provider.send(REF, []) == ()
+    assert script.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "error"),
+    [
+        ([ConnectionRefusedError()] * 3, "failed", Unavailable),
+        ([(429, b"Too many requests")] * 4, "failed", RateLimited),
+        ([flat("203")], "failed", Misconfigured),
+    ],
+)
+def test_a_call_that_changed_nothing_failed_for_all_of_its_changes(
+    answers: list[Any], state: str, error: type[Exception]
+) -> None:
+    provider, script = answering(*answers)
+    outcomes = provider.send(REF, [AssignTag("a"), SubscribeToList("b")])
+    assert [outcome.state for outcome in outcomes] == [state, state]
+    assert {type(outcome.error) for outcome in outcomes} == {error}
+    assert not script.answers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ConnectionResetError(),
+        TimeoutError(),
+        (500, b"oops"),
+        (302, b""),
+        (404, b""),
+        (200, b'{"status":"Succ'),
+        (204, b""),
+    ],
+)
+def test_a_write_that_was_sent_and_not_answered_is_unknown_and_sent_once(answer: Any) -> None:
+    script = Script(answer)
+    outcomes = script.provider().send(REF, [AssignTag("a"), SubscribeToList("b")])
+    assert [outcome.state for outcome in outcomes] == ["unknown", "unknown"]
+    assert len(script.calls) == 1
