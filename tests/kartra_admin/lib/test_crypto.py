@@ -22,7 +22,10 @@ def test_a_seal_does_not_open_in_another_place() -> None:
             ring.open(token, bound_to=place)
 
 
-@pytest.mark.parametrize("token", ["", "x", "gAAAAA", "é" * 40, Fernet(NEW.encode()).encrypt(b'"text"').decode()])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "gAAAAA", "é" * 9, pytest.param(Fernet(NEW.encode()).encrypt(b'"text"').decode(), id="sealed otherwise")],
+)
 def test_junk_does_not_open(token: str) -> None:
     with pytest.raises(SealBroken):
         Keyring([NEW]).open(token, bound_to="place")
