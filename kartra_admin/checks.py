@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 from kartra_admin.lib.crypto import Keyring
 
@@ -16,6 +17,13 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Everything that is wrong with the environment."""
     return [*_secrets(), *_addresses(), *_sharing()]
+
+
+def refuse_unsound() -> None:
+    """Raise `ImproperlyConfigured` for what is wrong. Commands check by themselves; a web server is to call this."""
+    wrong = [message.msg for message in check_settings(None) if message.is_serious()]
+    if wrong:
+        raise ImproperlyConfigured(" ".join(wrong))
 
 
 def _secrets() -> list[checks.CheckMessage]:

@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from kartra_admin import checks
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kartra_admin.settings")
 
 application = get_wsgi_application()
+checks.refuse_unsound()

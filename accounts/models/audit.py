@@ -13,7 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 
-from accounts import audit_actions
+from accounts import audit_actions, permissions
 
 
 class AppendOnly(TypeError):
@@ -90,6 +90,16 @@ class AuditEntry(models.Model):
         """What happened, in a manager's words. An action that is no longer registered shows its name."""
         action = audit_actions.ACTIONS.get(self.action)
         return action.tell(target=self.target_name or self.target_id, detail=self.detail) if action else self.action
+
+    @property
+    def actor_role_label(self) -> str:
+        """The actor's role at the time."""
+        return permissions.ROLES.get(self.actor_role, self.actor_role)
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """What else was kept, as names and texts."""
+        return [(key.replace("_", " "), text) for key, text in _flat(self.detail).items() if text]
 
     @property
     def states(self) -> list[FieldChange]:

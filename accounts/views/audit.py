@@ -9,6 +9,7 @@ from accounts.decorators import StaffRequest, require_perm
 from accounts.forms.audit import AuditFilterForm
 from accounts.models import AuditEntry
 from accounts.selectors import audit
+from kartra_admin.lib.htmx import is_fragment
 from kartra_admin.lib.pagination import Page
 
 
@@ -28,7 +29,7 @@ def index(request: StaffRequest) -> HttpResponse:
         "older_url": _page_url(request, page.older),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
-    fragment = "#table" if request.htmx and not request.htmx.boosted else ""
+    fragment = "#table" if is_fragment(request.htmx) else ""
     return render(request, f"accounts/audit/list.html{fragment}", context, status=200 if usable else 400)
 
 

@@ -11,6 +11,7 @@ from accounts.forms.team import AddStaffForm, StaffForm
 from accounts.models import User
 from accounts.selectors.users import list_for_team
 from accounts.services import users
+from kartra_admin.lib.htmx import is_fragment
 
 
 @require_GET
@@ -31,7 +32,7 @@ def add(request: StaffRequest) -> HttpResponse:
             form.add_error("email", error.sentence)
         else:
             return _show_link(request, user, is_new=True)
-    context = {"form": form, "roles": _roles()}
+    context = {"form": form, **_roles()}
     return render(request, "accounts/team/add.html", context, status=422 if form.is_bound else 200)
 
 
@@ -48,7 +49,7 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
         users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
         messages.success(request, "Saved.")
         return redirect("accounts:team")
-    context = {"form": form, "person": person, "roles": _roles()}
+    context = {"form": form, "person": person, **_roles()}
     return render(request, "accounts/team/edit.html", context, status=422 if form.is_bound else 200)
 
 
@@ -61,7 +62,7 @@ def deactivate(request: StaffRequest, user_id: int) -> HttpResponse:
         users.deactivate_staff(actor=request.user, user=person)
         messages.success(request, f"{person} is deactivated and signed out everywhere.")
         return redirect("accounts:team-edit", user_id=person.pk)
-    fragment = "#dialog" if request.htmx and not request.htmx.boosted else ""
+    fragment = "#dialog" if is_fragment(request.htmx) else ""
     return render(request, f"accounts/team/deactivate.html{fragment}", {"person": person})
 
 
@@ -84,9 +85,9 @@ def _show_link(request: StaffRequest, person: User, *, is_new: bool) -> HttpResp
     return render(request, "accounts/team/link.html", {"person": person, "url": url, "is_new": is_new})
 
 
-def _roles() -> list[tuple[str, list[str]]]:
-    """Each role with what it may do, for the page to explain."""
-    return [
-        (label, [says for says, roles in permissions.PERMISSIONS.values() if role in roles])
-        for role, label in permissions.ROLES.items()
+def _roles() -> dict[str, object]:
+    """The table of roles and permissions, for the page to explain."""
+    table = [
+        (says, [role in having for role in permissions.ROLES]) for says, having in permissions.PERMISSIONS.values()
     ]
+    return {"roles": list(permissions.ROLES.values()), "permissions": table}

@@ -125,6 +125,8 @@ def test_htmx_gets_the_table_alone_and_a_boosted_link_the_page(auditor: Client) 
     assert fragment.lstrip().startswith('<div id="audit-table">')
     assert "<html" not in fragment
     assert "<html" in boosted
+    back = auditor.get(AUDIT, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}).content.decode()
+    assert "<html" in back
 
 
 @pytest.mark.parametrize(

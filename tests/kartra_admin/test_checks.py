@@ -3,7 +3,10 @@
 import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
+
+from kartra_admin import checks
 
 KEY = Fernet.generate_key().decode()
 
@@ -56,6 +59,8 @@ def test_sound_settings_pass(sound: Settings) -> None:
 )
 def test_weak_or_malformed_settings_are_refused(sound: Settings, name: str, value: object, refused_as: str) -> None:
     setattr(sound, name, value)
+    with pytest.raises(ImproperlyConfigured, match=name):
+        checks.refuse_unsound()
     assert found() == [f"kartra_admin.{refused_as}"]
 
 
@@ -67,5 +72,6 @@ def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Setti
 
 def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:
     sound.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    checks.refuse_unsound()
     (message,) = run_checks(tags=["kartra_admin"])
     assert (message.id, message.is_serious()) == ("kartra_admin.cache", False)
