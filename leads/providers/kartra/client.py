@@ -60,11 +60,8 @@ class Trouble(enum.Enum):
 
 
 class Failure(NamedTuple):
-    """``cause`` is the name of an exception, for the log."""
-
     trouble: Trouble
     says: str
-    cause: str = ""
 
 
 def pause_before_retry(
@@ -164,7 +161,7 @@ class KartraClient:
                 seconds_gone=time.monotonic() - started,
                 timeout=self._timeout,
             )
-            logger.warning("Kartra: %s %s%s", result.says, result.cause, "" if pause is None else ", trying again")
+            logger.warning("Kartra: %s, %s", result.says, "given up" if pause is None else "trying again")
             if pause is None:
                 return result
             retries += 1
@@ -181,12 +178,9 @@ class KartraClient:
                 "POST", self._url, content=self._credentials.reveal() + b"&" + body, headers=_HEADERS, timeout=limits
             ) as response:
                 return _read(response, deadline=time.monotonic() + self._timeout)
-        except _NOTHING_SENT as error:
-            return Failure(Trouble.NOTHING_SENT, "not reached", type(error).__name__)
-        except (httpx.TimeoutException, TimeoutError) as error:
-            return Failure(Trouble.NO_ANSWER, "no answer in time", type(error).__name__)
-        except Exception as error:  # noqa: BLE001 (sent or not, nobody knows; see the docstring)
-            return Failure(Trouble.NO_ANSWER, "the connection broke", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it holds the body)
+            logger.info("Kartra: %s", type(error).__name__)
+            return _broken(error)
 
     def _tell(self, error: ProviderError | None) -> None:
         if self._report is None:
@@ -195,6 +189,15 @@ class KartraClient:
             self._report(error)
         except Exception:  # what Kartra did must not be lost over keeping books
             logger.exception("could not note how the connection does")
+
+
+def _broken(error: Exception) -> Failure:
+    """What an exception means; one that nobody expected may have come after the call was sent."""
+    if isinstance(error, _NOTHING_SENT):
+        return Failure(Trouble.NOTHING_SENT, "not reached")
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return Failure(Trouble.NO_ANSWER, "no answer in time")
+    return Failure(Trouble.NO_ANSWER, "the connection broke")
 
 
 def _read(response: httpx.Response, *, deadline: float) -> answers.Body | Failure:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from leads.providers.base import LeadRef, Outcome
 from leads.providers.changes import AssignTag, CreateLead, EditLead, RefundTransaction, SubscribeToList
 from leads.providers.errors import Misconfigured, NotFound, OutcomeUnknown, ProviderError, Refused
 from leads.providers.kartra import answers, commands
+from leads.providers.kartra.provider import KartraProvider
 from tests.leads.providers.kartra.script import OK, PAYLOADS, answering, enveloped, flat, payload
 
 NO_TAG = {"status": "Error", "message": "Tag does not exist", "type": "212"}
@@ -268,7 +270,7 @@ def mutated(draw: st.DrawFn) -> Any:
 BODIES = st.one_of(JSON, mutated())
 REF = LeadRef(id="4174086")
 CHAIN = (EditLead(profile={"city": "Rome"}), AssignTag("a"), AssignTag("b"), SubscribeToList("c"))
-READS = {
+READS: dict[str, Callable[[Any], Any]] = {
     "get_lead": lambda provider: provider.get_lead(REF),
     "find_lead_id": lambda provider: provider.find_lead_id(REF),
     "list_tags": lambda provider: provider.list_tags(),
@@ -297,8 +299,6 @@ class Unvarying:
 
 
 def provider_given(body: Any) -> Any:
-    from leads.providers.kartra.provider import KartraProvider
-
     return KartraProvider(Unvarying(body))  # type: ignore[arg-type]
 
 

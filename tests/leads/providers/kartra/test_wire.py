@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leads.providers.kartra import wire
@@ -121,6 +121,7 @@ def test_the_count_is_that_of_the_leaves(params: dict[Any, Any]) -> None:
     assert wire.count(wire.encode(params)) == len(leaves(params))
 
 
+@settings(max_examples=30)
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]{1,5}", fullmatch=True), VALUES.filter(lambda value: leaves(value)), min_size=1
