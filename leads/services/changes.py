@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from accounts.models import Connection, User
-from kartra_admin.lib.errors import Denied
+from accounts.services import access
 from leads import effects
 from leads.models import Operation
 from leads.providers.base import FieldDefinition, Lead, LeadRef
@@ -73,7 +73,7 @@ def send_changes(
     undoes: Operation | None = None,
 ) -> Operation:
     """Send what is not so already on the lead as it was just read. The caller has checked permissions and replays."""
-    definitions = catalogues.for_account(connection.account).fields
+    definitions = catalogues.with_options_of(lead, catalogues.for_account(connection.account).fields)
     wanted = [change for change in changes if not effects.is_already_so(change, lead, definitions)]
     if not wanted:
         raise AlreadyDone("Nothing to do: the lead is so already. Nothing was sent.")
@@ -98,10 +98,10 @@ def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) 
 
 
 def require(actor: User, changes: Sequence[Change], permission: str = "") -> None:
-    """Raises `Denied` unless the actor may do every one of the changes."""
+    """Raises `Denied` unless the actor may do every one of the changes; the audit log says so then."""
     needed = {permission} if permission else {PERMISSIONS[change.kind.partition(".")[0]] for change in changes}
-    if not all(actor.has_permission(name) for name in needed):
-        raise Denied("Your role does not allow this change. Nothing was sent.")
+    for name in sorted(needed):
+        access.require(actor, name)
 
 
 def read_for_change(connection: Connection, lead_id: str) -> Lead:
