@@ -11,9 +11,9 @@ from django.http import QueryDict
 
 from leads.forms.fields import OperationIdField, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
-from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead, Option
+from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead
 from leads.providers.changes import AssignTag, Change, SubscribeToList, SubscribeToSequence
-from leads.selectors.catalogues import Catalogues
+from leads.selectors.catalogues import Catalogues, with_options_of
 from leads.services.leads import Clash, Snapshot, Values
 
 _SALT = "leads.edit.seen"
@@ -29,7 +29,7 @@ class LeadForm(forms.Form):
     def __init__(self, data: Any = None, *, catalogues: Catalogues, lead: Lead | None = None, email: str = "") -> None:
         snapshot = Snapshot.of(lead) if lead else None
         super().__init__(data, initial=_initial(snapshot) if snapshot else {"email": email})
-        self.definitions = _definitions(catalogues, lead)
+        self.definitions = with_options_of(lead, catalogues.fields) if lead else [*catalogues.fields]
         for key in PROFILE_FIELDS:
             self.fields[key] = forms.CharField(label=FIELD_LABELS[key], required=False, max_length=500)
         for definition in self.definitions:
@@ -98,21 +98,6 @@ def _initial(snapshot: Snapshot) -> dict[str, Any]:
     seen = signing.dumps(snapshot.as_json(), salt=_SALT, compress=True)
     lists = {"tags": snapshot.tags, "lists": snapshot.lists}
     return {"seen": seen, "email": snapshot.email, **snapshot.profile, **custom, **lists}
-
-
-def _definitions(catalogues: Catalogues, lead: Lead | None) -> list[FieldDefinition]:
-    """The account's fields; options a lead holds are kept even where the catalogue does not know them."""
-    known = {definition.identifier: definition for definition in catalogues.fields}
-    for value in lead.custom_fields if lead else ():
-        definition = known.get(value.identifier) or FieldDefinition(value.identifier, value.kind)
-        options = _merged(definition.options, value.chosen)
-        known[value.identifier] = FieldDefinition(value.identifier, definition.kind, definition.id, options)
-    return list(known.values())
-
-
-def _merged(options: Sequence[Option], chosen: Sequence[Option]) -> tuple[Option, ...]:
-    ids = {option.id for option in options}
-    return (*options, *(option for option in chosen if option.id not in ids))
 
 
 def _custom_field(definition: FieldDefinition) -> forms.Field:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from accounts.models import Account
 from leads.models import Catalogue
-from leads.providers.base import FieldDefinition, Option
+from leads.providers.base import FieldDefinition, Lead, Option
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,14 @@ def for_account(account: Account) -> Catalogues:
         for item in items.pop("fields", [])
     ]
     return Catalogues(**items, fields=definitions, read_at={kind: row.read_at for kind, row in rows.items()})
+
+
+def with_options_of(lead: Lead, definitions: Sequence[FieldDefinition]) -> list[FieldDefinition]:
+    """The fields, and what the lead holds beyond them: the catalogue may be old, or may never have been read."""
+    known = {definition.identifier: definition for definition in definitions}
+    for value in lead.custom_fields:
+        definition = known.get(value.identifier) or FieldDefinition(value.identifier, value.kind)
+        ids = {option.id for option in definition.options}
+        options = (*definition.options, *(option for option in value.chosen if option.id not in ids))
+        known[value.identifier] = FieldDefinition(value.identifier, definition.kind, definition.id, options)
+    return list(known.values())
