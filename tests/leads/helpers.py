@@ -1,0 +1,106 @@
+"""What the tests of the desk say often: read a lead, change it behind the desk's back, post a lead's form again."""
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from uuid import uuid4
+
+from django.db import connections as databases
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from leads.access import Desk
+from leads.forms.lead import LeadForm
+from leads.models import Operation
+from leads.providers.base import Lead, LeadRef, Outcome
+from leads.providers.changes import Change
+from leads.providers.kartra.commands import READS
+from leads.selectors import catalogues
+from leads.services.changes import change_lead
+from leads.wiring import provider_for
+from tests.leads.conftest import ADA, Sandbox
+
+HTMX = {"HX-Request": "true"}
+
+
+def writes(sandbox: Sandbox) -> list[tuple[str, ...]]:
+    """The calls since last asked that could have changed something."""
+    return [commands for commands in sandbox.calls() if any(command not in READS for command in commands)]
+
+
+def read(desk: Desk, lead_id: str = ADA.id) -> Lead:
+    """The lead as Kartra has it."""
+    return provider_for(desk.connection).get_lead(LeadRef(id=lead_id))
+
+
+def send(desk: Desk, *changes: Change, lead_id: str = ADA.id) -> list[Outcome]:
+    """Change a lead straight at Kartra, as its owner would in Kartra itself."""
+    return list(provider_for(desk.connection).send(LeadRef(id=lead_id), changes))
+
+
+def do(desk: Desk, *changes: Change, lead_id: str = ADA.id, **also: Any) -> Operation:
+    """Change a lead from the desk."""
+    wanted = {"operation_id": uuid4(), **also}
+    return change_lead(actor=desk.user, connection=desk.connection, lead_id=lead_id, changes=changes, **wanted)
+
+
+def grow_old(operation: Operation) -> None:
+    """Let an hour pass."""
+    Operation.objects.filter(pk=operation.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    operation.refresh_from_db()
+
+
+def typed(desk: Desk, lead: Lead | None = None, **changed: Any) -> dict[str, Any]:
+    """What a browser posts from the form of a lead (or of a new one), with some fields changed."""
+    form = LeadForm(catalogues=catalogues.for_account(desk.account), lead=lead)
+    posted: dict[str, Any] = {}
+    for bound in form:
+        value = bound.value()
+        posted[bound.name] = value if isinstance(value, list | tuple) else "" if value is None else str(value)
+    return {**posted, **{key.replace("custom__", "custom."): value for key, value in changed.items()}}
+
+
+def page(answer: HttpResponse) -> str:
+    """The text of an answer, entities read."""
+    return unescape(answer.content.decode())
+
+
+def words(answer: HttpResponse) -> str:
+    """What a person reads: no tags, single spaces."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def posted_again(answer: HttpResponse, name: str) -> list[str]:
+    """The values that a form in the answer would post under this name (hidden and text inputs)."""
+    found = re.findall(rf'<input[^>]*name="{re.escape(name)}"[^>]*>', answer.content.decode())
+    return [unescape(value[1]) if (value := re.search(r'value="([^"]*)"', tag)) else "" for tag in found]
+
+
+def together(*jobs: Callable[[], Any]) -> list[Any]:
+    """Run the jobs at the same moment, each in a thread of its own. Gives what each returned or raised."""
+    barrier = threading.Barrier(len(jobs))
+    results: list[Any] = [None] * len(jobs)
+
+    def run(place: int) -> None:
+        barrier.wait()
+        try:
+            results[place] = jobs[place]()
+        except Exception as error:  # noqa: BLE001  (handed to the test)
+            results[place] = error
+        finally:
+            databases.close_all()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(jobs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def see(client: Client, lead_id: str = ADA.id) -> HttpResponse:
+    return client.get(f"/leads/{lead_id}/")
