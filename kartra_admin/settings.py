@@ -183,6 +183,8 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     name: [] for name in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 }
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "kartra_admin.debug.HidingFilter"
+
 # Words, times, files
 
 LANGUAGE_CODE = "en"

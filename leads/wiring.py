@@ -8,6 +8,7 @@ from django.conf import settings
 
 from accounts.models import Connection
 from accounts.services import connections
+from accounts.services.connections import Credentials
 from kartra_admin.lib.pacing import Limiter
 from leads.providers.base import Provider
 from leads.providers.errors import Misconfigured, ProviderError
@@ -21,12 +22,12 @@ Report = Callable[[ProviderError | None], None]
 def provider_for(connection: Connection, *, background: bool = False) -> Provider:
     """The provider with this person's credentials. Raises `SealBroken`, or `Misconfigured` by settings."""
     credentials = connections.open_credentials(connection)
-    return _provider(credentials.key, credentials.password, background=background, report=_noting(connection))
+    return _provider(credentials, background=background, report=_noting(connection))
 
 
-def provider_with(api_key: str, api_password: str) -> Provider:
+def provider_with(credentials: Credentials) -> Provider:
     """The provider with credentials that are not kept yet, to try them."""
-    return _provider(api_key, api_password)
+    return _provider(credentials)
 
 
 def sandbox_path() -> Path:
@@ -34,12 +35,12 @@ def sandbox_path() -> Path:
     return settings.DATA_DIR / "sandbox.sqlite3"
 
 
-def _provider(key: str, password: str, *, background: bool = False, report: Report | None = None) -> Provider:
+def _provider(credentials: Credentials, *, background: bool = False, report: Report | None = None) -> Provider:
     client = KartraClient(
         settings.KARTRA_API_URL,
         settings.KARTRA_APP_ID,
-        key,
-        password,
+        credentials.key,
+        credentials.password,
         limiter=_limiter(settings.DATA_DIR / "calls.sqlite3", settings.KARTRA_CALLS_PER_SECOND),
         timeout=settings.KARTRA_TIMEOUT,
         wsgi_app=app_for(sandbox_path()) if settings.KARTRA_API_URL == SANDBOX else None,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import seals
 from accounts.models import Account, Connection, User
@@ -26,6 +27,7 @@ class Credentials:
         return "Credentials(hidden)"
 
 
+@sensitive_variables("api_key", "api_password")
 def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Connection:
     """Seal the credentials for ``owner``, in place of those he had. Raises `Denied`.
 
@@ -138,6 +140,7 @@ def _require(actor: User, owner: User) -> None:
     access.require(actor, "connection.own" if actor.pk == owner.pk else "connection.manage")
 
 
+@sensitive_variables("api_key")
 def _account_of(api_key: str, provider: str = "kartra") -> Account:
     """The account the key belongs to, made when it is met for the first time."""
     plain = hashlib.sha256(f"{provider}:{api_key}".encode()).hexdigest()
