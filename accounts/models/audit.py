@@ -70,7 +70,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["actor_id", "id"], name="accounts_audit_actor"),
             models.Index(fields=["action", "id"], name="accounts_audit_action"),
             models.Index(fields=["outcome", "id"], name="accounts_audit_outcome"),
-            models.Index(fields=["target_kind", "target_id", "id"], name="accounts_audit_target"),
+            models.Index(fields=["target_id", "id"], name="accounts_audit_target"),
             models.Index(fields=["operation_id", "id"], name="accounts_audit_operation"),
         ]
 

@@ -53,8 +53,10 @@ def list_for_operation(operation: UUID) -> QuerySet[AuditEntry]:
 
 
 def _about(text: str) -> Q:
-    """A target is named ``Jane Smith``, ``jane@example.com`` or ``Jane Smith <jane@example.com>``."""
-    return Q(target_id=text) | Q(target_name__istartswith=text) | Q(target_name__icontains=f"<{text}")
+    """Digits are an id. A target is named ``Jane Smith``, ``jane@example.com`` or ``Jane Smith <jane@example.com>``."""
+    if text.isdecimal():
+        return Q(target_id=text)
+    return Q(target_name__istartswith=text) | Q(target_name__icontains=f"<{text}")
 
 
 def _start(day: datetime.date) -> datetime.datetime:
