@@ -115,7 +115,7 @@ def test_a_lead_is_linked(auditor: Client) -> None:
     tell(target_kind="lead", target_id="4174091", target_name="<b>Jane</b>")
     tell(target_kind="lead", target_id="no number", target_name="Odd")
     page = auditor.get(AUDIT).content.decode()
-    assert f'<a href="{reverse("leads:detail", args=["4174091"])}">&lt;b&gt;Jane&lt;/b&gt;</a>' in page
+    assert f'<a href="{reverse("leads:detail", args=["4174091"])}"><bdi>&lt;b&gt;Jane&lt;/b&gt;</bdi></a>' in page
     assert "Odd" in page
 
 
