@@ -239,6 +239,8 @@ def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
         return Outcome.SUCCEEDED if step.subject in names else absent
     if step.kind == "lead.create":
         return Outcome.SUCCEEDED if reading is not None else absent
+    if reading is None and not step.operation.lead_id:  # the lead was never made, and so nothing was done to it
+        return absent
     if not isinstance(reading, base.Lead) or not effects.state_of(step.change, reading):
         return Outcome.UNKNOWN
     if effects.agrees(step.change, step.after, reading):

@@ -138,11 +138,15 @@ def create_lead(
     except NotFound:
         pass  # as it should be: the address is free
     definitions = catalogues.for_account(connection.account).fields
+    nobody = Lead(id="", email=email, profile={})
     return _operations.perform(
         operation_id=operation_id,
         actor=actor,
         connection=connection,
-        steps=[_operations.Step(item, after=effects.expected(item, {}, definitions)) for item in (change, *also)],
+        steps=[
+            _operations.Step(item, effects.state_of(item, nobody), effects.expected(item, {}, definitions))
+            for item in (change, *also)
+        ],
         request_digest=request_digest,
         lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip() or email,
     )

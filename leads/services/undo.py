@@ -23,10 +23,11 @@ def undo_operation(*, actor: User, connection: Connection, operation: Operation,
     if not operation.can_undo:
         raise Refused("This cannot be undone: it was undone already, or nothing of it can be taken back.")
     steps = [step for step in operation.steps.all() if step.outcome == Outcome.SUCCEEDED and step.inverse]
-    inverses = [step.undoing for step in reversed(steps)]
-    changes.require(actor, inverses, "recipe.run" if operation.label else "")
+    changes.require(actor, [step.undoing for step in steps], "recipe.run" if operation.label else "")
     lead = changes.read_for_change(connection, operation.lead_id)
-    for step in steps:
+    # What is as it was before needs no undo: an undo that failed in part can be finished.
+    still_done = [step for step in steps if effects.state_of(step.change, lead) != step.before]
+    for step in still_done or steps:
         if not effects.agrees(step.change, step.after, lead):
             now = ", ".join(
                 f"{label} is now {value or 'empty'}" for label, value in effects.state_of(step.change, lead).items()
@@ -36,7 +37,7 @@ def undo_operation(*, actor: User, connection: Connection, operation: Operation,
         actor=actor,
         connection=connection,
         lead=lead,
-        changes=inverses,
+        changes=[step.undoing for step in reversed(still_done)],
         operation_id=operation_id,
         request_digest=request_digest,
         label="Undo",
