@@ -1,0 +1,129 @@
+"""Credentials are tried before they are kept, and how they do is kept after."""
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import Account, AuditEntry, Connection, User
+from kartra_admin.lib.errors import Denied
+from leads.access import Desk
+from leads.providers.errors import Misconfigured, Unavailable
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS, CLOSED_ACCOUNT
+from leads.services.connections import connect
+from tests.leads.conftest import Sandbox
+from tests.leads.helpers import read
+
+pytestmark = pytest.mark.django_db
+DeskOf = Callable[..., Desk]
+UserOf = Callable[[str], User]
+
+STUDIO, BINDERY = ACCOUNTS
+
+
+def test_good_credentials_are_kept_and_the_catalogues_read(user_of: UserOf, sandbox: Sandbox) -> None:
+    agent = user_of("agent")
+    connection = connect(
+        actor=agent,
+        owner=agent,
+        api_key=STUDIO.api_key,
+        api_password=STUDIO.api_password,
+        account_name="The Studio",
+    )
+    connection.refresh_from_db()
+    assert connection.last_worked_at is not None
+    assert not connection.is_failing
+    assert Account.objects.get().name == "The Studio"
+    assert connection.account.catalogues.count() == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "password"),
+    [
+        ("nobody-knows-this", STUDIO.api_password),
+        (STUDIO.api_key, "wrong"),
+        (CLOSED_ACCOUNT.api_key, CLOSED_ACCOUNT.api_password),
+        (STUDIO.api_password, STUDIO.api_key),
+    ],
+)
+def test_refused_credentials_are_not_kept(user_of: UserOf, sandbox: Sandbox, key: str, password: str) -> None:
+    agent = user_of("agent")
+    with pytest.raises(Misconfigured) as caught:
+        connect(actor=agent, owner=agent, api_key=key, api_password=password)
+    assert caught.value.code in ("203", "204", "233")
+    assert not Connection.objects.exists()
+    assert not Account.objects.exists()
+
+
+def test_refused_credentials_leave_the_old_ones(desk_of: DeskOf) -> None:
+    desk = desk_of("agent")
+    with pytest.raises(Misconfigured):
+        connect(actor=desk.user, owner=desk.user, api_key="nobody-knows-this", api_password="x")
+    assert read(desk).id
+
+
+@pytest.mark.parametrize("mode", ["500", "junk", "refused"])
+def test_nothing_is_kept_while_kartra_does_not_answer(user_of: UserOf, sandbox: Sandbox, mode: str) -> None:
+    agent = user_of("agent")
+    sandbox.arm("*", mode, times=3)
+    with pytest.raises(Unavailable):
+        connect(actor=agent, owner=agent, api_key=STUDIO.api_key, api_password=STUDIO.api_password)
+    assert not Connection.objects.exists()
+
+
+def test_another_key_is_another_account(desk_of: DeskOf) -> None:
+    desk = desk_of("agent")
+    moved = connect(actor=desk.user, owner=desk.user, api_key=BINDERY.api_key, api_password=BINDERY.api_password)
+    assert moved.account != desk.account
+    assert Connection.objects.get(user=desk.user).account == moved.account
+
+
+def test_nobody_but_an_admin_places_credentials_for_others(desk_of: DeskOf, user_of: UserOf) -> None:
+    owner = user_of("viewer")
+    keys = {"api_key": STUDIO.api_key, "api_password": STUDIO.api_password}
+    with pytest.raises(Denied):
+        connect(actor=user_of("manager"), owner=owner, **keys)
+    connection = connect(actor=user_of("admin"), owner=owner, **keys)
+    assert (connection.user, connection.placed_by) == (owner, user_of("admin"))
+
+
+def test_a_refusal_is_noted_and_forgotten_once_they_work(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    import sqlite3
+
+    desk = desk_of("agent")
+    before = desk.connection.last_worked_at
+
+    def in_kartra(password: str) -> None:
+        kartra = sqlite3.connect(sandbox.path)
+        with kartra:
+            kartra.execute("UPDATE accounts SET api_password = ? WHERE api_key = ?", (password, STUDIO.api_key))
+        kartra.close()
+
+    in_kartra("changed in Kartra")
+    with pytest.raises(Misconfigured) as caught:
+        read(desk)
+    desk.connection.refresh_from_db()
+    assert desk.connection.is_failing
+    assert desk.connection.last_error == caught.value.sentence
+    in_kartra(STUDIO.api_password)
+    read(desk)
+    desk.connection.refresh_from_db()
+    assert not desk.connection.is_failing
+    assert desk.connection.last_worked_at is not None
+    assert before is None or desk.connection.last_worked_at >= before
+
+
+@pytest.mark.parametrize("mode", ["500", "refused", "429"])
+def test_a_bad_day_of_kartra_is_no_fault_of_the_credentials(desk_of: DeskOf, sandbox: Sandbox, mode: str) -> None:
+    desk = desk_of("agent")
+    sandbox.arm("get_lead", mode, times=2)
+    read(desk)
+    desk.connection.refresh_from_db()
+    assert desk.connection.last_error == ""
+
+
+def test_the_log_names_the_owner_and_no_secret(user_of: UserOf, sandbox: Sandbox) -> None:
+    admin, agent = user_of("admin"), user_of("agent")
+    connect(actor=admin, owner=agent, api_key=STUDIO.api_key, api_password=STUDIO.api_password)
+    entry = AuditEntry.objects.get(action="connection.place.succeeded")
+    assert (entry.actor_name, entry.target_name) == ("Admin Person", "Agent Person")
+    assert STUDIO.api_key not in str(vars(entry))
