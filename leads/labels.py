@@ -41,6 +41,11 @@ CHANGE_WORDS = {
 }
 
 
+def person(name: str, email: str) -> str:
+    """A lead as the log names it: 'Ada Moreno <ada@example.com>', so that it is found by either."""
+    return f"{name} <{email}>" if name and name != email else email or name
+
+
 def to_do(kind: str, subject: str) -> str:
     """The change as an order: 'Add tag vip'."""
     return CHANGE_WORDS[kind][0].format(subject).strip()

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.models import Account
+from leads import labels
 from leads.providers import changes
 
 
@@ -35,6 +36,7 @@ class Operation(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="operations")
     lead_id = models.CharField(max_length=64, blank=True)
     lead_name = models.CharField(max_length=500, blank=True)
+    lead_email = models.CharField(max_length=320, blank=True)
     label = models.CharField(max_length=200, blank=True, help_text="Why it was done, such as the name of a recipe.")
     request_digest = models.CharField(max_length=64)
     undoes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="undone_by")
@@ -62,6 +64,11 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.outcome}"
+
+    @property
+    def lead_label(self) -> str:
+        """The lead as the log names it."""
+        return labels.person(self.lead_name, self.lead_email)
 
     @property
     def is_settled(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from accounts.models import Account, User
+from leads.labels import person
 from leads.models import Note, Recent, Recipe
 from leads.providers.base import Lead
 
@@ -38,6 +39,12 @@ def list_recipe_states(account: Account, lead: Lead) -> list[RecipeState]:
 def lead_page(account: Account, lead: Lead) -> dict[str, object]:
     """The lead as it was just read, for its page."""
     return {"lead": lead, "recipes": list_recipe_states(account, lead)}
+
+
+def find_label(account: Account, user: User, lead_id: str) -> str:
+    """The lead as the log names it, as this person last saw it, or ""."""
+    recent = Recent.objects.filter(account=account, user=user, lead_id=lead_id).first()
+    return person(recent.name, recent.email) if recent else ""
 
 
 def find_name(account: Account, user: User, lead_id: str) -> str:

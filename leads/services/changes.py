@@ -84,7 +84,8 @@ def send_changes(
         steps=[planned(change, lead, definitions) for change in wanted],
         request_digest=request_digest,
         lead_id=lead.id,
-        lead_name=lead.name or lead.email,
+        lead_name=lead.name,
+        lead_email=lead.email,
         label=label,
         undoes=undoes,
     )

@@ -12,7 +12,7 @@ from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import Conflict
 from leads import effects
-from leads.labels import FIELD_LABELS
+from leads.labels import FIELD_LABELS, person
 from leads.models import Operation, OperationStep, Outcome, Recent
 from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import (
@@ -106,7 +106,7 @@ def record_view(*, actor: User, account: Account, lead: Lead) -> None:
             account=account,
             target_kind="lead",
             target_id=lead.id,
-            target_name=lead.name or lead.email,
+            target_name=person(lead.name, lead.email),
         )
 
 
@@ -148,7 +148,8 @@ def create_lead(
             for item in (change, *also)
         ],
         request_digest=request_digest,
-        lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip() or email,
+        lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip(),
+        lead_email=email,
     )
 
 
@@ -276,7 +277,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
         account=step.operation.account,
         target_kind="lead",
         target_id=step.operation.lead_id,
-        target_name=step.operation.lead_name,
+        target_name=step.operation.lead_label,
         operation_id=step.operation_id,
         before=asked,
         after=step.after,

@@ -8,10 +8,10 @@ from kartra_admin.lib.errors import Denied
 from leads.models import Note
 
 
-def add_note(*, actor: User, account: Account, lead_id: str, lead_name: str, text: str) -> Note:
+def add_note(*, actor: User, account: Account, lead_id: str, lead_label: str, text: str) -> Note:
     with transaction.atomic():
         note = Note.objects.create(account=account, lead_id=lead_id, author=actor, text=text)
-        _log("note.add.succeeded", actor, note, lead_name)
+        _log("note.add.succeeded", actor, note, lead_label)
     return note
 
 
@@ -24,7 +24,7 @@ def delete_note(*, actor: User, note: Note) -> None:
         note.delete()
 
 
-def _log(action: str, actor: User, note: Note, lead_name: str) -> None:
+def _log(action: str, actor: User, note: Note, lead_label: str) -> None:
     audit.record(
         action=action,
         outcome="succeeded",
@@ -32,5 +32,5 @@ def _log(action: str, actor: User, note: Note, lead_name: str) -> None:
         account=note.account,
         target_kind="lead",
         target_id=note.lead_id,
-        target_name=lead_name,
+        target_name=lead_label,
     )

@@ -186,9 +186,9 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
         note_services.delete_note(actor=request.user, note=note)
         form = NoteForm()
     elif form.is_valid():
-        name = desk_selectors.find_name(desk.account, request.user, lead_id)
+        label = desk_selectors.find_label(desk.account, request.user, lead_id)
         note_services.add_note(
-            actor=request.user, account=desk.account, lead_id=lead_id, lead_name=name, text=form.cleaned_data["text"]
+            actor=request.user, account=desk.account, lead_id=lead_id, lead_label=label, text=form.cleaned_data["text"]
         )
         form = NoteForm()
     status = 422 if form.is_bound else 200

@@ -82,6 +82,6 @@ def _furnish(people: dict[str, User]) -> None:
         actor=agent,
         account=account,
         lead_id="4174086",
-        lead_name="Ada Moreno",
+        lead_label="Ada Moreno <ada.moreno@example.com>",
         text="Prefers to be written to. Asked about the wood-firing weekend.",
     )
