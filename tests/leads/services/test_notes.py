@@ -17,7 +17,7 @@ DeskOf = Callable[..., Desk]
 
 
 def write(desk: Desk, text: str = "Call her on Tuesday 🏺", lead_id: str = ADA.id) -> Note:
-    return add_note(actor=desk.user, account=desk.account, lead_id=lead_id, lead_name="Ada Moreno", text=text)
+    return add_note(actor=desk.user, account=desk.account, lead_id=lead_id, lead_label="Ada Moreno", text=text)
 
 
 def test_a_note_is_kept_here_and_kartra_never_hears_of_it(desk_of: DeskOf, sandbox: Sandbox) -> None:
