@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from kartra_admin.lib.context import asking
+from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, BadRequest, Conflict, Denied
 from kartra_admin.views import error_response
 from leads.providers.errors import Misconfigured, NotFound, RateLimited, Unavailable
@@ -62,9 +63,8 @@ class AppErrorMiddleware:
         if not isinstance(exception, AppError):
             return None
         status = next((status for kind, status in _STATUS if isinstance(exception, kind)), 422)
-        mend = (
-            ("Open Settings, Connection", reverse("leads:connection")) if isinstance(exception, Misconfigured) else None
-        )
+        is_about_credentials = isinstance(exception, Misconfigured | SealBroken)
+        mend = ("Open Settings, Connection", reverse("leads:connection")) if is_about_credentials else None
         return error_response(request, exception, status, mend=mend)
 
 

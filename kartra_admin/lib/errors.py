@@ -4,8 +4,10 @@
 class AppError(Exception):
     """A rule said no, or the outside did. ``sentence`` is plain English, safe to show as it is.
 
-    Never put a request body, a credential or another lead's data into ``sentence``.
+    ``words`` are what the outside itself said, where it did. Never put a request body, a credential or another lead's data into ``sentence``.
     """
+
+    words = ""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)

@@ -52,7 +52,8 @@ def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> Htt
         try:
             connect(actor=request.user, owner=owner, **form.cleaned_data)
         except AppError as error:
-            form.add_error(None, f"Not kept. {error.sentence}")
+            said = f" Kartra said: “{error.words}”." if error.words else ""
+            form.add_error(None, f"Not kept. {error.sentence}{said}")
         else:
             messages.success(request, "Kartra took these credentials. They are sealed and will not be shown again.")
             return redirect(url)

@@ -2,7 +2,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from accounts.decorators import StaffRequest, require_perm
-from leads.access import desk_for
+from accounts.selectors import connections
+from leads.access import Desk
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 
@@ -10,7 +11,10 @@ from leads.selectors import operations
 @require_perm("lead.view")
 def home(request: StaffRequest) -> HttpResponse:
     """The search box, what waits for somebody, what I opened, what I did."""
-    desk = desk_for(request.user)
+    connection = connections.for_user(request.user)
+    if connection is None:
+        return render(request, "leads/home/unconnected.html")
+    desk = Desk(request.user, connection)
     context = {
         "waiting": operations.list_waiting(desk.account),
         "recents": desk_selectors.list_recents(desk.account, request.user),

@@ -1,5 +1,6 @@
 """Find, see, create and edit a lead."""
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -7,12 +8,12 @@ from django_htmx.http import reswap, retarget
 
 from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError
-from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for
+from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for, look_up_lead_for
 from leads.forms.cards import CARD_FORMS
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
 from leads.lookup import read_query
-from leads.models import Operation
+from leads.models import Operation, Recent
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 from leads.selectors.catalogues import for_account
@@ -31,19 +32,26 @@ from leads.views._answers import after_change, kept_here, tell
 def find(request: StaffRequest) -> HttpResponse:
     """Look a lead up by exact email or id, and go there."""
     desk = desk_for(request.user)
-    query = request.GET.get("q", "")[:1000]
-    context: dict[str, object] = {"query": query.strip()}
-    status = 200
-    if query.strip():
-        ref = read_query(query)
-        if ref is not None:
-            lead_id = find_lead_for(desk, ref)
-            if lead_id:
-                return redirect("leads:detail", lead_id=lead_id)
-            status = 404
-        context |= {"ref": ref, "is_missing": True}
-    context["recents"] = desk_selectors.list_recents(desk.account, request.user)
-    return render(request, "leads/leads/find.html", context, status=status)
+    query = request.GET.get("q", "")[:1000].strip()
+    ref = read_query(query)
+    if ref is None:
+        context = {"query": query, "is_missing": bool(query), "recents": _recents(desk)}
+        return render(request, "leads/leads/find.html", context)
+    # An id needs no search: reading the lead finds out whether there is one.
+    lead_id = ref.id or find_lead_for(desk, ref)
+    return (
+        redirect("leads:detail", lead_id=lead_id) if lead_id else _missing(request, desk, query, {"email": ref.email})
+    )
+
+
+def _missing(request: StaffRequest, desk: Desk, query: str, ref: dict[str, str]) -> HttpResponse:
+    """Say what was looked for, and offer what may help."""
+    context = {"query": query, "ref": ref, "is_missing": True, "recents": _recents(desk)}
+    return render(request, "leads/leads/find.html", context, status=404)
+
+
+def _recents(desk: Desk) -> QuerySet[Recent]:
+    return desk_selectors.list_recents(desk.account, desk.user)
 
 
 @require_GET
@@ -51,7 +59,9 @@ def find(request: StaffRequest) -> HttpResponse:
 def detail(request: StaffRequest, lead_id: str) -> HttpResponse:
     """One lead, read now: one call. Money loads beside it."""
     desk = desk_for(request.user)
-    lead = get_lead_for(desk, lead_id)
+    lead = look_up_lead_for(desk, lead_id)
+    if lead is None:
+        return _missing(request, desk, lead_id, {"id": lead_id})
     lead_services.record_view(actor=request.user, account=desk.account, lead=lead)
     return render(
         request, "leads/leads/detail.html", desk_selectors.lead_page(desk.account, lead) | kept_here(desk, lead_id)
