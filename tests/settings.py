@@ -22,6 +22,11 @@ os.environ["CACHE_URL"] = os.environ.get("TEST_CACHE_URL") or "locmemcache://"
 
 from kartra_admin.settings import *  # noqa: E402, F403
 
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, since threads cannot share a database in memory without sharing its one connection and transaction.
+    DATABASES["default"]["TEST"] = {"NAME": str(data / "test.sqlite3")}  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"  # noqa: F405
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True  # asks the disk when a file is wanted, instead of listing all for each test client
