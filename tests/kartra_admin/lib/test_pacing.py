@@ -333,7 +333,7 @@ def test_a_clock_set_forward_gives_no_more_than_the_rate_anew(make: Callable[...
 
 
 def test_the_file_stays_small(make: Callable[..., Limiter], world: World, tmp_path: Path) -> None:
-    limiter = make(5000)
-    world.run(lambda: make_calls(limiter, 10_000))
+    limiter = make(100)
+    world.run(lambda: make_calls(limiter, 3000))
     limiter.close()
-    assert (tmp_path / "pacing.sqlite3").stat().st_size < 1_000_000
+    assert (tmp_path / "pacing.sqlite3").stat().st_size < 40_000
