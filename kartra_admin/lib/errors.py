@@ -4,7 +4,8 @@
 class AppError(Exception):
     """A rule said no, or the outside did. ``sentence`` is plain English, safe to show as it is.
 
-    ``words`` are what the outside itself said, where it did. Never put a request body, a credential or another lead's data into ``sentence``.
+    ``words`` are what the outside itself said, where it did. Never put a request body, a credential or another lead's
+    data into either.
     """
 
     words = ""
