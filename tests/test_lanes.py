@@ -1,0 +1,65 @@
+"""No test is left out in silence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kartra_admin.settings import BASE_DIR
+from tests import parts
+
+MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n"
+
+
+def run(folder: Path, code: str, **variables: str) -> tuple[int, str]:
+    """What pytest says of a file with this code, with our plugin and nothing else of ours."""
+    (folder / "pytest.ini").write_text(MARKERS)
+    (folder / "test_it.py").write_text(f"import pytest\n{code}\n")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.lanes", "-p", "no:django", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "PYTEST_"))}
+    done = subprocess.run(
+        [*command, "-q", "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), str(folder)],
+        cwd=BASE_DIR,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def test_it(): pytest.skip('no time')",
+        "@pytest.mark.skip('no time')\ndef test_it(): pass",
+        "@pytest.mark.skipif(True, reason='no time')\ndef test_it(): pass",
+        "pytest.importorskip('no_such_module', reason='no time')\ndef test_it(): pass",
+    ],
+    ids=["skip", "mark", "condition", "module"],
+)
+def test_a_skip_fails(tmp_path: Path, code: str) -> None:
+    code_of_exit, printed = run(tmp_path, code)
+    assert code_of_exit in (1, 2)
+    assert "no time" in printed
+
+
+def test_what_this_machine_lacks_is_left_out_and_named(tmp_path: Path) -> None:
+    code, printed = run(
+        tmp_path, "@pytest.mark.browser\ndef test_it(): assert False\ndef test_other(): pass", CHROMIUM="/nowhere"
+    )
+    assert code == 0
+    assert "1 passed, 1 deselected" in printed
+    assert "LEFT OUT: browser tests. To run it, install Chromium" in printed
+
+
+def test_what_does_not_depend_on_the_database_is_run_once(tmp_path: Path) -> None:
+    code = "@pytest.mark.postgres\ndef test_one(): pass\n@pytest.mark.browser\ndef test_two(): assert False"
+    assert "1 passed, 1 deselected" in run(tmp_path, code, TEST_DATABASE_URL="postgres://nowhere/nothing")[1]
+
+
+def test_each_marker_of_a_part_is_known_to_pytest(pytestconfig: pytest.Config) -> None:
+    known = {line.split(":")[0] for line in pytestconfig.getini("markers")}
+    assert {part.marker for part in parts.PARTS} <= known
