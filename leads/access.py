@@ -38,6 +38,14 @@ def get_lead_for(desk: Desk, lead_id: str) -> Lead:
     return provider_for(desk.connection).get_lead(LeadRef(id=lead_id))
 
 
+def look_up_lead_for(desk: Desk, lead_id: str) -> Lead | None:
+    """The same, or None where there is no such lead."""
+    try:
+        return get_lead_for(desk, lead_id)
+    except NotFound:
+        return None
+
+
 def find_lead_for(desk: Desk, ref: LeadRef) -> str:
     """The id of the lead with this exact email or id, or "" where there is none."""
     try:
