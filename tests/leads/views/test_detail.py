@@ -1,0 +1,112 @@
+"""The lead page: all that Kartra gives, in one call, whoever the lead is."""
+
+from collections.abc import Callable
+from html import escape
+
+import pytest
+from django.test import Client
+
+from accounts.models import AuditEntry
+from leads.models import Recent
+from leads.providers.changes import AssignTag
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import HTMX, do, see, words
+
+pytestmark = pytest.mark.django_db
+AtDesk = Callable[..., Client]
+
+ALIVE = [key for key in NOTABLE if key not in ("deleted", "bindery_ada")]
+
+
+def test_the_whole_lead_is_on_the_page(at_desk: AtDesk) -> None:
+    text = words(see(at_desk("agent")))
+    for piece in (
+        "Ada Moreno", ADA.email, f"#{ADA.id}", "+1 5550142", "Moreno Pottery", "Boston, MA, United States",
+        "12 Sample Street, 02134", "https://pottery.example.com", "customer", "vip", "Newsletter", "Old promo",
+        "Welcome series step 3", "Kiln Club level Gold", "shoe_size 38", "celadon, tenmoku", "electric",
+        "How was the workshop?", "score 9", "35", "checkout", "EST", "Not blacklisted",
+    ):  # fmt: skip
+        assert piece in text, piece
+
+
+def test_the_head_makes_one_call_and_does_not_wait_for_money(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    answer = see(at_desk("agent"), NOTABLE["long_history"].id)
+    assert sandbox.calls() == [("get_lead",)]
+    assert f'hx-get="/leads/{NOTABLE["long_history"].id}/money/" hx-trigger="load"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("key", ALIVE)
+def test_any_lead_takes_at_most_three_calls_and_every_name_is_escaped(
+    at_desk: AtDesk, sandbox: Sandbox, key: str
+) -> None:
+    client, lead = at_desk("agent"), NOTABLE[key]
+    page = client.get("/leads/", {"q": lead.id}, follow=True)
+    card = client.get(f"/leads/{lead.id}/money/", headers=HTMX)
+    form = client.get(f"/leads/{lead.id}/edit/")
+    assert (page.status_code, card.status_code, form.status_code) == (200, 200, 200)
+    assert len(sandbox.calls()) - 1 <= 3, "without the one of the form"
+    for answer in (page, card, form):
+        html = answer.content.decode()
+        for raw in ("<script>alert", "</title><b>", "<img src=x", "<b>bold</b>", 'onerror="alert', "<i>9</i>"):
+            assert raw not in html
+        assert 'href="javascript:' not in html
+    assert escape(lead.email, quote=False) in words(page) or lead.email in words(page)
+
+
+def test_markup_is_shown_as_it_was_typed(at_desk: AtDesk) -> None:
+    text = words(see(at_desk("agent"), NOTABLE["markup"].id))
+    assert "<script>alert(1)</script> </title><b>Bold</b>" in text
+    assert "{{ 7*7 }} & Sons" in text
+
+
+def test_a_lead_without_a_name_has_a_heading(at_desk: AtDesk) -> None:
+    answer = see(at_desk("agent"), NOTABLE["no_name"].id)
+    assert "No name" in words(answer)
+    assert f"<title>{NOTABLE['no_name'].email}" in answer.content.decode()
+
+
+def test_a_blacklisted_lead_is_marked(at_desk: AtDesk) -> None:
+    assert "Blacklisted" in words(see(at_desk("agent"), NOTABLE["blacklisted"].id))
+
+
+@pytest.mark.parametrize("part", ["", "edit/", "money/"])
+@pytest.mark.parametrize("key", ["deleted", None])
+def test_a_lead_that_is_gone_is_404_with_a_sentence(at_desk: AtDesk, part: str, key: str | None) -> None:
+    number = NOTABLE[key].id if key else "999999999"
+    answer = at_desk("agent").get(f"/leads/{number}/{part}")
+    assert answer.status_code == 404
+    assert "lead" in words(answer)
+    assert not Recent.objects.exists()
+
+
+def test_a_view_is_logged_and_remembered_once(at_desk: AtDesk) -> None:
+    client = at_desk("viewer")
+    see(client)
+    see(client)
+    assert Recent.objects.count() == 1
+    entries = AuditEntry.objects.filter(action="lead.view.viewed")
+    assert {(entry.actor_name, entry.target_id, entry.target_name) for entry in entries} == {
+        ("Viewer Person", ADA.id, f"Ada Moreno <{ADA.email}>")
+    }
+    assert entries.count() == 2
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+def test_who_may_only_look_sees_no_buttons(at_desk: AtDesk, role: str) -> None:
+    html = see(at_desk(role)).content.decode()
+    for url in ("/edit/", "/change/", "/notes/", "/recipes/"):
+        assert url not in html
+
+
+def test_activity_is_on_the_page_and_by_itself(at_desk: AtDesk, desk_of: Callable[..., object]) -> None:
+    client = at_desk("agent")
+    do(desk_of("agent"), AssignTag("advanced"))  # type: ignore[arg-type]
+    for path in ("", "activity/"):
+        text = words(client.get(f"/leads/{ADA.id}/{path}"))
+        assert "Agent Person added tag advanced" in text
+        assert "Undo" in text
+
+
+def test_the_activity_page_calls_nobody(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    assert at_desk("agent").get("/leads/999999999/activity/").status_code == 200
+    assert sandbox.calls() == []
