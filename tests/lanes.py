@@ -6,6 +6,7 @@ anything else that skips itself fails, since a skipped test looks like a passed 
 """
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -15,6 +16,11 @@ from tests import parts
 
 _ON_POSTGRES = os.environ.get("TEST_DATABASE_URL", "").startswith("postgres")
 _HIDDEN = "A test may be left out only by a marker of tests/parts.py, not by a skip: "
+
+
+def pytest_configure() -> None:
+    """What a shell starts with ``&`` ignores Ctrl-C; the programs that tests start and stop must not inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
