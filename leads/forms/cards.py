@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
-from leads.forms.fields import OperationIdField, PickMany, PickOne, StepField
+from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.providers.changes import (
     AssignTag,
     CancelCalendar,
@@ -22,7 +22,7 @@ from leads.providers.changes import (
 from leads.selectors.catalogues import Catalogues
 
 
-class CardForm(forms.Form):
+class CardForm(OperationForm):
     """Base of the cards' forms. ``remove`` names what a row's own button takes away."""
 
     title: ClassVar[str]
@@ -30,7 +30,6 @@ class CardForm(forms.Form):
     warning: ClassVar[str] = ""
     catalogue: ClassVar[str] = ""
     focus: ClassVar[str] = "add"
-    operation_id = OperationIdField()
     remove = forms.CharField(required=False, max_length=500, strip=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues) -> None:
@@ -146,7 +145,7 @@ class CalendarsForm(CardForm):
         values = self.cleaned_data
         if values["direction"] == "cancel":
             return [CancelCalendar(values["calendar"], values["class_name"])]
-        starts = f"{values['date']:%Y-%m-%d} {values['time']:%H:%M}" if values["date"] else ""
+        starts = f"{values['date'].isoformat()} {values['time']:%H:%M}" if values["date"] else ""
         return [SubscribeToCalendar(values["calendar"], values["class_name"], starts)]
 
 

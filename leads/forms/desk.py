@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 from accounts.models import Account
-from leads.forms.fields import OperationIdField, PickOne
+from leads.forms.fields import OperationForm, PickOne
 from leads.models import Recipe
 from leads.selectors.catalogues import Catalogues
 
@@ -42,10 +42,9 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
         return values
 
 
-class FieldForm(forms.Form):
+class FieldForm(OperationForm):
     """A new custom field. It can be neither renamed nor deleted through Kartra's API."""
 
-    operation_id = OperationIdField()
     identifier = forms.CharField(
         label="Identifier",
         max_length=100,

@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 
 _UNKNOWN_NAME = "“%(value)s” is not among the names read from Kartra. Refresh the catalogues in Settings."
 
@@ -15,6 +16,18 @@ class OperationIdField(forms.UUIDField):
 
     def __init__(self) -> None:
         super().__init__(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+class OperationForm(forms.Form):
+    """A form that starts an operation."""
+
+    operation_id = OperationIdField()
+
+    def refuse(self, sentence: str) -> None:
+        """Show the form again, with all that was typed and the reason, as a new form: its id is used up."""
+        self.data = cast(QueryDict, self.data).copy()
+        self.data["operation_id"] = str(uuid.uuid4())
+        self.add_error(None, sentence)
 
 
 class PickMany(forms.MultipleChoiceField):

@@ -1,6 +1,5 @@
 """The form of a lead: profile, custom fields, tags, lists, and a sequence to add to. Used to create and to edit."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -9,7 +8,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from leads.forms.fields import OperationIdField, PickMany, PickOne, StepField
+from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
 from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead
 from leads.providers.changes import AssignTag, Change, SubscribeToList, SubscribeToSequence
@@ -19,16 +18,17 @@ from leads.services.leads import Clash, Snapshot, Values
 _SALT = "leads.edit.seen"
 
 
-class LeadForm(forms.Form):
+class LeadForm(OperationForm):
     """``seen`` carries the lead as it was when the form was opened, signed, so that stale edits are noticed."""
 
-    operation_id = OperationIdField()
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     email = forms.EmailField(label=FIELD_LABELS["email"], max_length=320)
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues, lead: Lead | None = None, email: str = "") -> None:
         snapshot = Snapshot.of(lead) if lead else None
-        super().__init__(data, initial=_initial(snapshot) if snapshot else {"email": email})
+        initial = {**_values(snapshot), "seen": _token(lead)} if lead and snapshot else {"email": email}
+        super().__init__(data, initial=initial)
+        self.lead = lead
         self.definitions = with_options_of(lead, catalogues.fields) if lead else [*catalogues.fields]
         for key in PROFILE_FIELDS:
             self.fields[key] = forms.CharField(label=FIELD_LABELS[key], required=False, max_length=500)
@@ -51,22 +51,20 @@ class LeadForm(forms.Form):
         return [self[f"custom.{definition.identifier}"] for definition in self.definitions]
 
     def clean_seen(self) -> Snapshot | None:
-        token = self.cleaned_data["seen"]
-        if not token:
+        if self.lead is None:
             return None
         try:
-            return Snapshot(**signing.loads(token, salt=_SALT))
+            return Snapshot(**signing.loads(self.cleaned_data["seen"], salt=f"{_SALT}.{self.lead.id}"))
         except (signing.BadSignature, TypeError):
             raise ValidationError("This form is damaged. Open the lead again.") from None
 
-    def refuse(self, sentence: str, *, clashes: Sequence[Clash] = (), lead: Lead | None = None) -> None:
-        """Show the form again, with all that was typed, as a new form: a new id, and the lead as it is now."""
-        data = cast(QueryDict, self.data).copy()
-        data["operation_id"] = str(uuid.uuid4())
-        if lead:
-            data["seen"] = _initial(Snapshot.of(lead))["seen"]
-        self.data = data
-        self.add_error(None, sentence)
+    def refuse_stale(self, sentence: str, lead: Lead, clashes: Sequence[Clash] = ()) -> None:
+        """The same, on the lead as it is now: what was not edited here shows what somebody else made of it."""
+        seen, now = self.cleaned_data["seen"], Snapshot.of(lead)
+        rebased = _values(self.wanted().rebased(seen=seen, now=now))
+        self.refuse(sentence)
+        for key, value in {**rebased, "seen": _token(lead)}.items():
+            cast(QueryDict, self.data).setlist(key, value if isinstance(value, list) else [value])
         for clash in clashes:
             self.add_error(clash.key, f"Now reads \u201c{clash.now}\u201d in Kartra. Saving again overwrites it.")
 
@@ -93,11 +91,13 @@ class LeadForm(forms.Form):
         ]
 
 
-def _initial(snapshot: Snapshot) -> dict[str, Any]:
-    custom = {f"custom.{key}": value for key, value in snapshot.custom_fields.items()}
-    seen = signing.dumps(snapshot.as_json(), salt=_SALT, compress=True)
-    lists = {"tags": snapshot.tags, "lists": snapshot.lists}
-    return {"seen": seen, "email": snapshot.email, **snapshot.profile, **custom, **lists}
+def _token(lead: Lead) -> str:
+    return signing.dumps(Snapshot.of(lead).as_json(), salt=f"{_SALT}.{lead.id}", compress=True)
+
+
+def _values(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot by the names of the form's fields."""
+    return {**snapshot.fields(), "tags": [*snapshot.tags], "lists": [*snapshot.lists]}
 
 
 def _custom_field(definition: FieldDefinition) -> forms.Field:

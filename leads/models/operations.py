@@ -75,6 +75,11 @@ class Operation(models.Model):
         return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether surely nothing of it was done. Reads ``steps``."""
+        return all(step.outcome == Outcome.FAILED for step in self.steps.all())
+
+    @property
     def is_undone(self) -> bool:
         """Whether an undo of it succeeded, or is still in doubt."""
         return any(other.outcome != Outcome.FAILED for other in self.undone_by.all())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -31,6 +31,7 @@ from leads.services.changes import require, send_changes
 from leads.wiring import provider_for
 
 Values = Mapping[str, str | list[str]]
+AnyValue = TypeVar("AnyValue", str, str | list[str])
 
 
 class LeadExists(AlreadyDone):
@@ -62,6 +63,16 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def rebased(self, *, seen: Self, now: Self) -> "Snapshot":
+        """What this wants to change of ``seen``, done to ``now``; everything else as it is ``now``."""
+        return Snapshot(
+            self.email if self.email.casefold() != seen.email.casefold() else now.email,
+            {**now.profile, **_edited(seen.profile, self.profile)},
+            {**now.custom_fields, **_edited(seen.custom_fields, self.custom_fields)},
+            _merged(seen.tags, self.tags, now.tags),
+            _merged(seen.lists, self.lists, now.lists),
+        )
 
     def fields(self) -> dict[str, str | list[str]]:
         """Email, profile and custom fields in one map; custom fields under ``custom.<identifier>``."""
@@ -199,16 +210,19 @@ def _value(value: str | Sequence[str]) -> str | list[str]:
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else sorted(value)
 
 
+def _edited(seen: Mapping[str, AnyValue], wanted: Mapping[str, AnyValue]) -> dict[str, AnyValue]:
+    return {key: value for key, value in wanted.items() if _value(value) != _value(seen.get(key, type(value)()))}
+
+
+def _merged(seen: Sequence[str], wanted: Sequence[str], now: Sequence[str]) -> list[str]:
+    kept = [name for name in now if name in wanted or name not in seen]
+    return [*kept, *(name for name in wanted if name not in seen and name not in kept)]
+
+
 def changes_between(seen: Snapshot, wanted: Snapshot) -> list[Change]:
     """The changes that lead from one to the other; no field, tag or list that is equal in both."""
-    profile = {
-        key: value for key, value in wanted.profile.items() if _value(value) != _value(seen.profile.get(key, ""))
-    }
-    custom = {
-        key: value
-        for key, value in wanted.custom_fields.items()
-        if _value(value) != _value(seen.custom_fields.get(key, type(value)()))
-    }
+    profile = _edited(seen.profile, wanted.profile)
+    custom = _edited(seen.custom_fields, wanted.custom_fields)
     new_email = wanted.email if wanted.email.casefold() != seen.email.casefold() else ""
     found: list[Change] = [EditLead(profile, custom, new_email)] if profile or custom or new_email else []
     found += [AssignTag(tag) for tag in wanted.tags if tag not in seen.tags]

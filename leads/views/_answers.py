@@ -1,12 +1,14 @@
 """How a view answers after an operation: a toast, and the fresh lead, in place or by a redirect."""
 
+from uuid import UUID
+
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django_htmx.http import reswap, trigger_client_event
 
 from accounts.decorators import StaffRequest
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, BadRequest
 from leads.access import Desk, get_lead_for
 from leads.forms.desk import NoteForm
 from leads.models import Operation
@@ -32,6 +34,26 @@ def tell(request: HttpRequest, operation: Operation) -> None:
     summary = summarise(operation)
     extra = f"{operation.pk} undo" if operation.can_undo else str(operation.pk)
     messages.add_message(request, _LEVELS.get(summary.kind, messages.WARNING), summary.text, extra_tags=extra)
+
+
+def after_save(request: HttpRequest, operation: Operation) -> HttpResponse:
+    """To the lead; to the operation itself where no lead is known of it."""
+    tell(request, operation)
+    return to_lead(operation)
+
+
+def to_lead(operation: Operation) -> HttpResponseRedirect:
+    if operation.lead_id:
+        return redirect("leads:detail", lead_id=operation.lead_id)
+    return redirect("leads:operation", operation_id=operation.pk)
+
+
+def operation_id_of(request: HttpRequest) -> UUID:
+    """The id that a button's form was made with. Raises `BadRequest` where there is none."""
+    try:
+        return UUID(request.POST.get("operation_id", ""))
+    except ValueError:
+        raise BadRequest("This button is damaged. Nothing was sent: load the page again.") from None
 
 
 def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> HttpResponse:

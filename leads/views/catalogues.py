@@ -11,9 +11,11 @@ from leads.access import desk_for
 from leads.forms.desk import FieldForm
 from leads.models import Outcome
 from leads.selectors.catalogues import for_account
+from leads.services._operations import FormReused
 from leads.services.catalogues import create_field as create_custom_field
 from leads.services.catalogues import refresh_catalogues
 from leads.summaries import summarise
+from leads.views._answers import tell, to_lead
 
 
 @require_GET
@@ -44,12 +46,15 @@ def create_field(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             operation = create_custom_field(actor=request.user, connection=desk.connection, **form.cleaned_data)
+        except FormReused as error:
+            form.refuse(error.sentence)
         except AppError as error:
             form.add_error(None, error.sentence)
         else:
-            if operation.outcome == Outcome.SUCCEEDED:
-                messages.success(request, summarise(operation).text)
-                return redirect("leads:catalogues")
-            messages.error(request, summarise(operation).text)
-            return redirect("leads:operation", operation_id=operation.pk)
+            if operation.is_refused:
+                form.refuse(summarise(operation).text)
+            else:
+                tell(request, operation)
+                is_done = operation.outcome == Outcome.SUCCEEDED
+                return redirect("leads:catalogues") if is_done else to_lead(operation)
     return render(request, "leads/catalogues/create_field.html", {"form": form}, status=422 if form.errors else 200)

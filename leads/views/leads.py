@@ -9,11 +9,11 @@ from django_htmx.http import reswap, retarget
 from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError
 from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for, look_up_lead_for
-from leads.forms.cards import CARD_FORMS
+from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
 from leads.lookup import read_query
-from leads.models import Operation, Recent
+from leads.models import Operation, Outcome, Recent
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 from leads.selectors.catalogues import for_account
@@ -24,7 +24,8 @@ from leads.services import notes as note_services
 from leads.services._operations import FormReused
 from leads.services.catalogues import fields_for_editing
 from leads.services.leads import EditConflict, LeadExists
-from leads.views._answers import after_change, kept_here, tell
+from leads.summaries import summarise
+from leads.views._answers import after_change, after_save, kept_here
 
 
 @require_GET
@@ -109,10 +110,9 @@ def create(request: StaffRequest) -> HttpResponse:
         except AppError as error:
             form.add_error(None, error.sentence)
         else:
-            tell(request, operation)
-            if operation.lead_id:
-                return redirect("leads:detail", lead_id=operation.lead_id)
-            return redirect("leads:operation", operation_id=operation.pk)
+            if not operation.is_refused:
+                return after_save(request, operation)
+            form.refuse(summarise(operation).text)
     return render(request, "leads/leads/create.html", {"form": form}, status=422 if form.errors else 200)
 
 
@@ -149,14 +149,15 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
                 operation_id=form.cleaned_data["operation_id"],
             )
         except EditConflict as error:
-            form.refuse(error.sentence, clashes=error.clashes, lead=lead)
+            form.refuse_stale(error.sentence, lead, error.clashes)
         except FormReused as error:
-            form.refuse(error.sentence, lead=lead)
+            form.refuse_stale(error.sentence, lead)
         except AppError as error:
             form.add_error(None, error.sentence)
         else:
-            tell(request, operation)
-            return redirect("leads:detail", lead_id=lead.id)
+            if operation.outcome != Outcome.FAILED:
+                return after_save(request, operation)
+            form.refuse(summarise(operation).text)
     context = {"form": form, "lead": lead, "catalogues": catalogues}
     return render(request, "leads/leads/edit.html", context, status=422 if form.errors else 200)
 
@@ -169,20 +170,33 @@ def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
         raise Http404
     desk = desk_for(request.user)
     form = CARD_FORMS[card](request.POST if request.method == "POST" else None, catalogues=for_account(desk.account))
-    if not form.is_valid():
+    operation = _change(desk, lead_id, form) if form.is_valid() else None
+    if operation is None:
         name = desk_selectors.find_name(desk.account, request.user, lead_id)
         context = {"form": form, "card": card, "lead_id": lead_id, "lead_name": name}
         template = "leads/leads/_card_form.html" if request.htmx else "leads/leads/card_form.html"
         response = render(request, template, context, status=422 if form.errors else 200)
         return reswap(retarget(response, "#dialog-body"), "innerHTML")
-    operation = changes.change_lead(
-        actor=request.user,
-        connection=desk.connection,
-        lead_id=lead_id,
-        changes=form.changes(),
-        operation_id=form.cleaned_data["operation_id"],
-    )
     return after_change(request, desk, operation)
+
+
+def _change(desk: Desk, lead_id: str, form: CardForm) -> Operation | None:
+    """The operation, or None where the form is to be shown again: nothing of it was done, and something was typed."""
+    try:
+        operation = changes.change_lead(
+            actor=desk.user,
+            connection=desk.connection,
+            lead_id=lead_id,
+            changes=form.changes(),
+            operation_id=form.cleaned_data["operation_id"],
+        )
+    except FormReused as error:
+        form.refuse(error.sentence)
+        return None
+    if operation.is_refused and not form.cleaned_data["remove"]:
+        form.refuse(summarise(operation).text)
+        return None
+    return operation
 
 
 @require_POST

@@ -1,6 +1,6 @@
 """One operation: what was asked, what came of it, undo, and settling what is in doubt."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,10 +12,9 @@ from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
-from leads.forms.fields import OperationIdField
 from leads.services import _operations
 from leads.services.undo import undo_operation
-from leads.views._answers import tell
+from leads.views._answers import operation_id_of, tell, to_lead
 
 
 @require_GET
@@ -31,7 +30,7 @@ def undo(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """Take an operation back, then show the lead. The service decides whether this person may."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
-    own_id = OperationIdField().clean(request.POST.get("operation_id") or str(uuid4()))
+    own_id = operation_id_of(request)
     try:
         undone = undo_operation(
             actor=request.user, connection=desk.connection, operation=operation, operation_id=own_id
@@ -40,7 +39,7 @@ def undo(request: StaffRequest, operation_id: UUID) -> HttpResponse:
         messages.error(request, error.sentence)
     else:
         tell(request, undone)
-    answer = redirect("leads:detail", lead_id=operation.lead_id)
+    answer = to_lead(operation)
     return HttpResponseClientRedirect(answer.url) if request.htmx else answer
 
 

@@ -8,12 +8,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.decorators import StaffRequest, require_perm
 from leads.access import Desk, desk_for, get_recipe_for
 from leads.forms.desk import RecipeForm
-from leads.forms.fields import OperationIdField
 from leads.models import Recipe
 from leads.selectors import desk as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.recipes import delete_recipe, run_recipe, save_recipe
-from leads.views._answers import after_change
+from leads.views._answers import after_change, operation_id_of
 
 
 @require_GET
@@ -72,6 +71,6 @@ def run(request: StaffRequest, lead_id: str, recipe_id: int) -> HttpResponse:
         recipe=get_recipe_for(desk, recipe_id),
         lead_id=lead_id,
         grant=request.POST.get("do") != "revoke",
-        operation_id=OperationIdField().clean(request.POST.get("operation_id")),
+        operation_id=operation_id_of(request),
     )
     return after_change(request, desk, operation)
