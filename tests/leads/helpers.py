@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 from uuid import uuid4
 
+from django import forms
 from django.db import connections as databases
 from django.http import HttpResponse
 from django.test import Client
@@ -56,17 +57,18 @@ def grow_old(operation: Operation) -> None:
 
 def typed(desk: Desk, lead: Lead | None = None, **changed: Any) -> dict[str, Any]:
     """What a browser posts from the form of a lead (or of a new one), with some fields changed."""
-    form = LeadForm(catalogues=catalogues.for_account(desk.account), lead=lead)
-    posted: dict[str, Any] = {}
-    for bound in form:
-        value = bound.value()
-        posted[bound.name] = value if isinstance(value, list | tuple) else "" if value is None else str(value)
+    posted = values_of(LeadForm(catalogues=catalogues.for_account(desk.account), lead=lead))
     return {**posted, **{key.replace("custom__", "custom."): value for key, value in changed.items()}}
 
 
-def page(answer: HttpResponse) -> str:
-    """The text of an answer, entities read."""
-    return unescape(answer.content.decode())
+def values_of(form: forms.Form) -> dict[str, Any]:
+    """What a browser posts from a form as it is shown."""
+    values = {bound.name: bound.value() for bound in form}
+    return {
+        name: value if isinstance(value, list | tuple) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def words(answer: HttpResponse) -> str:
