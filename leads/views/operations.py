@@ -12,6 +12,7 @@ from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
+from leads.models import Outcome
 from leads.services import _operations
 from leads.services.undo import undo_operation
 from leads.views._answers import operation_id_of, tell, to_lead
@@ -52,6 +53,8 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = _operations.settle(operation, connection=desk.connection, actor=request.user)
     if operation.is_settled:
         tell(request, operation)
+    elif operation.outcome == Outcome.PENDING:
+        messages.warning(request, "This is still being sent. Check again in five minutes.")
     else:
         messages.warning(request, "The reading does not prove it either way. Check again later, or decide yourself.")
     return redirect("leads:operation", operation_id=operation.pk)
