@@ -1,0 +1,124 @@
+"""Settings, Connection: typed in, tried, sealed, and never shown again."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import AuditEntry, Connection, User
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+from tests.leads.conftest import Sandbox
+from tests.leads.helpers import see, words
+
+pytestmark = pytest.mark.django_db
+AtDesk = Callable[..., Client]
+ClientOf = Callable[[str], Client]
+UserOf = Callable[[str], User]
+URL = "/settings/connection/"
+KEYS = {"api_key": ACCOUNTS[0].api_key, "api_password": ACCOUNTS[0].api_password}
+
+
+def test_good_ones_are_kept_and_leads_open(client_of: ClientOf, sandbox: Sandbox) -> None:
+    client = client_of("viewer")
+    assert "No credentials yet" in words(client.get(URL))
+    answer = client.post(URL, {**KEYS, "account_name": "The Studio"}, follow=True)
+    assert answer.redirect_chain == [(URL, 302)]
+    assert "Kartra took these credentials." in words(answer)
+    assert "The Studio" in words(answer)
+    assert "Working" in words(answer)
+    assert see(client).status_code == 200
+
+
+@pytest.mark.parametrize("changed", [{}, {"api_password": "wrong-canary"}, {"api_key": ""}, {"api_key": "x" * 501}])
+def test_they_are_never_shown_again(client_of: ClientOf, sandbox: Sandbox, changed: dict[str, str]) -> None:
+    client = client_of("agent")
+    answer = client.post(URL, {**KEYS, **changed}, follow=True)
+    pages = [answer, client.get(URL), client.get("/settings/profile/", follow=True), client.get("/", follow=True)]
+    for page in pages:
+        html = page.content.decode()
+        for secret in (*KEYS.values(), "wrong-canary", "x" * 501):
+            assert secret not in html
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"api_password": "wrong"}, "Not kept."),
+        ({"api_key": "nobody-knows-this"}, "Not kept."),
+        ({"api_key": ""}, "API key : This field is required."),
+        ({"api_password": "x" * 501}, "at most 500 characters"),
+    ],
+    ids=repr,
+)
+def test_refused_ones_are_422_with_what_kartra_said_and_the_name_kept(
+    client_of: ClientOf, sandbox: Sandbox, changed: dict[str, str], said: str
+) -> None:
+    answer = client_of("agent").post(URL, {**KEYS, "account_name": "The Studio", **changed})
+    assert answer.status_code == 422
+    assert said in words(answer)
+    assert 'value="The Studio"' in answer.content.decode()
+    assert not Connection.objects.exists()
+
+
+def test_a_failed_replacement_leaves_the_old_ones(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    assert client.post(URL, {"api_key": "nobody-knows-this", "api_password": "x"}).status_code == 422
+    assert see(client).status_code == 200
+
+
+def test_while_kartra_does_not_answer_nothing_is_kept(client_of: ClientOf, sandbox: Sandbox) -> None:
+    sandbox.arm("*", "junk", times=3)
+    answer = client_of("agent").post(URL, KEYS)
+    assert answer.status_code == 422
+    assert "Try again in a minute" in words(answer)
+    assert not Connection.objects.exists()
+
+
+def test_removing_forgets_them(at_desk: AtDesk) -> None:
+    client = at_desk("viewer")
+    answer = client.post("/settings/connection/remove/", follow=True)
+    assert "The credentials are removed." in words(answer)
+    assert not Connection.objects.exists()
+    assert see(client).status_code == 409
+    assert client.post("/settings/connection/remove/").status_code == 302
+
+
+def test_only_the_tail_of_a_fingerprint_is_shown(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    account = Connection.objects.get().account
+    html = client.get(URL).content.decode()
+    assert f"·· {account.tail}" in html
+    assert account.fingerprint not in html
+
+
+def test_an_admin_places_and_removes_for_somebody_else(client_of: ClientOf, user_of: UserOf, sandbox: Sandbox) -> None:
+    admin, owner = client_of("admin"), user_of("agent")
+    url = f"/team/{owner.pk}/connection/"
+    assert "Kartra connection of Agent Person" in words(admin.get(url))
+    answer = admin.post(url, KEYS, follow=True)
+    assert answer.redirect_chain == [(url, 302)]
+    assert "by Admin Person" in words(answer)
+    for secret in KEYS.values():
+        assert secret not in answer.content.decode()
+    assert see(client_of("agent")).status_code == 200
+    assert see(admin).status_code == 409, "they are the other's"
+    entry = AuditEntry.objects.get(action="connection.place.succeeded")
+    assert (entry.actor_name, entry.target_name) == ("Admin Person", "Agent Person")
+    admin.post(f"{url}remove/")
+    assert not Connection.objects.exists()
+    assert AuditEntry.objects.filter(action="connection.remove.succeeded").count() == 1
+
+
+@pytest.mark.parametrize("role", ["viewer", "agent", "manager", "auditor"])
+def test_nobody_else_does(client_of: ClientOf, user_of: UserOf, sandbox: Sandbox, role: str) -> None:
+    url = f"/team/{user_of('support').pk}/connection/"
+    client = client_of(role)
+    assert client.get(url).status_code == 403
+    assert client.post(url, KEYS).status_code == 403
+    assert client.post(f"{url}remove/").status_code == 403
+    assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize("number", ["999999", "9" * 30])
+def test_somebody_who_does_not_exist_is_404(client_of: ClientOf, number: str) -> None:
+    assert client_of("admin").get(f"/team/{number}/connection/").status_code == 404

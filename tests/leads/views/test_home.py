@@ -1,0 +1,43 @@
+"""Home: the box, what waits for somebody, what I opened, what I did."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from leads.access import Desk
+from leads.providers.changes import AssignTag, GivePoints
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import do, see, words
+
+pytestmark = pytest.mark.django_db
+AtDesk = Callable[..., Client]
+DeskOf = Callable[..., Desk]
+
+
+def test_a_first_day_says_what_to_do(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    answer = at_desk("agent").get("/")
+    assert answer.status_code == 200
+    text = words(answer)
+    for piece in ("Nothing is in doubt", "No lead opened yet", "Nothing yet"):
+        assert piece in text
+    assert 'action="/leads/" method="get"' in answer.content.decode()
+    assert sandbox.calls() == []
+
+
+def test_it_shows_mine_and_what_is_in_doubt_by_anybody(at_desk: AtDesk, desk_of: DeskOf, sandbox: Sandbox) -> None:
+    do(desk_of("agent"), AssignTag("advanced"))
+    sandbox.arm("give_points_to_lead", "500")
+    do(desk_of("support"), GivePoints(20), lead_id=NOTABLE["ben"].id)
+    agent = words(at_desk("agent").get("/"))
+    assert "Agent Person at Ada Moreno : added tag advanced" in agent
+    assert "Support Person at Ben Osei :" in agent
+    manager = words(at_desk("manager").get("/"))
+    assert "added tag advanced" not in manager
+    assert "Ben Osei" in manager
+
+
+def test_each_person_has_his_own_recents(at_desk: AtDesk) -> None:
+    see(at_desk("agent"))
+    assert f"/leads/{ADA.id}/" in at_desk("agent").get("/").content.decode()
+    assert f"/leads/{ADA.id}/" not in at_desk("manager").get("/").content.decode()
