@@ -35,6 +35,9 @@ STUCK_AFTER = timedelta(minutes=5)
 # A change that was sent may still arrive; before this age its absence proves nothing.
 ABSENT_AFTER = timedelta(minutes=2)
 
+# A call carries several times as many, and an edit's fields beside them.
+MOST_CHANGES = 100
+
 # What settles an unknown step: the lead, the account's fields, or None where the provider has no such lead.
 Reading = base.Lead | Sequence[base.FieldDefinition] | None
 
@@ -87,7 +90,8 @@ def perform(
 ) -> Operation:
     """Record, send once, record the outcome. Returns the operation, which may be unknown.
 
-    The same ``operation_id`` again returns the first operation and sends nothing.
+    The same ``operation_id`` again returns the first operation and sends nothing. Raises AppError for more than one
+    call takes.
     """
     operation = Operation(
         id=operation_id,
@@ -100,6 +104,8 @@ def perform(
         request_digest=request_digest,
         undoes=undoes,
     )
+    if len(steps) > MOST_CHANGES:
+        raise AppError(f"One save takes at most {MOST_CHANGES} changes. Nothing was sent: do it in parts.")
     provider = provider_for(connection)
     try:
         _record_intent(operation, steps)
