@@ -33,7 +33,7 @@ def test_good_ones_are_kept_and_leads_open(client_of: ClientOf, sandbox: Sandbox
 def test_they_are_never_shown_again(client_of: ClientOf, sandbox: Sandbox, changed: dict[str, str]) -> None:
     client = client_of("agent")
     answer = client.post(URL, {**KEYS, **changed}, follow=True)
-    pages = [answer, client.get(URL), client.get("/settings/profile/", follow=True), client.get("/", follow=True)]
+    pages = [answer, client.get(URL), client.get("/profile/", follow=True), client.get("/", follow=True)]
     for page in pages:
         html = page.content.decode()
         for secret in (*KEYS.values(), "wrong-canary", "x" * 501):
