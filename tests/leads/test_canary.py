@@ -18,7 +18,6 @@ from accounts.models import AuditEntry, Connection, User
 from leads.access import desk_for
 from leads.models import Operation
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
-from leads.providers.kartra.sandbox.faults import MODES
 from leads.providers.kartra.sandbox.server import running
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import HTMX, grow_old, read, typed, words
@@ -121,11 +120,8 @@ def test_the_canary_is_heard_nowhere(
     assert client.post(f"/leads/{ADA.id}/edit/", typed(desk, read(desk), city="Dallas")).status_code == 302
 
     # Everything that can go wrong with a call.
-    for mode in MODES:
-        if mode.startswith("266"):
-            continue
-        sandbox.arm("get_lead", mode, times=3)
-        client.get(f"/leads/{ADA.id}/")
+    for mode in ("lost", "late", "refused", "429", "500", "half", "junk"):
+        sandbox.arm("get_lead", mode)
         client.get(f"/leads/{ADA.id}/")
         sandbox.arm("give_points_to_lead", mode)
         posted = {"operation_id": str(uuid4()), "points": "1", "direction": "give"}
