@@ -1,6 +1,7 @@
 """What a view asks of whoever calls it, stated above it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlencode
@@ -58,10 +59,11 @@ def require_perm(permission: str) -> Callable[[View[P]], AnyView[P]]:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Back to the page he was on, or to the one asked for; nothing is sent a second time after signing in."""
-    htmx = cast(StaffRequest, request).htmx
+    htmx, back = cast(StaffRequest, request).htmx, ""
     if htmx:
-        back = htmx.current_url_abs_path or ""
-    else:
-        back = request.get_full_path() if request.method in ("GET", "HEAD") else ""
+        with suppress(ValueError):  # a header that holds no address
+            back = htmx.current_url_abs_path or ""
+    elif request.method in ("GET", "HEAD"):
+        back = request.get_full_path()
     url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back})}" if back else "")
     return HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url)

@@ -106,9 +106,12 @@ def agrees(change: Change, state: Mapping[str, str], lead: Lead) -> bool:
     now = state_of(change, lead)
     if isinstance(change, changes.SubscribeToSequence | changes.UnsubscribeFromSequence):
         return {key: value == OFF for key, value in now.items()} == {key: value == OFF for key, value in state.items()}
-    return {key: value.casefold() for key, value in now.items()} == {
-        key: value.casefold() for key, value in state.items()
-    }
+    return {key: alike(value) for key, value in now.items()} == {key: alike(value) for key, value in state.items()}
+
+
+def alike(value: str) -> list[str]:
+    """A value for comparing: case, white space and the order of several choices are the provider's own affair."""
+    return sorted(" ".join(part.split()) for part in value.casefold().split(","))
 
 
 def is_already_so(change: Change, lead: Lead, definitions: Sequence[FieldDefinition] = ()) -> bool:

@@ -295,4 +295,4 @@ class Provider(Protocol):
         """
 
     def send(self, ref: LeadRef, changes: Sequence[Change]) -> tuple[Outcome, ...]:
-        """Send the changes in one call, once. One outcome for each, in order."""
+        """Send the changes in one call, once. One outcome for each, in order. Raises Unsendable before sending."""

@@ -26,6 +26,10 @@ class ProviderError(AppError):
         self.words = words
 
 
+class Unsendable(ValueError):
+    """The caller asked for what must not be sent. It was noticed before anything left the house."""
+
+
 class Misconfigured(ProviderError):
     """Credentials missing or refused."""
 

@@ -27,7 +27,7 @@ from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base
 from leads.providers.base import LeadRef, Provider
 from leads.providers.changes import Change
-from leads.providers.errors import NotFound
+from leads.providers.errors import NotFound, Refused, Unsendable
 from leads.wiring import provider_for
 
 # Longer than any call can take, waiting for a slot, retries after a 429 and time limits together.
@@ -119,6 +119,8 @@ def perform(
     outcomes: Sequence[base.Outcome] = [base.Outcome("unknown")] * len(steps)
     try:
         outcomes = provider.send(LeadRef(id=lead_id), [step.change for step in steps])
+    except Unsendable as error:
+        outcomes = [base.Outcome("failed", Refused(f"Nothing was sent: {error}."))] * len(steps)
     finally:
         _record_outcome(operation, outcomes)
     return operation

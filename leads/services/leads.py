@@ -269,7 +269,9 @@ def _read_back(operation: Operation, connection: Connection) -> None:
     if effects.agrees(step.change, step.after, lead):
         return
     now = effects.state_of(step.change, lead)
-    differing = [label for label, value in now.items() if value.casefold() != step.after.get(label, "").casefold()]
+    differing = [
+        label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
+    ]
     with transaction.atomic():
         _correct(step, now, differing)
         _operations.conclude(operation, list(operation.steps.all()))

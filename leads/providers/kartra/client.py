@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from kartra_admin.lib.redact import Secret
-from leads.providers.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from leads.providers.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Unavailable, Unsendable
 from leads.providers.kartra import answers, wire
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ class KartraClient:
         """The answer to one call, which may be an error of Kartra's.
 
         Raises `RateLimited` or `Unavailable` where nothing changed, `OutcomeUnknown` for a write that was sent and not
-        clearly answered, ValueError for what must not be sent.
+        clearly answered, Unsendable for what must not be sent.
         """
         body = wire.encode(params)
         if wire.count(body) + CREDENTIAL_VARIABLES > wire.MAX_VARIABLES:
-            raise ValueError("too much for one call: PHP would drop the rest without a word")
+            raise Unsendable("too much for one call: PHP would drop the rest without a word")
         result = self._send(body, is_write=is_write)
         if isinstance(result, Failure):
             error = _error(result, is_write=is_write)

@@ -10,6 +10,7 @@ from typing import Any
 
 from leads.providers import changes as c
 from leads.providers.base import LeadRef
+from leads.providers.errors import Unsendable
 
 Params = dict[str, Any]
 
@@ -49,16 +50,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def lead_named(ref: LeadRef) -> Params:
-    """``lead`` of a call: the id where it is known, for Kartra prefers it. Raises ValueError for neither."""
+    """``lead`` of a call: the id where it is known, for Kartra prefers it. Raises Unsendable for neither."""
     if ref.id:
         return {"id": ref.id}
     if ref.email:
         return {"email": ref.email}
-    raise ValueError("a lead is named by id or email")
+    raise Unsendable("a lead is named by id or email")
 
 
 def call_for(ref: LeadRef, changes: Sequence[c.Change]) -> Params:
-    """The call that makes the changes. Raises ValueError for what must not be sent: see the functions below.
+    """The call that makes the changes. Raises Unsendable for what must not be sent: see the functions below.
 
     A lead is named only where a change needs one: the commands on payments are documented without.
     """
@@ -70,7 +71,7 @@ def call_for(ref: LeadRef, changes: Sequence[c.Change]) -> Params:
 
 
 def action_for(change: c.Change) -> Params:
-    """One entry of ``actions``. Raises ValueError for what Kartra could misread, TypeError for an unknown change."""
+    """One entry of ``actions``. Raises Unsendable for what Kartra could misread, TypeError for an unknown change."""
     if type(change) not in _ACTIONS:
         raise TypeError(f"{type(change).__name__} is no change that Kartra can make")
     return {key: value for key, value in _ACTIONS[type(change)](change).items() if value != ""}
@@ -84,7 +85,7 @@ def _lead(ref: LeadRef, first: c.Change) -> Params:
             return {"email": first.email, **_profile(given), **_custom_fields(fields)}
         case c.EditLead(new_email=new_email) if new_email:
             if not ref.id:
-                raise ValueError("an email address is changed on a lead named by id")
+                raise Unsendable("an email address is changed on a lead named by id")
             changed = {**_profile(first.profile), **_custom_fields(first.custom_fields)}
             return {"id": ref.id, "new_email": new_email, **changed}
         case c.EditLead():
@@ -115,7 +116,7 @@ def _subscribe_to_calendar(change: c.SubscribeToCalendar) -> Params:
 
 def _create_field(change: c.CreateField) -> Params:
     if change.field_kind not in FIELD_TYPES:
-        raise ValueError(f"{change.field_kind} is no kind of custom field")
+        raise Unsendable(f"{change.field_kind} is no kind of custom field")
     return {
         "cmd": "create_custom_field",
         "custom_field_identifier": change.identifier,
@@ -129,7 +130,7 @@ def _refund(change: c.RefundTransaction) -> Params:
     params = {"cmd": "refund_transaction", "transaction_id": change.transaction_id}
     if not change.everything:
         if not re.fullmatch(r"[0-9]+(\.[0-9]{1,2})?", change.amount) or not change.amount.strip("0."):
-            raise ValueError("a refund is an amount above zero, in digits with a dot and at most two places")
+            raise Unsendable("a refund is an amount above zero, in digits with a dot and at most two places")
         params["refund_amount"] = change.amount
     return params
 
@@ -160,9 +161,9 @@ def _edit_subscription(change: c.EditSubscription) -> Params:
         "subscription_tax_percent": change.tax_percent,
     }
     if not any(edits.values()):
-        raise ValueError("an edit changes at least one value")
+        raise Unsendable("an edit changes at least one value")
     if bool(change.product_id) != bool(change.price_point):
-        raise ValueError("a product and a price point of it go together")
+        raise Unsendable("a product and a price point of it go together")
     return {"cmd": "edit_subscription", "subscription_id": change.subscription_id, **edits}
 
 
@@ -174,7 +175,7 @@ def with_seconds(action: Params) -> Params:
 def _naive(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is not None:
-        raise ValueError("a time on Kartra's clock has no zone")
+        raise Unsendable("a time on Kartra's clock has no zone")
     return at
 
 

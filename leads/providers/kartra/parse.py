@@ -65,7 +65,7 @@ def lead(details: Mapping[str, Any], *, read_at: datetime) -> Lead | None:
     """``lead_details`` of get_lead."""
     fields = Fields(details)
     lead_id = id_of(fields.take("id"))
-    if not lead_id:
+    if not lead_id.isdecimal():
         return None
     return Lead(
         id=lead_id,
@@ -95,7 +95,8 @@ def lead(details: Mapping[str, Any], *, read_at: datetime) -> Lead | None:
 
 def lead_id(details: Any) -> str:
     """The id in ``lead_details`` of search_lead, create_lead and edit_lead, or ""."""
-    return id_of(as_map(details).get("id"))
+    found = id_of(as_map(details).get("id"))
+    return found if found.isdecimal() else ""
 
 
 def names(items: Any, *keys: str) -> tuple[str, ...]:

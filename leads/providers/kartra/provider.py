@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from leads.providers.base import FieldDefinition, Lead, LeadRef, Money, Outcome, Subscription, Transaction
 from leads.providers.changes import Change, CreateLead, EditLead
-from leads.providers.errors import Misconfigured, NotFound, ProviderError, RateLimited, Refused, Unavailable
+from leads.providers.errors import Misconfigured, NotFound, ProviderError, RateLimited, Refused, Unavailable, Unsendable
 from leads.providers.kartra import answers, codes, commands, parse
 from leads.providers.kartra.client import KartraClient
 from leads.providers.kartra.values import as_map, id_of
@@ -136,7 +136,7 @@ class KartraProvider:
     # Writes
 
     def send(self, ref: LeadRef, changes: Sequence[Change]) -> tuple[Outcome, ...]:
-        """Raises ValueError for what must not be sent: two changes of the lead itself, too much for one call, and what
+        """Raises Unsendable for what must not be sent: two changes of the lead itself, too much for one call, and what
         `commands` refuses. A payment date that Kartra refuses for its form goes a second time, with seconds.
         """
         if not changes:
@@ -144,7 +144,7 @@ class KartraProvider:
         order = sorted(range(len(changes)), key=lambda place: not isinstance(changes[place], CreateLead | EditLead))
         ordered = [changes[place] for place in order]
         if any(isinstance(change, CreateLead | EditLead) for change in ordered[1:]):
-            raise ValueError("a call makes or edits one lead, once")
+            raise Unsendable("a call makes or edits one lead, once")
         call = commands.call_for(ref, ordered)
         outcomes = self._write(call)
         for index, action in enumerate(call["actions"]):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from leads.access import Desk
 from leads.models import Operation, Outcome
-from leads.providers.changes import AssignTag, GivePoints, SubscribeToList, UnassignTag
+from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToList, UnassignTag
 from leads.providers.errors import AlreadyDone
 from leads.services import _operations
 from leads.services.changes import change_lead
@@ -169,6 +169,14 @@ def test_what_is_so_already_is_not_sent(desk_of: DeskOf, sandbox: Sandbox) -> No
         add_tag(desk_of("agent"), "vip")
     assert writes(sandbox) == []
     assert not Operation.objects.exists()
+
+
+def test_what_may_not_be_sent_is_failed_and_not_in_doubt(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    too_much = EditLead(custom_fields={f"field_{number}": "x" for number in range(500)})
+    operation = add_tag(desk_of("agent"), changes=[too_much])
+    assert operation.outcome == Outcome.FAILED
+    assert "Nothing was sent" in operation.steps.get().sentence
+    assert writes(sandbox) == []
 
 
 def test_reconcile_says_when_nobody_can_read(desk_of: DeskOf, sandbox: Sandbox, tag: str) -> None:
