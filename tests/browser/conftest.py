@@ -26,7 +26,7 @@ expect.set_options(timeout=PATIENCE)
 
 seeded, sandbox, desk_of = desk_fixtures.seeded, desk_fixtures.sandbox, desk_fixtures.desk_of
 
-# Chromium's own note that an answer had a status of error; 500 is never meant. The tests look at what the page says about it.
+# Chromium's own note that an answer was refused; the tests look at what the page says about it. A 500 is never meant.
 _STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of (4\d\d|503)")
 
 
@@ -101,7 +101,7 @@ class Watch:
         return [text for text in self.found if not any(re.search(pattern, text) for pattern in self.expected)]
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not _STATUS_NOTE.search(message.text):
+        if message.type == "error" and not _STATUS_NOTE.search(message.text):
             self.found.append(f"{message.page and message.page.url}: {message.text}")
 
     def _request(self, request: Request) -> None:
