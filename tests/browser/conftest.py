@@ -21,7 +21,7 @@ from tests import parts
 from tests.leads import conftest as desk_fixtures
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver keeps an event loop in the test's thread
-PATIENCE = 6_000
+PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
 
 seeded, sandbox, desk_of = desk_fixtures.seeded, desk_fixtures.sandbox, desk_fixtures.desk_of
