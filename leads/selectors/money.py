@@ -96,9 +96,14 @@ def _payments(transactions: Sequence[Transaction]) -> list[Payment]:
     nested = {row.id for rows in by_parent.values() for row in rows}
     return [
         Payment(row, tuple(sorted(by_parent.get(row.id, ()), key=lambda refund: _number(refund.id))))
-        for row in sorted(transactions, key=lambda row: -_number(row.id))
+        for row in sorted(transactions, key=_newest_first)
         if row.id not in nested
     ]
+
+
+def _newest_first(row: Transaction) -> tuple[float, int]:
+    """By time; ids stand in for times that cannot be read."""
+    return (-row.at.at.timestamp() if row.at and row.at.at else 0.0, -_number(row.id))
 
 
 def _number(text: str) -> int:
