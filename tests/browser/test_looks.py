@@ -44,6 +44,13 @@ class Eye:
             self.page.goto(address)
         self.found += look_at(self.page, title, also_on_a_phone=also_on_a_phone)
 
+    def measure(self, title: str, address: str) -> None:
+        """Only its width, for a page of a kind that axe has seen already."""
+        self.page.goto(address)
+        settle(self.page)
+        for width in WIDTHS:
+            self.found += too_wide(self.page, title, width)
+
 
 @pytest.fixture
 def eye(page: Page) -> Iterator[Eye]:
@@ -132,15 +139,12 @@ def test_the_lead(eye: Eye, world: World) -> None:
     eye.see("lead ada", f"/leads/{ADA.id}/")
     eye.see("money ada", f"/leads/{ADA.id}/money/")
     for who in ("markup", "arabic", "blacklisted", "jon"):
-        eye.see(f"lead {who}", f"/leads/{NOTABLE[who].id}/")
+        eye.measure(f"lead {who}", f"/leads/{NOTABLE[who].id}/")
 
 
 def test_a_long_history(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     sit_down("viewer")
-    eye.page.goto(f"/leads/{NOTABLE['long_history'].id}/")
-    settle(eye.page)
-    for width in WIDTHS:  # its rows are those of every history, and axe would look at each
-        eye.found += too_wide(eye.page, "a long history", width)
+    eye.measure("a long history", f"/leads/{NOTABLE['long_history'].id}/")
 
 
 def test_find_and_create(eye: Eye, world: World) -> None:
