@@ -16,6 +16,13 @@ OUTCOMES = {
     "unknown": "Unknown",
     "denied": "Denied",
     "viewed": "Viewed",
+    "sent": "Sent",
+    "read": "Read",
+    "withdrawn": "Taken back",
+    "approved": "Approved",
+    "declined": "Declined",
+    "recalled": "Recalled",
+    "expired": "Expired",
 }
 
 

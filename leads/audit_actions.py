@@ -3,7 +3,9 @@
 from accounts.audit_actions import Action, register
 from leads.labels import CHANGE_WORDS
 
-_KEEPS = frozenset({"subject", "label", "code", "words", "settled_by", "sentence"})
+_KEEPS = frozenset(
+    {"subject", "label", "code", "words", "settled_by", "sentence", "amount", "reason", "note", "approved_by"}
+)
 
 # The heading of the log's filter for each noun.
 _GROUPS = {
@@ -14,21 +16,32 @@ _GROUPS = {
     "points": "Points and calendars",
     "calendar": "Points and calendars",
     "field": "Account",
+    "transaction": "Money",
+    "subscription": "Money",
+}
+
+
+# outcome -> the sentence around what is to be done ({do}) or was done ({did})
+_SENTENCES = {
+    "requested": "Asked to: {do}",
+    "sent": "Sent to Kartra: {do}",
+    "succeeded": "{did}",
+    "failed": "Not done: {do}. {{sentence}}",
+    "unknown": "No clear answer: {do}",
+    "read": "Read again, and it proves nothing yet: {do}",
+    "withdrawn": "Took back before it was sent: {do}",
 }
 
 
 def _register_changes() -> None:
     for kind, (to_do, done) in CHANGE_WORDS.items():
         do, did = to_do.format("{subject}"), done.format("{subject}")
-        register(
-            _GROUPS[kind.partition(".")[0]],
-            {
-                f"{kind}.requested": Action(f"Asked to: {do}", _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.succeeded": Action(did[0].upper() + did[1:], _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.failed": Action(f"Not done: {do}. {{sentence}}", _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.unknown": Action(f"No clear answer: {do}", _KEEPS, label=to_do.format("").strip()),
-            },
-        )
+        label = to_do.format("").strip(" #")
+        actions = {
+            f"{kind}.{outcome}": Action(sentence.format(do=do, did=did[0].upper() + did[1:]), _KEEPS, label=label)
+            for outcome, sentence in _SENTENCES.items()
+        }
+        register(_GROUPS[kind.partition(".")[0]], actions)
 
 
 _register_changes()

@@ -17,8 +17,43 @@ YES, NO = "yes", "no"
 ON, OFF = "subscribed", "not subscribed"
 
 
-def state_of(change: Change, lead: Lead) -> State:
-    """The part of the lead that the change touches. Empty where the provider cannot tell (calendars)."""
+def state_of(change: Change, thing: Lead | Subscription) -> State:
+    """The part of the lead or subscription that the change touches. Empty where the provider cannot tell (calendars)."""
+    return _of_subscription(change, thing) if isinstance(thing, Subscription) else _of_lead(change, thing)
+
+
+def _of_subscription(change: Change, subscription: Subscription) -> State:
+    if not isinstance(change, changes.EditSubscription):
+        return {"Status": subscription.status}
+    price, next_payment = subscription.next_amount, subscription.next_payment
+    now = {
+        "Price": "" if price is None else f"{price:.2f}",
+        "Next payment": next_payment.text[:16] if next_payment else "",
+        "Recurrence": subscription.period,
+        "Instalments left": subscription.installments_left.lower(),
+        "Product": subscription.product_id,
+        "Price point": subscription.price_point,
+    }
+    return {label: value for label, value in now.items() if label in _asked(change)}
+
+
+def _asked(change: changes.EditSubscription) -> State:
+    """The settings that are to be changed, as they should read. Quantity and tax can't be read back."""
+    wanted = {
+        "Price": change.amount,
+        "Next payment": change.next_payment[:16],
+        "Recurrence": change.period,
+        "Then recurrence": change.second_period,
+        "Instalments left": change.installments_left.lower(),
+        "Product": change.product_id,
+        "Price point": change.price_point,
+        "Quantity": change.quantity,
+        "Tax percent": change.tax_percent,
+    }
+    return {label: value for label, value in wanted.items() if value}
+
+
+def _of_lead(change: Change, lead: Lead) -> State:
     match change:
         case changes.EditLead():
             state = {FIELD_LABELS[key]: lead.profile.get(key, "") for key in change.profile}
@@ -69,6 +104,14 @@ def expected(change: Change, before: State, definitions: Sequence[FieldDefinitio
             return {f"Class {change.class_name} of {change.calendar}": "cancelled"}
         case changes.CreateField():
             return {f"Field {change.identifier}": change.field_kind}
+        case changes.CancelSubscription():
+            return {"Status": "cancelled"}
+        case changes.PauseSubscription():
+            return {"Status": "paused"}
+        case changes.ResumeSubscription():
+            return {"Status": "active"}
+        case changes.EditSubscription():
+            return _asked(change)
     return {}
 
 

@@ -38,6 +38,11 @@ CHANGE_WORDS = {
     "calendar.subscribe": ("Book into calendar {}", "booked into calendar {}"),
     "calendar.cancel": ("Cancel calendar {}", "cancelled calendar {}"),
     "field.create": ("Create custom field {}", "created custom field {}"),
+    "transaction.refund": ("Refund transaction #{}", "refunded transaction #{}"),
+    "subscription.cancel": ("Cancel subscription #{}", "cancelled subscription #{}"),
+    "subscription.pause": ("Pause subscription #{}", "paused subscription #{}"),
+    "subscription.resume": ("Resume subscription #{}", "resumed subscription #{}"),
+    "subscription.edit": ("Edit subscription #{}", "edited subscription #{}"),
 }
 
 

@@ -162,6 +162,10 @@ class OperationStep(models.Model):
         return f"{self.kind} {self.subject} {self.outcome}".replace("  ", " ")
 
     @property
+    def is_open(self) -> bool:
+        return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
+
+    @property
     def change(self) -> changes.Change:
         return changes.from_json(self.kind, self.asked)
 

@@ -102,6 +102,8 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
             )
             for row in rows:
                 log_step(row, "requested", actor=operation.actor)
+                if row.lock and not operation.send_at:
+                    log_step(row, "sent", actor=operation.actor)
     except IntegrityError:
         first = find_replay(
             operation_id=operation.pk,
@@ -142,6 +144,8 @@ def claim(operation: Operation) -> bool:
         if not held.update(outcome=Outcome.PENDING, sent_at=now):
             return False
         operation.steps.update(outcome=Outcome.PENDING)
+        for row in operation.steps.select_related("operation__account", "operation__approved_by"):
+            log_step(row, "sent", actor=operation.actor)
     operation.outcome, operation.sent_at = Outcome.PENDING, now
     return True
 
@@ -169,10 +173,13 @@ def refuse(operation: Operation, sentence: str) -> Operation:
 
 def send(operation: Operation, connection: Connection) -> Operation:
     """Send a pending operation that the caller has just recorded or claimed, and record what came of it."""
+    try:
+        provider = provider_for(connection)
+    except AppError as error:
+        return refuse(operation, error.sentence)
     steps = list(operation.steps.all())
     outcomes: Sequence[base.Outcome] = [base.Outcome("unknown")] * len(steps)
     try:
-        provider = provider_for(connection)
         outcomes = provider.send(LeadRef(id=operation.lead_id), [step.change for step in steps])
     finally:
         _record_outcome(operation, outcomes)
