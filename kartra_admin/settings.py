@@ -54,6 +54,16 @@ KARTRA_APP_ID = env.str("KARTRA_APP_ID", default="SANDBOXAPP" if KARTRA_API_URL 
 KARTRA_CALLS_PER_SECOND = env.int("KARTRA_CALLS_PER_SECOND", default=20)
 KARTRA_TIMEOUT = env.float("KARTRA_TIMEOUT", default=30.0)
 
+# Money
+
+# Seconds between confirming a refund or a change of a subscription and sending it; 0 sends at once.
+MONEY_HOLD = env.int("MONEY_HOLD", default=10)
+# How often an unclear outcome is read for before it waits for a person, and over how many seconds.
+SETTLE_READINGS = env.int("SETTLE_READINGS", default=3)
+SETTLE_WITHIN = env.int("SETTLE_WITHIN", default=120)
+# Minutes that the only approver's own approval waits, and can be recalled, before it runs.
+LONE_APPROVER_COOLING = env.int("LONE_APPROVER_COOLING", default=15)
+
 # Django
 
 INSTALLED_APPS = [

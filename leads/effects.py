@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from leads.labels import FIELD_LABELS
 from leads.providers import changes
-from leads.providers.base import FieldDefinition, Lead
+from leads.providers.base import FieldDefinition, Lead, Subscription
 from leads.providers.changes import Change
 
 State = dict[str, str]
@@ -144,14 +144,13 @@ def inverse(change: Change, lead: Lead) -> Change | None:
     return None
 
 
-def agrees(change: Change, state: Mapping[str, str], lead: Lead) -> bool:
-    """Whether the lead is in that state now. A sequence moves on by itself, so only being in it counts."""
-    now = state_of(change, lead)
+def agrees(change: Change, state: Mapping[str, str], thing: Lead | Subscription) -> bool:
+    """Whether it is in that state now, as far as it can be read. A sequence moves on by itself, so only being in it
+    counts."""
+    now = state_of(change, thing)
     if isinstance(change, changes.SubscribeToSequence | changes.UnsubscribeFromSequence):
         return {key: value == OFF for key, value in now.items()} == {key: value == OFF for key, value in state.items()}
-    return {key: value.casefold() for key, value in now.items()} == {
-        key: value.casefold() for key, value in state.items()
-    }
+    return all(value.casefold() == state.get(key, "").casefold() for key, value in now.items())
 
 
 def is_already_so(change: Change, lead: Lead, definitions: Sequence[FieldDefinition] = ()) -> bool:

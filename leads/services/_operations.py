@@ -1,11 +1,11 @@
-"""The one write path. Every change that leaves the house is recorded, sent once, and settled by reading (`_settling`).
+"""The one write path. Every change that leaves the house is recorded, sent once, and settled by reading (`settling`).
 
 1. A short transaction writes the operation, its steps and ``requested`` audit entries.
 2. With no transaction open, the provider is called, once.
 3. A short transaction writes the outcome of each step and its audit entry.
 
 An operation may be held back between 1 and 2 (``send_at``); whoever sends it then has to claim it, and only one can.
-A process killed between 1 and 3 leaves a pending operation; after `_settling.STUCK_AFTER` it counts as unknown. Nothing
+A process killed between 1 and 3 leaves a pending operation; after `settling.STUCK_AFTER` it counts as unknown. Nothing
 here ever sends a change a second time.
 """
 

@@ -1,11 +1,14 @@
-"""Settle everything that is in doubt, with whichever credentials of its account still work."""
+"""Settle everything that is in doubt, with whichever credentials of its account still work. Sends nothing."""
 
 from dataclasses import dataclass, field
 
-from accounts.models import Account, Connection
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Connection
 from kartra_admin.lib.errors import AppError
-from leads.models import Operation
-from leads.services import _operations
+from leads.models import Operation, Outcome
+from leads.services import settling
 
 
 @dataclass
@@ -18,24 +21,28 @@ class Tally:
     reasons: set[str] = field(default_factory=set)
 
 
-def reconcile() -> Tally:
-    """One pass over all accounts."""
+def reconcile(*, only_due: bool = False) -> Tally:
+    """One pass over all accounts; with ``only_due`` over what is to be read again by now."""
+    unsettled = Operation.objects.unsettled().order_by("created_at")
+    if only_due:
+        now = timezone.now()
+        stuck = Q(outcome=Outcome.PENDING, sent_at__lt=now - settling.STUCK_AFTER)
+        unsettled = unsettled.filter(stuck | Q(outcome=Outcome.UNKNOWN, next_reading_at__lte=now))
     tally = Tally()
-    for account in Account.objects.filter(operations__in=Operation.objects.unsettled()).distinct():
-        for operation in Operation.objects.unsettled().filter(account=account).order_by("created_at"):
-            _settle(operation, tally)
+    for operation in unsettled:
+        settle_with_any(operation, tally)
     return tally
 
 
-def _settle(operation: Operation, tally: Tally) -> None:
+def settle_with_any(operation: Operation, tally: Tally) -> None:
     """The actor's own credentials first, then anybody's of the same account."""
     usable = Connection.objects.select_related("account", "user").filter(
-        account=operation.account, user__is_active=True
+        account=operation.account_id, user__is_active=True
     )
     reason = "nobody holds credentials for the account"
     for connection in sorted(usable, key=lambda row: row.user_id != operation.actor_id):
         try:
-            operation = _operations.settle(operation, connection=connection)
+            operation = settling.settle(operation, connection=connection)
         except AppError as error:
             reason = error.sentence
             continue

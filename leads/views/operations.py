@@ -13,7 +13,7 @@ from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
 from leads.models import Outcome
-from leads.services import _operations
+from leads.services import settling
 from leads.services.undo import undo_operation
 from leads.views._answers import operation_id_of, tell, to_lead
 
@@ -50,7 +50,7 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """Read now, and settle what the reading proves."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
-    operation = _operations.settle(operation, connection=desk.connection, actor=request.user)
+    operation = settling.settle(operation, connection=desk.connection, actor=request.user)
     if operation.is_settled:
         tell(request, operation)
     elif operation.outcome == Outcome.PENDING:
@@ -69,6 +69,6 @@ def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return render(request, "leads/operations/detail.html", {"operation": operation, "form": form}, status=422)
     happened = form.cleaned_data["happened"] == "yes"
-    _operations.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
+    settling.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
     messages.success(request, "Settled, with your name and reason in the log.")
     return redirect("leads:operation", operation_id=operation.pk)

@@ -59,7 +59,9 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         if operation.outcome == Outcome.UNKNOWN:
             _read_again_later(operation)
         for row in doubtful:
-            log_step(row, row.outcome if row.settled_by else "read", actor=actor, actor_name="" if actor else "reconcile")
+            log_step(
+                row, row.outcome if row.settled_by else "read", actor=actor, actor_name="" if actor else "reconcile"
+            )
     return operation
 
 
