@@ -18,7 +18,7 @@ ON, OFF = "subscribed", "not subscribed"
 
 
 def state_of(change: Change, thing: Lead | Subscription) -> State:
-    """The part of the lead or subscription that the change touches. Empty where the provider cannot tell (calendars)."""
+    """The part that the change touches. Empty where the provider cannot tell (calendars)."""
     return _of_subscription(change, thing) if isinstance(thing, Subscription) else _of_lead(change, thing)
 
 

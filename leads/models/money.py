@@ -111,8 +111,10 @@ class Approval(models.Model):
 
 
 class Playbook(models.Model):
-    """Steps that staff run together, composed by an admin. A step is ``{"act": ..., "name": ...}``; ``name`` is the tag,
-    list or sequence, and empty for money."""
+    """Steps that staff run together, composed by an admin.
+
+    A step is ``{"act": ..., "name": ...}``; ``name`` is the tag, list or sequence, and empty for money.
+    """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)

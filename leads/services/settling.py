@@ -1,8 +1,8 @@
 """Settling what is in doubt: readings and decisions, never a second call.
 
-A reading proves that a change was made when the state is as it should be after. For most changes a state that is still
-as before proves, after a while, that it was not. For money it never does: a refund is settled by a reading only when the
-refund is found, and otherwise by a person.
+A reading proves that a change was made when the state is as it should be after. For most changes a state that is
+still as before proves, after a while, that it was not. For money it never does: a refund is settled by a reading only
+when the refund is found, and otherwise by a person.
 """
 
 from collections.abc import Sequence
@@ -41,15 +41,18 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
     if operation.outcome == Outcome.HELD or (operation.outcome == Outcome.PENDING and age < STUCK_AFTER):
         return operation
     provider = provider_for(connection)
-    readings = {step.pk: _read(provider, step) for step in operation.steps.select_related("operation") if step.is_open}
+    read: dict[str, Reading] = {}
+    for step in operation.steps.select_related("operation"):
+        if step.is_open and _source(step) not in read:
+            read[_source(step)] = _read(provider, step)
     with transaction.atomic(durable=True):
         operation = Operation.objects.select_for_update().get(pk=operation.pk)
         rows = list(operation.steps.select_related("operation__account", "operation__approved_by"))
-        doubtful = [row for row in rows if row.is_open and row.pk in readings]
+        doubtful = [row for row in rows if row.is_open and _source(row) in read]
         if not doubtful:
             return operation
         for row in doubtful:
-            reading = readings[row.pk]
+            reading = read[_source(row)]
             row.outcome = _verdict(row, reading, is_old=age > ABSENT_AFTER)
             row.settled_by = "reading" if row.outcome != Outcome.UNKNOWN else ""
             row.save()
@@ -59,9 +62,8 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         if operation.outcome == Outcome.UNKNOWN:
             _read_again_later(operation)
         for row in doubtful:
-            log_step(
-                row, row.outcome if row.settled_by else "read", actor=actor, actor_name="" if actor else "reconcile"
-            )
+            verdict = row.outcome if row.settled_by else "read"
+            log_step(row, verdict, actor=actor, actor_name="" if actor else "reconcile")
     return operation
 
 
@@ -73,6 +75,12 @@ def _read_again_later(operation: Operation) -> None:
     seconds = soon if operation.readings < settings.SETTLE_READINGS else late
     operation.next_reading_at = timezone.now() + min(timedelta(seconds=seconds), SELDOM)
     operation.save(update_fields=["readings", "next_reading_at"])
+
+
+def _source(step: OperationStep) -> str:
+    """What tells of the step: one reading serves all steps with the same."""
+    noun = step.kind.partition(".")[0]
+    return f"{noun} {step.subject}" if noun == "subscription" else noun if noun in ("field", "transaction") else "lead"
 
 
 def _read(provider: Provider, step: OperationStep) -> Reading:

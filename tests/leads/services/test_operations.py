@@ -33,7 +33,8 @@ def add_tag(desk: Desk, tag: str = "workshop", **also: object) -> Operation:
 
 
 def grow_old(operation: Operation) -> None:
-    Operation.objects.filter(pk=operation.pk).update(created_at=timezone.now() - timedelta(hours=1), sent_at=timezone.now() - timedelta(hours=1))
+    hour_ago = timezone.now() - timedelta(hours=1)
+    Operation.objects.filter(pk=operation.pk).update(created_at=hour_ago, sent_at=hour_ago)
     operation.refresh_from_db()
 
 
