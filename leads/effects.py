@@ -22,11 +22,11 @@ def state_of(change: Change, thing: Lead | Subscription) -> State:
     return _of_subscription(change, thing) if isinstance(thing, Subscription) else _of_lead(change, thing)
 
 
-def _of_subscription(change: Change, subscription: Subscription) -> State:
-    if not isinstance(change, changes.EditSubscription):
-        return {"Status": subscription.status}
+def figures_of(subscription: Subscription) -> State:
+    """Everything of a subscription that can be read and may change, as a person reads it."""
     price, next_payment = subscription.next_amount, subscription.next_payment
-    now = {
+    return {
+        "Status": subscription.status,
         "Price": "" if price is None else f"{price:.2f}",
         "Next payment": next_payment.text[:16] if next_payment else "",
         "Recurrence": subscription.period,
@@ -34,7 +34,11 @@ def _of_subscription(change: Change, subscription: Subscription) -> State:
         "Product": subscription.product_id,
         "Price point": subscription.price_point,
     }
-    return {label: value for label, value in now.items() if label in _asked(change)}
+
+
+def _of_subscription(change: Change, subscription: Subscription) -> State:
+    wanted = _asked(change) if isinstance(change, changes.EditSubscription) else ("Status",)
+    return {label: value for label, value in figures_of(subscription).items() if label in wanted}
 
 
 def _asked(change: changes.EditSubscription) -> State:

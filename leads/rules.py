@@ -44,21 +44,21 @@ def why_not_cancel(subscription: Subscription, *, is_locked: bool = False) -> st
 
 
 def why_not_pause(group: MoneyGroup, *, is_locked: bool = False) -> str:
-    subscription = _subscription(group)
+    subscription = group.the_subscription
     if subscription.status == "paused":
         return "It is paused already."
     return _locked(is_locked) or _finished(subscription) or _paypal(group)
 
 
 def why_not_resume(group: MoneyGroup, *, is_locked: bool = False) -> str:
-    subscription = _subscription(group)
+    subscription = group.the_subscription
     if subscription.status == "active":
         return "It is running already."
     return _locked(is_locked) or _finished(subscription) or _paypal(group)
 
 
 def why_not_edit(group: MoneyGroup, *, is_locked: bool = False) -> str:
-    return _locked(is_locked) or _finished(_subscription(group)) or _paypal(group)
+    return _locked(is_locked) or _finished(group.the_subscription) or _paypal(group)
 
 
 def is_paypal(group: MoneyGroup) -> bool:
@@ -68,12 +68,6 @@ def is_paypal(group: MoneyGroup) -> bool:
         or payment.transaction.gateway_subscription_id.startswith("I-")
         for payment in group.payments
     )
-
-
-def _subscription(group: MoneyGroup) -> Subscription:
-    if group.subscription is None:
-        raise ValueError("these payments belong to no subscription")
-    return group.subscription
 
 
 def _locked(is_locked: bool) -> str:

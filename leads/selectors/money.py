@@ -68,6 +68,13 @@ class MoneyGroup:
         return named or f"Product {self.subscription.product_id or 'unknown'}"
 
     @property
+    def the_subscription(self) -> Subscription:
+        """The subscription of a group that has one. Raises ValueError for single purchases."""
+        if self.subscription is None:
+            raise ValueError("these payments belong to no subscription")
+        return self.subscription
+
+    @property
     def processor(self) -> str:
         return next((payment.transaction.processor for payment in self.payments if payment.transaction.processor), "")
 
