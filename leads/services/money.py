@@ -152,8 +152,8 @@ def refund_transaction(
 ) -> Operation:
     """Refund part of a payment, or with ``amount`` None all that is left.
 
-    Raises `limits.AboveLimit`, `Denied`, `Refused`, `Changed`, `Locked`, or a `ProviderError` of the reading; nothing was
-    sent then.
+    Raises `limits.AboveLimit`, `Denied`, `Refused`, `Changed`, `Locked`, or a `ProviderError` of the reading; nothing
+    was sent then.
     """
     access.require(actor, "transaction.refund")
     asked = _operations.digest("refund", whose.lead_id, transaction_id, str(amount), terms.reason, terms.note)
@@ -241,7 +241,7 @@ def new_operation(
     terms: Terms,
     run: PlaybookRun | None = None,
 ) -> Operation:
-    """The operation as it will be recorded. The steps of a playbook are not held back: their run was confirmed whole."""
+    """The operation as it will be recorded. Steps of a playbook are not held back: their run was confirmed whole."""
     hold = timedelta(seconds=0 if run else settings.MONEY_HOLD)
     return Operation(
         id=operation_id,
