@@ -7,9 +7,11 @@ from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
-from leads.models import Note, Operation, Recipe
+from leads.models import Note, Operation, Recent, Recipe
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured, NotFound
+from leads.services import money
+from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
 
 
@@ -59,9 +61,27 @@ def get_money_for(desk: Desk, lead_id: str) -> Money:
     return provider_for(desk.connection).get_money(LeadRef(id=lead_id))
 
 
+def whose_for(desk: Desk, lead_id: str) -> Whose:
+    """The lead by the name under which this person last saw him."""
+    recent = Recent.objects.filter(account=desk.account, user=desk.user, lead_id=lead_id).first()
+    return Whose(lead_id, recent.name, recent.email) if recent else Whose(lead_id)
+
+
+def get_sale_for(desk: Desk, lead_id: str, transaction_id: str) -> Sale:
+    """One payment of this lead, read now. Raises `NotFound` for another lead's, or another `ProviderError`."""
+    return money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), transaction_id)
+
+
+def get_plan_for(desk: Desk, lead_id: str, subscription_id: str) -> Plan:
+    """One subscription of this lead, read now. Raises as `get_sale_for` does."""
+    return money.read_plan(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), subscription_id)
+
+
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account."""
-    operations = Operation.objects.select_related("actor", "account", "undoes").prefetch_related("steps", "undone_by")
+    operations = Operation.objects.select_related("actor", "account", "undoes", "approved_by").prefetch_related(
+        "steps", "undone_by"
+    )
     operation = operations.filter(account=desk.account, id=operation_id).first()
     if operation is None:
         raise Http404

@@ -98,6 +98,16 @@ class Operation(models.Model):
         return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether it was sent, or is being sent, and nobody knows yet what came of it."""
+        return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it touches a payment or a subscription. Reads ``steps``."""
+        return any(step.lock for step in self.steps.all())
+
+    @property
     def waits_for_person(self) -> bool:
         """Whether the readings of the first minutes have proved nothing."""
         return self.outcome == Outcome.UNKNOWN and self.readings >= settings.SETTLE_READINGS

@@ -27,6 +27,7 @@ from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base
 from leads.providers.base import LeadRef
 from leads.providers.changes import Change
+from leads.services import _queue
 from leads.wiring import provider_for
 
 
@@ -155,6 +156,9 @@ def withdraw(operation: Operation, *, actor: User) -> Operation:
     with transaction.atomic(durable=True):
         held = Operation.objects.filter(pk=operation.pk, outcome=Outcome.HELD)
         if not held.update(outcome=Outcome.WITHDRAWN, finished_at=timezone.now()):
+            operation.refresh_from_db()
+            if operation.outcome == Outcome.WITHDRAWN:  # a second click
+                return operation
             raise AppError("Too late to take it back: it was sent already.")
         for row in operation.steps.select_related("operation__account"):
             row.outcome = Outcome.WITHDRAWN
@@ -183,6 +187,8 @@ def send(operation: Operation, connection: Connection) -> Operation:
         outcomes = provider.send(LeadRef(id=operation.lead_id), [step.change for step in steps])
     finally:
         _record_outcome(operation, outcomes)
+        if operation.outcome == Outcome.UNKNOWN:
+            _queue.read_soon(operation.pk)
     return operation
 
 
