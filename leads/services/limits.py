@@ -48,6 +48,40 @@ def spent_on_lead(account: Account, lead_id: str) -> Spent:
     return _spent(operation__account=account, operation__lead_id=lead_id, operation__created_at__gte=since)
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What a person may still refund today without asking. ``left`` is None where no limit a day is set."""
+
+    limit: Limit
+    left: Decimal | None
+
+
+def allowance_of(person: User) -> Allowance | None:
+    """None where no limit is set for him."""
+    limit = limit_of(person)
+    if limit is None:
+        return None
+    left = None if limit.per_day is None else max(limit.per_day - spent_today(person).amount, Decimal(0))
+    return Allowance(limit, left)
+
+
+def why_above(*, actor: User, account: Account, lead_id: str, amount: Decimal) -> str:
+    """Above which limit this refund would be, in words, or ""."""
+    limit = limit_of(actor)
+    if limit is None:
+        return ""
+    today, on_lead = spent_today(actor), spent_on_lead(account, lead_id)
+    if limit.per_transaction is not None and amount > limit.per_transaction:
+        return f"{limit.per_transaction:.2f} for one refund"
+    if limit.per_day is not None and today.amount + amount > limit.per_day:
+        return f"{limit.per_day:.2f} a day, of which {today.amount:.2f} is used"
+    if limit.per_lead is not None and on_lead.amount + amount > limit.per_lead:
+        return f"{limit.per_lead:.2f} for one lead in 30 days, of which {on_lead.amount:.2f} is used"
+    if limit.count_per_day is not None and today.count + 1 > limit.count_per_day:
+        return f"{limit.count_per_day} refunds a day"
+    return ""
+
+
 def require_within(*, actor: User, account: Account, lead_id: str, amount: Decimal) -> None:
     """Raise `AboveLimit` unless this refund keeps within every limit.
 
@@ -55,18 +89,8 @@ def require_within(*, actor: User, account: Account, lead_id: str, amount: Decim
     cannot pass the same limit together.
     """
     Account.objects.select_for_update().get(pk=account.pk)
-    limit = limit_of(actor)
-    if limit is None:
-        return
-    today, on_lead = spent_today(actor), spent_on_lead(account, lead_id)
-    if limit.per_transaction is not None and amount > limit.per_transaction:
-        raise AboveLimit(f"{limit.per_transaction:.2f} for one refund")
-    if limit.per_day is not None and today.amount + amount > limit.per_day:
-        raise AboveLimit(f"{limit.per_day:.2f} a day, of which {today.amount:.2f} is used")
-    if limit.per_lead is not None and on_lead.amount + amount > limit.per_lead:
-        raise AboveLimit(f"{limit.per_lead:.2f} for one lead in 30 days, of which {on_lead.amount:.2f} is used")
-    if limit.count_per_day is not None and today.count + 1 > limit.count_per_day:
-        raise AboveLimit(f"{limit.count_per_day} refunds a day")
+    if above := why_above(actor=actor, account=account, lead_id=lead_id, amount=amount):
+        raise AboveLimit(above)
 
 
 def _spent(**which: object) -> Spent:
