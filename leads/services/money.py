@@ -1,5 +1,6 @@
 """Refunds, and changes of subscriptions: read anew, checked, bound to what was shown, recorded once, sent once."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Account, Connection, User
@@ -14,14 +16,16 @@ from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from kartra_admin.lib.money import plain
 from leads import effects, rules
-from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun
+from leads.models import OPEN, Operation, OperationStep, PlaybookRun
 from leads.providers import changes
 from leads.providers.base import LeadRef, Provider
 from leads.providers.changes import Change
 from leads.providers.errors import NotFound, Refused
 from leads.selectors.money import MoneyGroup, Payment, arrange
-from leads.services import _operations, limits
+from leads.services import _operations, _queue, limits
 from leads.wiring import provider_for
+
+logger = logging.getLogger(__name__)
 
 # The kind of a change -> the permission it needs.
 PERMISSIONS = {
@@ -208,8 +212,12 @@ def change_subscription(
     terms: Terms,
     operation_id: UUID,
     run: PlaybookRun | None = None,
+    at_once: bool = False,
 ) -> Operation:
-    """Cancel, pause, resume or edit a subscription. Raises as `refund_transaction` does."""
+    """Cancel, pause, resume or edit a subscription. Raises as `refund_transaction` does.
+
+    ``at_once`` does not hold it back, for a caller who needs its outcome before he goes on.
+    """
     access.require(actor, PERMISSIONS[change.kind])
     asked = _operations.digest(change.kind, whose.lead_id, change.as_json(), terms.reason, terms.note)
     account = connection.account
@@ -219,6 +227,8 @@ def change_subscription(
     plan = read_plan(provider_for(connection), account, whose, change.subject)
     step = subscription_step(plan, change, seen=terms.seen)
     operation = new_operation(operation_id, actor, plan.whose, account, asked, terms, run)
+    if at_once:
+        operation.send_at = None
     return dispatch(operation, step, connection)
 
 
@@ -264,9 +274,39 @@ def dispatch(
 ) -> Operation:
     """Record it; send it now, or leave it to the worker where it is held back."""
     first = _operations.record(operation, [step], guard=guard)
-    if first is operation and operation.outcome == Outcome.PENDING:
-        return _operations.send(operation, connection)
-    return first
+    if first is not operation:
+        return first
+    if operation.send_at:
+        _queue.send_later(operation.pk, operation.send_at)
+        return operation
+    return _operations.send(operation, connection)
+
+
+def send_due_operations(*, only: UUID | None = None) -> int:
+    """Send what was held back long enough, or just that one if it was. Gives how many were due. Safe at any time, many
+    at once: each is claimed by one.
+    """
+    due = Operation.objects.due(timezone.now()).select_related("account", "actor", "approved_by").order_by("send_at")
+    found = list(due.filter(pk=only) if only else due)
+    for operation in found:
+        try:
+            connection = _connection_for(operation)
+            if connection:
+                send_held(operation, connection)
+            elif _operations.claim(operation):
+                _operations.refuse(operation, "Nobody here holds credentials for the account any more.")
+        except Exception:  # the others are not to wait for it
+            logger.exception("could not send operation %s", operation.pk)
+    return len(found)
+
+
+def _connection_for(operation: Operation) -> Connection | None:
+    """The actor's own credentials; where he has none any more, those of the account that worked last."""
+    usable = Connection.objects.select_related("account", "user").filter(
+        account=operation.account_id, user__is_active=True
+    )
+    own = usable.filter(user=operation.actor_id).first()
+    return own or usable.order_by(F("last_worked_at").desc(nulls_last=True)).first()
 
 
 def send_held(operation: Operation, connection: Connection) -> Operation:

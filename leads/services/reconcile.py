@@ -1,6 +1,8 @@
 """Settle everything that is in doubt, with whichever credentials of its account still work. Sends nothing."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
@@ -9,6 +11,9 @@ from accounts.models import Connection
 from kartra_admin.lib.errors import AppError
 from leads.models import Operation, Outcome
 from leads.services import settling
+
+# Who is about to read for an operation that is due keeps the others from it for so long.
+LEASE = timedelta(minutes=1)
 
 
 @dataclass
@@ -21,17 +26,28 @@ class Tally:
     reasons: set[str] = field(default_factory=set)
 
 
-def reconcile(*, only_due: bool = False) -> Tally:
-    """One pass over all accounts; with ``only_due`` over what is to be read again by now."""
+def reconcile(*, only_due: bool = False, only: UUID | None = None) -> Tally:
+    """One pass over all accounts, or over one operation; with ``only_due`` over what is to be read for by now, each by
+    one worker alone."""
     unsettled = Operation.objects.unsettled().order_by("created_at")
+    if only:
+        unsettled = unsettled.filter(pk=only)
     if only_due:
         now = timezone.now()
         stuck = Q(outcome=Outcome.PENDING, sent_at__lt=now - settling.STUCK_AFTER)
-        unsettled = unsettled.filter(stuck | Q(outcome=Outcome.UNKNOWN, next_reading_at__lte=now))
+        unread = Q(next_reading_at=None) | Q(next_reading_at__lte=now)
+        unsettled = unsettled.filter(stuck | Q(outcome=Outcome.UNKNOWN), unread)
     tally = Tally()
     for operation in unsettled:
-        settle_with_any(operation, tally)
+        if not only_due or _lease(operation):
+            settle_with_any(operation, tally)
     return tally
+
+
+def _lease(operation: Operation) -> bool:
+    """Take an operation for reading. True for one caller only, until the lease is over."""
+    same = Operation.objects.filter(pk=operation.pk, next_reading_at=operation.next_reading_at)
+    return bool(same.update(next_reading_at=timezone.now() + LEASE))
 
 
 def settle_with_any(operation: Operation, tally: Tally) -> None:

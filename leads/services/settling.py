@@ -40,7 +40,7 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
     age = timezone.now() - (operation.sent_at or operation.created_at)
     if operation.outcome == Outcome.HELD or (operation.outcome == Outcome.PENDING and age < STUCK_AFTER):
         return operation
-    provider = provider_for(connection)
+    provider = provider_for(connection, background=actor is None)
     read: dict[str, Reading] = {}
     for step in operation.steps.select_related("operation"):
         if step.is_open and _source(step) not in read:
