@@ -69,3 +69,29 @@ register(
         ),
     },
 )
+
+_APPROVAL_KEEPS = frozenset({"amount", "subject", "reason", "note", "above", "requester", "alone", "until"})
+_REFUND = "the refund of {amount} of transaction #{subject}"
+register(
+    "Money",
+    {
+        "approval.request.requested": Action(
+            f"Asked for approval of {_REFUND}, above {{above}}", _APPROVAL_KEEPS, label="Ask for approval"
+        ),
+        "approval.cool.requested": Action(
+            f"Approved alone, to be sent after {{until}}: {_REFUND}", _APPROVAL_KEEPS, label="Approve alone"
+        ),
+        "approval.decide.approved": Action(
+            f"Approved {_REFUND}, asked for by {{requester}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.declined": Action(
+            f"Declined {_REFUND}, asked for by {{requester}}: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.recalled": Action(
+            f"Took back the request for {_REFUND}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.expired": Action(
+            f"The request for {_REFUND} expired: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+    },
+)

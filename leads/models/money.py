@@ -1,10 +1,12 @@
 """What money needs beside the write path: limits, requests for approval, reasons, playbooks and their runs."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from accounts import permissions
 from accounts.models import Account
@@ -59,7 +61,10 @@ class Approval(models.Model):
 
     ``figures`` is label to text; ``figures_digest`` stands for the sale as it was, so that an approval of a sale that
     has changed since does not go through. ``cools_until`` is set where the only approver approved his own.
+    ``request_digest`` tells a replay of the form from one that asks for something else.
     """
+
+    OPEN_FOR = timedelta(hours=24)
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -78,6 +83,7 @@ class Approval(models.Model):
     lead_email = models.CharField(max_length=320, blank=True)
     kind = models.CharField(max_length=40)
     asked = models.JSONField()
+    request_digest = models.CharField(max_length=64)
     amount = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     reason = models.CharField(max_length=120)
     note = models.CharField(max_length=500, blank=True)
@@ -108,6 +114,19 @@ class Approval(models.Model):
     @property
     def lead_label(self) -> str:
         return labels.person(self.lead_name, self.lead_email)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still become a refund."""
+        return self.status in (self.Status.WAITING, self.Status.COOLING) and not self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody decided it in time, or nothing could be sent for as long after it had cooled."""
+        since = {self.Status.WAITING: self.created_at, self.Status.COOLING: self.cools_until}.get(
+            self.Status(self.status)
+        )
+        return since is not None and since + self.OPEN_FOR <= timezone.now()
 
 
 class Playbook(models.Model):

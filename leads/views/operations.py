@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.decorators import StaffRequest, require_perm
+from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
@@ -62,6 +62,7 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
 
 @require_http_methods(["POST"])
 @require_perm("operation.settle")
+@require_sudo
 def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """A person says what became of it, with a reason, on the record."""
     operation = get_operation_for(desk_for(request.user), operation_id)

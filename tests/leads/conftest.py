@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.services import connections
 from leads.access import Desk, desk_for
+from leads.models import Limit
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
 from leads.providers.kartra.sandbox.notable import NOTABLE
@@ -59,7 +60,12 @@ def sandbox(seeded: Path, tmp_path: Path, settings: object) -> Sandbox:
 
 @pytest.fixture
 def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., Desk]:
-    """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second."""
+    """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second.
+
+    Nobody has limits: a test that wants some makes them. Those of the migrations would be there by chance only, until
+    some test empties the tables.
+    """
+    Limit.objects.all().delete()
 
     def furnish(role: str, account: int = 0) -> Desk:
         person = user_of(role)
