@@ -78,6 +78,7 @@ class Approval(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="approvals")
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requester_role = models.CharField(max_length=20)
+    run = models.ForeignKey("leads.PlaybookRun", models.PROTECT, null=True, related_name="approvals")
     lead_id = models.CharField(max_length=64)
     lead_name = models.CharField(max_length=500, blank=True)
     lead_email = models.CharField(max_length=320, blank=True)

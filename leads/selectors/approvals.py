@@ -12,7 +12,7 @@ Status = Approval.Status
 
 
 def with_people() -> QuerySet[Approval]:
-    return Approval.objects.select_related("account", "requester", "decided_by", "operation")
+    return Approval.objects.select_related("account", "requester", "decided_by", "operation", "run")
 
 
 def open_in(account: Account) -> QuerySet[Approval]:

@@ -21,7 +21,7 @@ from accounts.models import Account, Connection, User
 from accounts.services import access, audit
 from kartra_admin.lib import context
 from kartra_admin.lib.errors import AppError, Conflict, Denied
-from leads.models import Approval, Operation
+from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.errors import NotFound
 from leads.selectors import approvals as selectors
 from leads.services import _operations, limits, money
@@ -58,6 +58,7 @@ def refund_or_request(
     amount: Decimal | None,
     terms: Terms,
     operation_id: UUID,
+    run: PlaybookRun | None = None,
 ) -> Operation | Approval:
     """Refund, or ask for approval where it is above the actor's limit. A replay returns the first.
 
@@ -77,13 +78,17 @@ def refund_or_request(
             amount=amount,
             terms=terms,
             operation_id=operation_id,
+            run=run,
         )
     except limits.AboveLimit as error:
         above = error.above
+    if sent := Operation.objects.filter(pk=operation_id, actor=actor).first():
+        return sent  # the same form, sent twice at once: the first of them is what uses up the limit
     sale = money.read_sale(provider_for(connection), connection.account, whose, transaction_id)
     step = money.refund_step(sale, amount, seen=terms.seen)
     request = Approval(
         id=operation_id,
+        run=run,
         account=connection.account,
         requester=actor,
         requester_role=actor.role,
@@ -209,7 +214,9 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
     terms = Terms(approval.reason, approval.note, approval.figures_digest)
     asked = _operations.digest("approval", str(approval.pk))
     own_id = operation_id_of(approval)
-    operation = money.new_operation(own_id, approval.requester, _whose(approval), approval.account, asked, terms)
+    operation = money.new_operation(
+        own_id, approval.requester, _whose(approval), approval.account, asked, terms, approval.run
+    )
     operation.approved_by, operation.send_at = decision.by, None
 
     def take() -> None:
