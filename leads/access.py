@@ -7,7 +7,7 @@ from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
-from leads.models import Note, Operation, Recent, Recipe
+from leads.models import Note, Operation, Playbook, PlaybookRun, Recent, Recipe
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured, NotFound
 from leads.services import money
@@ -62,9 +62,10 @@ def get_money_for(desk: Desk, lead_id: str) -> Money:
 
 
 def whose_for(desk: Desk, lead_id: str) -> Whose:
-    """The lead by the name under which this person last saw him."""
-    recent = Recent.objects.filter(account=desk.account, user=desk.user, lead_id=lead_id).first()
-    return Whose(lead_id, recent.name, recent.email) if recent else Whose(lead_id)
+    """The lead by the name under which this person last saw him; read now where he never did."""
+    found = Recent.objects.filter(account=desk.account, user=desk.user, lead_id=lead_id).first()
+    lead = found or look_up_lead_for(desk, lead_id)
+    return Whose(lead_id, lead.name, lead.email) if lead else Whose(lead_id)
 
 
 def get_sale_for(desk: Desk, lead_id: str, transaction_id: str) -> Sale:
@@ -94,6 +95,22 @@ def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
     if recipe is None:
         raise Http404
     return recipe
+
+
+def get_playbook_for(desk: Desk, playbook_id: int) -> Playbook:
+    """Raises Http404 for a playbook of another account."""
+    playbook = Playbook.objects.filter(account=desk.account, pk=playbook_id).first()
+    if playbook is None:
+        raise Http404
+    return playbook
+
+
+def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
+    """Raises Http404 for a run of another account."""
+    run = PlaybookRun.objects.filter(account=desk.account, pk=run_id).select_related("account", "actor").first()
+    if run is None:
+        raise Http404
+    return run
 
 
 def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
