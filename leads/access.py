@@ -7,9 +7,10 @@ from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
-from leads.models import Note, Operation, Playbook, PlaybookRun, Recent, Recipe
+from leads.models import Approval, Note, Operation, Playbook, PlaybookRun, Recent, Recipe
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured, NotFound
+from leads.selectors import approvals
 from leads.services import money
 from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
@@ -119,3 +120,14 @@ def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
     if note is None:
         raise Http404
     return note
+
+
+def get_approval_for(desk: Desk, approval_id: UUID) -> Approval:
+    """One's own request, or any of the account for who may decide. Raises Http404 for every other."""
+    requests = approvals.with_people().filter(account=desk.account, pk=approval_id)
+    if not desk.user.has_permission("approval.decide"):
+        requests = requests.filter(requester=desk.user)
+    approval = requests.first()
+    if approval is None:
+        raise Http404
+    return approval

@@ -95,3 +95,28 @@ register(
         ),
     },
 )
+register(
+    "Limits and reasons",
+    {
+        "limit.save.succeeded": Action("Set the refund limits of {target}", label="Set limits"),
+        "limit.remove.succeeded": Action("Removed the refund limits of {target}", label="Remove limits"),
+        "reason.save.succeeded": Action("Saved reason {target}", label="Save reason"),
+        "reason.move.succeeded": Action("Moved reason {target}", label="Move reason"),
+        "reason.remove.succeeded": Action("Removed reason {target}", label="Remove reason"),
+    },
+)
+
+_RUN_KEEPS = frozenset({"label", "reason", "note", "sentence"})
+register(
+    "Playbooks and reports",
+    {
+        "playbook.save.succeeded": Action("Saved playbook {target}", label="Save playbook"),
+        "playbook.delete.succeeded": Action("Deleted playbook {target}", label="Delete playbook"),
+        "playbook.start.requested": Action("Started playbook {label}", _RUN_KEEPS, label="Start playbook"),
+        "playbook.resume.requested": Action("Resumed playbook {label}", _RUN_KEEPS, label="Resume playbook"),
+        "playbook.stop.failed": Action("Playbook {label} stopped: {sentence}", _RUN_KEEPS, label="Playbook stopped"),
+        "report.export.succeeded": Action(
+            "Exported the report of {month}, {rows} rows", frozenset({"month", "rows"}), label="Export report"
+        ),
+    },
+)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
-from leads.acts import REFUND, Part, Step, attempt_id, parts_of, steps_of
+from leads.acts import Part, Step, attempt_id, parts_of, steps_of
 from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun
 
 MOST_ATTEMPTS = 20
@@ -122,7 +122,9 @@ class Progress:
         """Why the current part was not begun, or failed."""
         if self.current is None or self.current.state not in (OPEN, FAILED):
             return ""
-        return next((step.step.stopped or step.sentence for step in self.current.steps if step.state in (OPEN, FAILED)), "")
+        return next(
+            (step.step.stopped or step.sentence for step in self.current.steps if step.state in (OPEN, FAILED)), ""
+        )
 
 
 def list_playbooks(account: Account) -> QuerySet[Playbook]:
@@ -145,16 +147,11 @@ def _progress(found: Iterable[PlaybookRun]) -> list[Progress]:
     """A few queries, however many runs."""
     runs = {run: parts_of(steps_of(run.steps)) for run in found}
     operations = {row.pk: row for row in Operation.objects.filter(run__in=runs).prefetch_related("steps")}
-    wanted = [
-        attempt_id(run.pk, part.number, attempt)
-        for run, parts in runs.items()
-        for part in parts
-        if part.steps[0].act == REFUND
-        for attempt in range(1, MOST_ATTEMPTS + 1)
-    ]
-    requests = Approval.objects.filter(pk__in=wanted).select_related("operation").prefetch_related("operation__steps")
+    requests = Approval.objects.filter(run__in=runs).select_related("operation").prefetch_related("operation__steps")
     approvals = {row.pk: row for row in requests}
-    return [Progress(run, tuple(_part(run, part, operations, approvals) for part in parts)) for run, parts in runs.items()]
+    return [
+        Progress(run, tuple(_part(run, part, operations, approvals) for part in parts)) for run, parts in runs.items()
+    ]
 
 
 def _part(

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from django.db import transaction
-
 from accounts.models import Account, Connection, User
 from accounts.permissions import PERMISSIONS
 from leads import effects, rules
@@ -181,14 +179,9 @@ class _Reader:
 
     def _above(self, amount: Decimal) -> str:
         """What happens where it is more than the person may refund alone."""
-        try:
-            with transaction.atomic():
-                limits.require_within(
-                    actor=self.actor, account=self.account, lead_id=self.lead.id, amount=amount
-                )
-        except limits.AboveLimit as error:
-            return f"Above your limit: {error.above}. The run asks for approval here and waits; you resume it afterwards."
-        return ""
+        above = limits.why_above(actor=self.actor, account=self.account, lead_id=self.lead.id, amount=amount)
+        asks = "The run asks for approval here and waits; it is resumed afterwards."
+        return f"Above your limit: {above}. {asks}" if above else ""
 
     @property
     def _name(self) -> str:

@@ -78,13 +78,11 @@ def start_playbook(
         return first
     for step in steps_of(playbook.steps):
         access.require(actor, step.permission)
-    preview = preview_playbook(
-        actor=actor, connection=connection, playbook=playbook, lead_id=lead_id, chosen=chosen
-    )
-    if preview.digest != terms.seen:
-        raise Changed
-    if preview.why_not:
-        raise Refused(preview.why_not)
+    preview = preview_playbook(actor=actor, connection=connection, playbook=playbook, lead_id=lead_id, chosen=chosen)
+    if preview.digest != terms.seen or preview.why_not:
+        if first := _find_replay(run):  # what has changed is what the first click did
+            return first
+        raise Refused(preview.why_not) if preview.digest == terms.seen else Changed
     run.steps = [line.step.as_json() for line in preview.lines]
     run.lead_name = preview.lead.name[:500]
     run.subscription_id, run.transaction_id = preview.subject_of(CANCEL), preview.subject_of(REFUND)
