@@ -64,6 +64,18 @@ TABLE = {
     "leads:recipe-create": Line("recipe.manage"),
     "leads:recipe-edit": Line("recipe.manage"),
     "leads:recipe-delete": Line("recipe.manage"),
+    "leads:approvals": Line("transaction.refund"),
+    "leads:approval": Line("transaction.refund"),
+    "leads:approval-decide": Line("approval.decide", "post"),
+    "leads:approval-recall": Line("transaction.refund", "post"),
+    "leads:limits": Line("limit.manage"),
+    "leads:limit-create": Line("limit.manage"),
+    "leads:limit-edit": Line("limit.manage"),
+    "leads:limit-remove": Line("limit.manage"),
+    "leads:reasons": Line("limit.manage"),
+    "leads:reason-edit": Line("limit.manage"),
+    "leads:reason-move": Line("limit.manage", "post"),
+    "leads:reason-remove": Line("limit.manage", "post"),
     "leads:catalogues": Line("lead.view"),
     "leads:catalogues-refresh": Line("catalogue.refresh", "post"),
     "leads:field-create": Line("field.create"),
@@ -82,6 +94,9 @@ ARGUMENTS: dict[str, Callable[[], object]] = {
     "card": lambda: "tags",
     "operation_id": uuid4,
     "recipe_id": lambda: 1,
+    "approval_id": uuid4,
+    "limit_id": lambda: 1,
+    "reason_id": lambda: 1,
 }
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -53,7 +54,21 @@ class Limit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"limit of {self.person or self.role}"
+        return f"limit of {self.whose}"
+
+    @property
+    def whose(self) -> str:
+        return str(self.person) if self.person else permissions.ROLES.get(self.role, self.role)
+
+    @property
+    def figures(self) -> dict[str, Decimal | int | None]:
+        """Label to limit; None is no limit."""
+        return {
+            "For one refund": self.per_transaction,
+            "A day": self.per_day,
+            "For one lead in 30 days": self.per_lead,
+            "Refunds a day": self.count_per_day,
+        }
 
 
 class Approval(models.Model):

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts import permissions
 from accounts.models import Account, Connection, User
+from kartra_admin.lib.pagination import Page, page_by_time
 from leads.models import Approval
 from leads.providers.changes import Change
 
@@ -24,6 +25,33 @@ def find_open(account: Account, change: Change) -> Approval | None:
     """What was asked for already of the same payment."""
     same = {f"asked__{change.subject_field}": change.subject}
     return open_in(account).filter(kind=change.kind, **same).first()
+
+
+def list_to_decide(account: Account, person: User) -> list[Approval]:
+    """What others asked for and this person may decide."""
+    return list(_to_decide(account, person)) if person.has_permission("approval.decide") else []
+
+
+def count_to_decide(account: Account, person: User) -> int:
+    """How many that are. One query, none for who decides nothing."""
+    return _to_decide(account, person).count() if person.has_permission("approval.decide") else 0
+
+
+def _to_decide(account: Account, person: User) -> QuerySet[Approval]:
+    return open_in(account).exclude(requester=person)
+
+
+def list_mine(account: Account, person: User) -> list[Approval]:
+    """What this person asked for and is still open."""
+    return list(open_in(account).filter(requester=person))
+
+
+def history(account: Account, person: User, *, cursor: str, size: int) -> Page[Approval]:
+    """What is over: everybody's for who decides, else one's own."""
+    over = with_people().filter(account=account).exclude(_open())
+    if not person.has_permission("approval.decide"):
+        over = over.filter(requester=person)
+    return page_by_time(over, cursor=cursor, size=size)
 
 
 def list_cooled() -> list[Approval]:

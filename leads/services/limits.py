@@ -1,14 +1,16 @@
-"""How much a person may refund without asking. Checked inside the transaction that records the intent."""
+"""How much a person may refund without asking: set by an admin, checked in the transaction that records the intent."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from accounts.models import Account, User
-from kartra_admin.lib.errors import AppError
+from accounts.services import access, audit
+from kartra_admin.lib.errors import AppError, Conflict
 from leads.models import Limit, OperationStep, Outcome
 
 _UNSPENT = (Outcome.FAILED, Outcome.WITHDRAWN)
@@ -85,10 +87,11 @@ def why_above(*, actor: User, account: Account, lead_id: str, amount: Decimal) -
 def require_within(*, actor: User, account: Account, lead_id: str, amount: Decimal) -> None:
     """Raise `AboveLimit` unless this refund keeps within every limit.
 
-    Call it inside the transaction that records the refund: the account's row is locked until then, so that two refunds
-    cannot pass the same limit together.
+    Call it inside the transaction that records the refund: the rows of account and person are locked until then, so
+    that two refunds cannot pass the same limit together.
     """
     Account.objects.select_for_update().get(pk=account.pk)
+    actor = User.objects.select_for_update().get(pk=actor.pk)
     if above := why_above(actor=actor, account=account, lead_id=lead_id, amount=amount):
         raise AboveLimit(above)
 
@@ -97,3 +100,44 @@ def _spent(**which: object) -> Spent:
     steps = OperationStep.objects.filter(kind="transaction.refund", **which).exclude(outcome__in=_UNSPENT)
     found = steps.aggregate(amount=Sum("amount"), count=Count("pk"))
     return Spent(found["amount"] or Decimal(0), found["count"])
+
+
+def save_limit(*, actor: User, limit: Limit) -> Limit:
+    """Set what a role or a person may refund. Raises `Denied`, and `Conflict` where that one has a limit already."""
+    access.require(actor, "limit.manage")
+    try:
+        with transaction.atomic():
+            old = Limit.objects.select_for_update(of=("self",)).filter(pk=limit.pk).first() if limit.pk else None
+            limit.save()
+            _log_limit("limit.save.succeeded", actor, limit, before=_told(old), after=_told(limit))
+    except IntegrityError:
+        raise Conflict(f"{limit.whose} has limits already. Change those.") from None
+    return limit
+
+
+def remove_limit(*, actor: User, limit: Limit) -> None:
+    """A person falls back to his role's limits by it; a role has none any more."""
+    access.require(actor, "limit.manage")
+    with transaction.atomic():
+        _log_limit("limit.remove.succeeded", actor, limit, before=_told(limit), after={})
+        limit.delete()
+
+
+def _told(limit: Limit | None) -> dict[str, str]:
+    """What the log keeps of a limit."""
+    if limit is None:
+        return {}
+    return {label: "no limit" if value is None else str(value) for label, value in limit.figures.items()}
+
+
+def _log_limit(action: str, actor: User, limit: Limit, *, before: dict[str, str], after: dict[str, str]) -> None:
+    audit.record(
+        action=action,
+        outcome="succeeded",
+        actor=actor,
+        target_kind="limit",
+        target_id=limit.role or str(limit.person_id),
+        target_name=limit.whose,
+        before=before,
+        after=after,
+    )

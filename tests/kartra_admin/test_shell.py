@@ -30,9 +30,9 @@ def shell_at(path: str, user: User | AnonymousUser) -> Shell:
     [
         ("viewer", ["Home", "Leads", "Settings"]),
         ("agent", ["Home", "Leads", "Recipes", "Settings"]),
-        ("manager", ["Home", "Leads", "Recipes", "Audit", "Settings"]),
+        ("manager", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Settings"]),
         ("auditor", ["Home", "Leads", "Audit", "Settings"]),
-        ("admin", ["Home", "Leads", "Recipes", "Audit", "Team", "Settings"]),
+        ("admin", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Team", "Settings"]),
     ],
 )
 def test_the_menu_shows_what_the_role_may_see(user_of: UserOf, role: str, labels: list[str]) -> None:
