@@ -17,13 +17,12 @@ from django.utils import timezone
 from kartra_admin.lib.money import AmountUnclear, parse_amount, plain
 from leads import effects, rules
 from leads.forms.fields import OperationForm, OperationIdField
-from leads.models import Reason
 from leads.providers import changes
+from leads.selectors import reasons
 from leads.services.cancelling import LastPayment
 from leads.services.money import Plan, Sale, Terms
 
 FULL, PARTIAL = "full", "partial"
-OTHER = "Other"
 UNTIL_CANCELLED = "until cancelled"
 EVERY = ("monthly", "every 2 months", "quarterly", "yearly", "every 2 years", "weekly", "every 2 weeks")
 EVERY_LONG = ("yearly", "every 2 years")
@@ -106,10 +105,8 @@ class MoneyForm(OperationForm):
     def __init__(self, data: Any = None, *, about: str) -> None:
         super().__init__(data)
         self.fields["seen"] = SeenField(about)
-        reasons = [reason.text for reason in Reason.objects.all()]
-        choices = [*(text for text in reasons if text != OTHER), OTHER]
-        self.fields["reason"].choices = [("", "Choose a reason"), *((text, text) for text in choices)]  # type: ignore[attr-defined]
-        self.fields["note"].help_text = f"Needed where the reason is {OTHER}."
+        self.fields["reason"].choices = [("", "Choose a reason"), *((text, text) for text in reasons.choices())]  # type: ignore[attr-defined]
+        self.fields["note"].help_text = f"Needed where the reason is {reasons.OTHER}."
 
     def show(self, seen: Seen) -> None:
         """Bind the form to what it is shown with."""
@@ -123,7 +120,7 @@ class MoneyForm(OperationForm):
 
     def clean_note(self) -> str:
         note: str = self.cleaned_data["note"]
-        if self.cleaned_data.get("reason") == OTHER and not note:
+        if self.cleaned_data.get("reason") == reasons.OTHER and not note:
             raise ValidationError("Say in a few words why.")
         return note
 
@@ -137,7 +134,10 @@ class RefundForm(MoneyForm):
     """``much`` is chosen; an amount that is blank or odd is an error and never a full refund."""
 
     much = forms.ChoiceField(
-        label="How much", choices=[(FULL, "Full refund"), (PARTIAL, "Partial")], widget=forms.RadioSelect, initial=PARTIAL
+        label="How much",
+        choices=[(FULL, "Full refund"), (PARTIAL, "Partial")],
+        widget=forms.RadioSelect,
+        initial=PARTIAL,
     )
     amount = AmountField(label="Amount", required=False)
     field_order: ClassVar[list[str]] = ["much", "amount", "reason", "note"]
@@ -245,8 +245,12 @@ class EditSubscriptionForm(SubscriptionForm):
     """Only what is filled in is sent. The limits are Kartra's."""
 
     amount = AmountField(label="Price", required=False)
-    next_date = forms.DateField(label="Next payment, day (EST)", required=False, widget=forms.DateInput({"type": "date"}))
-    next_time = forms.TimeField(label="Next payment, time (EST)", required=False, widget=forms.TimeInput({"type": "time"}))
+    next_date = forms.DateField(
+        label="Next payment, day (EST)", required=False, widget=forms.DateInput({"type": "date"})
+    )
+    next_time = forms.TimeField(
+        label="Next payment, time (EST)", required=False, widget=forms.TimeInput({"type": "time"})
+    )
     period = forms.ChoiceField(
         label="Recurrence", required=False, choices=[("", "Leave as it is"), *((word, word) for word in EVERY)]
     )
@@ -350,4 +354,3 @@ def about_sale(account_id: int, lead_id: str, transaction_id: str) -> str:
 
 def about_plan(account_id: int, lead_id: str, subscription_id: str) -> str:
     return f"{account_id}.{lead_id}.subscription.{subscription_id}"
-

@@ -68,6 +68,10 @@ class MoneyGroup:
         return named or f"Product {self.subscription.product_id or 'unknown'}"
 
     @property
+    def is_single(self) -> bool:
+        return self.subscription is None
+
+    @property
     def the_subscription(self) -> Subscription:
         """The subscription of a group that has one. Raises ValueError for single purchases."""
         if self.subscription is None:

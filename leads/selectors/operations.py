@@ -14,7 +14,7 @@ SHOWN_AT_MOST = 200
 def _of(account: Account) -> OperationQuerySet:
     return (
         Operation.objects.filter(account=account)
-        .select_related("actor")
+        .select_related("actor", "approved_by")
         .prefetch_related("steps", "undone_by")
         .order_by("-created_at")
     )

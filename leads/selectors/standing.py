@@ -1,19 +1,20 @@
 """What may be done with each row of a lead's money, what stands against it, what is under way and who did what.
 
-One query for a lead, however long his history.
+Two queries for a lead, however long his history.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
 from accounts import permissions
 from accounts.models import Account, User
-from leads import rules
-from leads.models import OPEN, Operation, OperationStep, Outcome
+from leads import labels, rules
+from leads.models import OPEN, Approval, OperationStep, Outcome
 from leads.providers.base import Transaction
+from leads.selectors import approvals
 from leads.selectors.money import MoneyGroup, Payment
 
 _REFUND = "transaction.refund"
@@ -48,12 +49,26 @@ class RefundNote:
 
 @dataclass(frozen=True)
 class PaymentRow:
-    """``doing`` is the operation that is not settled yet. ``act`` is None for what is no payment."""
+    """``doing`` is what is not settled yet, ``request`` what waits for approval. ``act`` is None where nothing was paid."""
 
     payment: Payment
     act: Act | None
-    doing: Operation | None = None
+    doing: OperationStep | None = None
     notes: tuple[RefundNote, ...] = ()
+    request: Approval | None = None
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        return (self.act,) if self.act else ()
+
+    @property
+    def name(self) -> str:
+        """'Rebill 3, #738474'."""
+        return f"{self.payment.title}, #{self.payment.transaction.id}"
+
+    @property
+    def doing_label(self) -> str:
+        return f"Refund {self.doing.amount:.2f}" if self.doing else ""
 
 
 @dataclass(frozen=True)
@@ -63,8 +78,22 @@ class GroupRow:
     group: MoneyGroup
     rows: tuple[PaymentRow, ...]
     acts: tuple[Act, ...] = ()
-    doing: Operation | None = None
+    doing: OperationStep | None = None
     final: str = ""
+
+    @property
+    def name(self) -> str:
+        """'Kiln Club, #14833'."""
+        return f"{self.group.title}, #{self.group.the_subscription.id}"
+
+    @property
+    def why_id(self) -> str:
+        """Where a page says why some of its acts cannot be done."""
+        return f"why-{self.group.the_subscription.id}"
+
+    @property
+    def doing_label(self) -> str:
+        return labels.to_do(self.doing.kind, self.doing.subject) if self.doing else ""
 
     @property
     def whys(self) -> list[str]:
@@ -92,14 +121,16 @@ class Standing:
 
 
 def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, user: User) -> Standing:
-    """One query."""
+    """Two queries: what was done, and what waits for approval."""
+    requests = {row.change.subject: row for row in approvals.open_in(account).filter(lead_id=lead_id)}
     steps: dict[tuple[str, str], list[OperationStep]] = defaultdict(list)
     for step in _money_steps(account, lead_id):
         steps[step.kind.partition(".")[0], step.subject].append(step)
     rows = []
     for group in groups:
         payments = tuple(
-            _payment_row(payment, steps["transaction", payment.transaction.id], user) for payment in group.payments
+            _payment_row(payment, steps["transaction", payment.transaction.id], requests, user)
+            for payment in group.payments
         )
         if group.subscription is None:
             rows.append(GroupRow(group, payments))
@@ -128,17 +159,20 @@ def _money_steps(account: Account, lead_id: str) -> QuerySet[OperationStep]:
     )
 
 
-def _open(steps: Sequence[OperationStep]) -> Operation | None:
-    return next((step.operation for step in steps if step.outcome in OPEN), None)
+def _open(steps: Sequence[OperationStep]) -> OperationStep | None:
+    return next((step for step in steps if step.outcome in OPEN), None)
 
 
-def _payment_row(payment: Payment, steps: Sequence[OperationStep], user: User) -> PaymentRow:
+def _payment_row(
+    payment: Payment, steps: Sequence[OperationStep], requests: Mapping[str, Approval], user: User
+) -> PaymentRow:
     doing = _open(steps)
     act = None
     if payment.transaction.kind in ("sale", "rebill") and payment.transaction.has_details:
         why_not = rules.why_not_refund(payment, is_locked=doing is not None)
         act = _act((_REFUND, "Refund", _REFUND), why_not, user)
-    return PaymentRow(payment, act, doing, tuple(_notes(payment, steps)))
+    notes = tuple(_notes(payment, steps))
+    return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))
 
 
 def _act(what: tuple[str, str, str], why_not: str, user: User) -> Act:

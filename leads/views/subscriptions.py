@@ -45,7 +45,7 @@ def detail(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpRes
         "lead_id": lead_id,
         "plan": plan,
         "sub": plan.group.the_subscription,
-        "row": found.group_of(subscription_id),
+        "item": found.group_of(subscription_id),
         "denials": found.denials,
         "operations": operations.list_for_subject(desk.account, lead_id, "subscription", subscription_id),
     }

@@ -28,7 +28,7 @@ def detail(request: StaffRequest, lead_id: str, transaction_id: str) -> HttpResp
     context = {
         "lead_id": lead_id,
         "sale": sale,
-        "row": money.row_of(transaction_id),
+        "item": money.row_of(transaction_id),
         "denials": money.denials,
         "operations": operations.list_for_subject(desk.account, lead_id, "transaction", transaction_id),
     }
