@@ -16,8 +16,9 @@ import sys
 sys.path.insert(0, {root!r})
 import run
 run.ROOT = run.Path({folder!r})
-child = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[1], 'w').close(), sys.exit()));" \\
-    "open(sys.argv[1] + '-up', 'w').close(); time.sleep(float(sys.argv[2]))"
+child = "import signal, sys, time; leave = lambda name: open(name, 'w').close();" \\
+    "signal.signal(signal.SIGTERM, lambda *_: (leave(sys.argv[1]), sys.exit()));" \\
+    "leave(sys.argv[1] + '-up'); time.sleep(float(sys.argv[2]))"
 lives = {lives!r}
 sys.exit(run.run_together(
     {{name: [sys.executable, "-c", child, name, str(seconds)] for name, seconds in lives.items()}}, None,
@@ -27,7 +28,7 @@ sys.exit(run.run_together(
 
 
 def start(folder: Path, **lives: float) -> subprocess.Popen[str]:
-    """Two programs that live for so many seconds, and leave a file of their name where they were ended in good order."""
+    """Programs that live for so many seconds, and leave a file of their name where they were ended in good order."""
     code = _PARTS.format(root=str(BASE_DIR), folder=str(folder), lives=lives)
     running = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
