@@ -84,8 +84,8 @@ def summarise(operation: Operation) -> Summary:
         case Outcome.PENDING:
             return Summary("This is being sent right now. Reload in a moment to see what came of it.", "waiting")
         case Outcome.HELD:
-            what = ", ".join(step_label(step) for step in steps)
-            return Summary(f"{what}: leaves in {seconds_left(operation)} s.", "neutral")
+            seconds = seconds_left(operation)
+            return Summary(f"{_held(steps[0])} {f'leaves in {seconds} s' if seconds else 'leaves now'}.", "neutral")
         case Outcome.WITHDRAWN:
             return Summary("Taken back. Nothing was sent.", "succeeded")
         case Outcome.UNKNOWN:
@@ -98,8 +98,17 @@ def summarise(operation: Operation) -> Summary:
     return Summary(f"{text[0].upper()}{text[1:]}. {remarks}".strip(), "waiting" if remarks else "succeeded")
 
 
+def _held(step: OperationStep) -> str:
+    return f"Refund of {step.amount:.2f}" if step.amount is not None else f"{step_label(step)}:"
+
+
 def what_was_done(operation: Operation) -> str:
-    """'added tag vip, subscribed to Newsletter', under the operation's label where it has one."""
+    """'added tag vip, subscribed to Newsletter', under the operation's label where it has one. Of money that surely
+    moved only: before that it was asked for."""
+    if operation.is_money and operation.outcome != Outcome.SUCCEEDED:
+        return "asked to " + ", ".join(
+            step_label(step)[0].lower() + step_label(step)[1:] for step in operation.steps.all()
+        )
     deeds = ", ".join(labels.done(step.kind, step.subject, step.amount) for step in operation.steps.all())
     return f"{operation.label}: {deeds}" if operation.label else deeds
 

@@ -35,8 +35,13 @@ class Act:
     is_denied: bool = False
 
     @property
+    def stem(self) -> str:
+        """Of the button's id."""
+        return self.kind.replace(".", "-")
+
+    @property
     def url_name(self) -> str:
-        return "leads:refund" if self.kind == _REFUND else f"leads:{self.kind.replace('.', '-')}"
+        return "leads:refund" if self.kind == _REFUND else f"leads:{self.stem}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class RefundNote:
 
 @dataclass(frozen=True)
 class PaymentRow:
-    """``doing`` is what is not settled yet, ``request`` what waits for approval. ``act`` is None where nothing was paid."""
+    """``doing`` is what is not settled yet, ``request`` what waits for approval. ``act`` is None for no payment."""
 
     payment: Payment
     act: Act | None

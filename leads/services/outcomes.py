@@ -22,7 +22,15 @@ def decide(*, actor: User, operation: Operation, happened: bool, reason: str) ->
     return settling.decide(operation=operation, actor=actor, happened=happened, reason=reason)
 
 
+def may_decide(person: User, operation: Operation) -> bool:
+    """Whether this person could say what became of it. Reads ``steps``."""
+    return all(person.has_permission(permission) for permission in ("operation.settle", *_needed(operation)))
+
+
 def _require_for(actor: User, operation: Operation) -> None:
-    for step in operation.steps.all():
-        if step.kind in PERMISSIONS:
-            access.require(actor, PERMISSIONS[step.kind])
+    for permission in _needed(operation):
+        access.require(actor, permission)
+
+
+def _needed(operation: Operation) -> list[str]:
+    return [PERMISSIONS[step.kind] for step in operation.steps.all() if step.kind in PERMISSIONS]

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
+from accounts.selectors.audit import list_for_operation
 from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
-from leads.models import Outcome
+from leads.models import Operation, Outcome
 from leads.services import outcomes, settling
 from leads.services.undo import undo_operation
 from leads.views._answers import operation_id_of, tell, to_lead
@@ -23,7 +24,17 @@ from leads.views._money import after_money
 @require_perm("lead.view")
 def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = get_operation_for(desk_for(request.user), operation_id)
-    return render(request, "leads/operations/detail.html", {"operation": operation, "form": DecisionForm()})
+    return _page(request, operation, DecisionForm())
+
+
+def _page(request: StaffRequest, operation: Operation, form: DecisionForm) -> HttpResponse:
+    context = {
+        "operation": operation,
+        "form": form,
+        "may_decide": outcomes.may_decide(request.user, operation),
+        "story": list_for_operation(operation.pk) if operation.is_money else (),
+    }
+    return render(request, "leads/operations/detail.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
@@ -89,7 +100,7 @@ def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = get_operation_for(desk_for(request.user), operation_id)
     form = DecisionForm(request.POST)
     if not form.is_valid():
-        return render(request, "leads/operations/detail.html", {"operation": operation, "form": form}, status=422)
+        return _page(request, operation, form)
     happened = form.cleaned_data["happened"] == "yes"
     outcomes.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
     messages.success(request, "Settled, with your name and reason in the log.")
