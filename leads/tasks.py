@@ -10,7 +10,7 @@ from django_tasks import task
 from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task
 
-from leads.services import money, reconcile
+from leads.services import approvals, money, reconcile
 
 
 @task
@@ -33,6 +33,13 @@ def send_due() -> None:
 @db_periodic_task(crontab())
 def settle_due() -> None:
     reconcile.reconcile(only_due=True)
+
+
+@db_periodic_task(crontab())
+def sweep_approvals() -> None:
+    """Send what its only approver let through and has cooled; close what nobody decided in time."""
+    approvals.run_cooled()
+    approvals.expire_old()
 
 
 @db_periodic_task(crontab(hour="4", minute="0"))
