@@ -4,7 +4,7 @@ Amounts are added as the provider gives them, whatever their currency, which it 
 time zone, and an operation counts in the month in which it was asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -148,5 +148,5 @@ def _outcomes(steps: QuerySet[OperationStep]) -> list[OutcomeRow]:
     ]
 
 
-def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.get(name) or (Decimal(0) if name == "refunded" else 0) for name in _COUNTS}

@@ -30,12 +30,16 @@ from leads.providers.changes import Change
 from leads.services import _queue
 from leads.wiring import provider_for
 
+# The ids of steps, and what came of each.
+Known = tuple[tuple[int, str], ...]
+
 
 @dataclass(frozen=True)
 class Step:
     """A change about to be sent, with what it is expected to do.
 
     ``lock`` names what no other open step may touch, ``evidence`` is kept for the readings, ``amount`` is the money.
+    ``known`` is `known_of` the lock, taken before the reading that the step was made from.
     """
 
     change: Change
@@ -45,6 +49,7 @@ class Step:
     lock: str = ""
     amount: Decimal | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    known: Known | None = None
 
 
 class FormReused(Conflict):
@@ -57,6 +62,10 @@ class FormReused(Conflict):
 
 class Locked(Conflict):
     """Something else of the same payment or subscription is not settled yet."""
+
+
+class _Moved(Locked):
+    """Something else of it was done since it was read."""
 
 
 def digest(*parts: Any) -> str:
@@ -98,6 +107,7 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
             if guard:
                 guard()
             operation.save(force_insert=True)
+            _require_unmoved(operation, steps)
             rows = OperationStep.objects.bulk_create(
                 _row(operation, position, step) for position, step in enumerate(steps)
             )
@@ -105,7 +115,7 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
                 log_step(row, "requested", actor=operation.actor)
                 if row.lock and not operation.send_at:
                     log_step(row, "sent", actor=operation.actor)
-    except IntegrityError:
+    except (IntegrityError, _Moved) as error:
         first = find_replay(
             operation_id=operation.pk,
             actor=operation.actor,
@@ -116,8 +126,31 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
             return first
         if operation.undoes_id:
             raise Conflict("This was undone already, or is being undone right now.") from None
+        if isinstance(error, _Moved):
+            raise
         raise Locked("Something else of it is not settled yet. Nothing was sent; wait until that is done.") from None
     return operation
+
+
+def known_of(lock: str) -> Known:
+    """What has been done, or is being done, under this lock.
+
+    Take it before reading what the lock stands for. A reading is older than what was done since, however soon that was
+    settled and the lock free again; `record` refuses to act on it then.
+    """
+    return tuple(OperationStep.objects.filter(lock=lock).order_by("pk").values_list("pk", "outcome"))
+
+
+def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
+    """Raise `_Moved` where a step was made from a reading that is too old.
+
+    The account's row stays locked until the steps are written, so nobody else records anything in between.
+    """
+    read = [step for step in steps if step.known is not None]
+    if read:
+        Account.objects.select_for_update().get(pk=operation.account_id)
+    if any(known_of(step.lock) != step.known for step in read):
+        raise _Moved("Something else of it was done just now. Nothing was sent: look again and decide anew.")
 
 
 def _row(operation: Operation, position: int, step: Step) -> OperationStep:

@@ -64,16 +64,17 @@ class Changed(Conflict):
 
 @dataclass(frozen=True)
 class Sale:
-    """One payment as it was just read, with the group it stands in."""
+    """One payment as it was just read, with the group it stands in. ``known`` is what had been done of it before."""
 
     whose: Whose
     account: Account
     group: MoneyGroup
     payment: Payment
+    known: _operations.Known | None = None
 
     @property
     def lock(self) -> str:
-        return f"{self.account.pk}:transaction:{self.payment.transaction.id}"
+        return _lock(self.account, "transaction", self.payment.transaction.id)
 
     @property
     def figures(self) -> dict[str, str]:
@@ -98,15 +99,16 @@ class Sale:
 
 @dataclass(frozen=True)
 class Plan:
-    """One subscription as it was just read, with its payments."""
+    """One subscription as it was just read, with its payments. ``known`` is what had been done of it before."""
 
     whose: Whose
     account: Account
     group: MoneyGroup
+    known: _operations.Known | None = None
 
     @property
     def lock(self) -> str:
-        return f"{self.account.pk}:subscription:{self.group.the_subscription.id}"
+        return _lock(self.account, "subscription", self.group.the_subscription.id)
 
     @property
     def digest(self) -> str:
@@ -128,18 +130,20 @@ def is_locked(lock: str) -> bool:
 
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
     """Raises `NotFound` for a transaction that is not this lead's."""
+    known = _operations.known_of(_lock(account, "transaction", transaction_id))
     for group in arrange(provider.get_money(LeadRef(id=whose.lead_id))):
         for payment in group.payments:
             if payment.transaction.id == transaction_id:
-                return Sale(whose, account, group, payment)
+                return Sale(whose, account, group, payment, known)
     raise NotFound("This lead has no such transaction.")
 
 
 def read_plan(provider: Provider, account: Account, whose: Whose, subscription_id: str) -> Plan:
     """Raises `NotFound` for a subscription that is not this lead's."""
+    known = _operations.known_of(_lock(account, "subscription", subscription_id))
     for group in arrange(provider.get_money(LeadRef(id=whose.lead_id))):
         if group.subscription and group.subscription.id == subscription_id:
-            return Plan(whose, account, group)
+            return Plan(whose, account, group, known)
     raise NotFound("This lead has no such subscription.")
 
 
@@ -200,6 +204,7 @@ def refund_step(sale: Sale, amount: Decimal | None, *, seen: str) -> _operations
         lock=sale.lock,
         amount=moved,
         evidence={"refunds": [refund.id for refund in sale.payment.refunds]},
+        known=sale.known,
     )
 
 
@@ -239,7 +244,7 @@ def subscription_step(plan: Plan, change: Change, *, seen: str) -> _operations.S
     if why := plan.why_not(change.kind):
         raise Refused(why)
     before = effects.state_of(change, plan.group.the_subscription)
-    return _operations.Step(change, before, effects.expected(change, before), lock=plan.lock)
+    return _operations.Step(change, before, effects.expected(change, before), lock=plan.lock, known=plan.known)
 
 
 def new_operation(
@@ -339,6 +344,10 @@ def _check_again(operation: Operation, connection: Connection) -> None:
         now = effects.state_of(step.change, plan.group.the_subscription)
     if now != step.before:
         raise Changed
+
+
+def _lock(account: Account, what: str, number: str) -> str:
+    return f"{account.pk}:{what}:{number}"
 
 
 def _amount(amount: Decimal | None) -> str:

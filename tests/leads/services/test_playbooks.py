@@ -410,7 +410,8 @@ def test_a_part_in_doubt_stops_the_rest_until_it_is_settled(
     operation = settling.settle(operation, connection=desk.connection)
     if not operation.is_settled:  # nobody but a person knows that no money moved
         operation = settling.decide(operation=operation, actor=desk.user, happened=False, reason="Not in Kartra")
-    resume(desk, run)
+    if progress_of(run).current:
+        resume(desk, run)
     assert states(run) == ["done"] * 5
     calls = Operation.objects.filter(run=run, outcome=Outcome.SUCCEEDED).count()
     assert calls == 4
