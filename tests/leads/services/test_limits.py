@@ -185,7 +185,7 @@ def test_no_sequence_of_refunds_ever_passes_a_limit(
 def test_refunds_at_once_do_not_pass_a_limit_together(
     desk_of: DeskOf, sandbox: Sandbox, figures: dict[str, int]
 ) -> None:
-    """Five different payments of one lead, 5.00 of each, where two fit, also while it is not known what came of them."""
+    """Five different payments of one lead, 5.00 of each, where two fit, also while they are in doubt."""
     desk = desk_of("support")
     sandbox.arm("refund_transaction", "junk", 9)
     limit(**figures)
