@@ -214,6 +214,8 @@ def send(operation: Operation, connection: Connection) -> Operation:
         provider = provider_for(connection)
     except AppError as error:
         return refuse(operation, error.sentence)
+    if _is_given_up(operation):
+        return operation
     steps = list(operation.steps.all())
     outcomes: Sequence[base.Outcome] = [base.Outcome("unknown")] * len(steps)
     try:
@@ -225,10 +227,28 @@ def send(operation: Operation, connection: Connection) -> Operation:
     return operation
 
 
+def _is_given_up(operation: Operation) -> bool:
+    """Whether it took so long to come to the call that the operation was given up. Then it is never sent, for somebody
+    may have done it again by now."""
+    now = timezone.now()
+    if Operation.objects.filter(pk=operation.pk, outcome=Outcome.PENDING).update(sent_at=now):
+        operation.sent_at = now
+        return False
+    operation.refresh_from_db()
+    if operation.outcome == Outcome.UNKNOWN:
+        refuse(operation, "It came to be sent so late that it was given up. Nothing was sent.")
+    return True
+
+
 def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, sentence: str = "") -> None:
     with transaction.atomic(durable=True):
         rows = list(operation.steps.select_for_update())
-        for row, outcome in zip(rows, outcomes, strict=True):
+        told = [
+            (row, outcome)
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if row.is_open or outcome.state != Outcome.UNKNOWN  # not to know is no news of what is settled
+        ]
+        for row, outcome in told:
             row.outcome = outcome.state
             row.code = outcome.code
             row.words = outcome.words[:500]
@@ -236,7 +256,7 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             row.save()
             operation.lead_id = operation.lead_id or str(outcome.data.get("lead_id", ""))
         conclude(operation, rows)
-        for row in rows:
+        for row, _ in told:
             log_step(row, row.outcome, actor=operation.actor)
 
 

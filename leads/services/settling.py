@@ -37,8 +37,7 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
 
     Raises a `ProviderError` where nothing could be read. ``actor`` None means the program itself.
     """
-    age = timezone.now() - (operation.sent_at or operation.created_at)
-    if operation.outcome == Outcome.HELD or (operation.outcome == Outcome.PENDING and age < STUCK_AFTER):
+    if _is_under_way(operation):
         return operation
     provider = provider_for(connection, background=actor is None)
     read: dict[str, Reading] = {}
@@ -49,11 +48,12 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         operation = Operation.objects.select_for_update().get(pk=operation.pk)
         rows = list(operation.steps.select_related("operation__account", "operation__approved_by"))
         doubtful = [row for row in rows if row.is_open and _source(row) in read]
-        if not doubtful:
+        if not doubtful or _is_under_way(operation):
             return operation
+        is_old = _age(operation) > ABSENT_AFTER
         for row in doubtful:
             reading = read[_source(row)]
-            row.outcome = _verdict(row, reading, is_old=age > ABSENT_AFTER)
+            row.outcome = _verdict(row, reading, is_old=is_old)
             row.settled_by = "reading" if row.outcome != Outcome.UNKNOWN else ""
             row.save()
             if not operation.lead_id and isinstance(reading, base.Lead):
@@ -65,6 +65,16 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
             verdict = row.outcome if row.settled_by else "read"
             log_step(row, verdict, actor=actor, actor_name="" if actor else "reconcile")
     return operation
+
+
+def _is_under_way(operation: Operation) -> bool:
+    """Whether it is still to be sent, or whoever sends it may be at it."""
+    is_pending = operation.outcome == Outcome.PENDING
+    return operation.outcome == Outcome.HELD or (is_pending and _age(operation) < STUCK_AFTER)
+
+
+def _age(operation: Operation) -> timedelta:
+    return timezone.now() - (operation.sent_at or operation.created_at)
 
 
 def _read_again_later(operation: Operation) -> None:
