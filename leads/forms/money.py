@@ -169,8 +169,8 @@ class RefundForm(MoneyForm):
         with."""
         if not self.is_bound:
             return Outlook(now)
-        problems = [*self.errors.get("much", []), *self.errors.get("amount", [])] if self["amount"].value() else []
-        values = self.cleaned_data
+        errors, values = self.errors, self.cleaned_data  # in this order: the first makes the second
+        problems = [*errors.get("much", []), *errors.get("amount", [])] if self["amount"].value() else []
         seen: Seen | None = now or values.get("seen")
         amount = values.get("amount") if values.get("much") == PARTIAL else None
         if values.get("much") == FULL and seen:
