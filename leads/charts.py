@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 WIDTH, HEIGHT = 720, 220
-LEFT, TOP, FOOT = 72, 12, 32
+LEFT, TOP, FOOT = 84, 12, 32
 _FILL = Decimal("0.56")  # of a bar's slot
 
 
@@ -73,10 +73,10 @@ def bar_chart(title: str, description: str, values: Sequence[tuple[str, Decimal]
 
 
 def _round_up(value: Decimal) -> Decimal:
-    """The next 1, 2 or 5 with zeros, at least 10, for an axis that reads well."""
+    """The next number of one digit and zeros whose half is round as well, at least 10."""
     step = Decimal(10)
     while True:
-        for factor in (1, 2, 5):
+        for factor in (1, 2, 3, 4, 6, 8):
             if value <= step * factor:
                 return step * factor
         step *= 10

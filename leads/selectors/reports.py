@@ -22,6 +22,7 @@ MONTHS = 12
 EARLIEST = date(2000, 1, 1)
 
 _COUNTS: dict[str, Any] = {
+    "asked": Count("pk"),
     "refunds": Count("pk", filter=Q(kind=REFUND, outcome=Outcome.SUCCEEDED)),
     "refunded": Sum("amount", filter=Q(kind=REFUND, outcome=Outcome.SUCCEEDED)),
     "cancelled": Count("pk", filter=Q(kind=CANCEL, outcome=Outcome.SUCCEEDED)),
@@ -32,14 +33,20 @@ _COUNTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what was refunded and cancelled, what failed, what is not settled yet."""
+    """One line of a table: how much was asked for, what was refunded and cancelled, what failed or is not settled."""
 
     label: str
+    asked: int = 0
     refunds: int = 0
     refunded: Decimal = Decimal(0)
     cancelled: int = 0
     failed: int = 0
     waiting: int = 0
+
+    @property
+    def not_done(self) -> int:
+        """Failed, taken back, or not settled yet."""
+        return self.asked - self.refunds - self.cancelled
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,11 @@ def month_in_detail(account: Account, month: date) -> MonthDetail:
     steps = _between(account, month, after(month))
     total = Row(f"{month:%B %Y}", **_numbers(steps.aggregate(**_COUNTS)))
     return MonthDetail(
-        month, total, _by(steps, "operation__actor__name"), _by(steps, "operation__reason"), _outcomes(steps)
+        month,
+        total,
+        _by(steps, "operation__actor__name", also="operation__actor"),
+        _by(steps, "operation__reason"),
+        _outcomes(steps),
     )
 
 
@@ -123,9 +134,9 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001  (made aware at once)
 
 
-def _by(steps: QuerySet[OperationStep], field: str) -> list[Row]:
-    """Most money first."""
-    rows = steps.order_by().values(label=F(field)).annotate(**_COUNTS)
+def _by(steps: QuerySet[OperationStep], field: str, *, also: str = "") -> list[Row]:
+    """Most money first. ``also`` tells apart what has the same name."""
+    rows = steps.order_by().values(*filter(None, [also]), label=F(field)).annotate(**_COUNTS)
     found = [Row(row["label"], **_numbers(row)) for row in rows]
     return sorted(found, key=lambda row: (-row.refunded, -row.refunds - row.cancelled, row.label))
 

@@ -9,13 +9,16 @@ from accounts.permissions import PERMISSIONS
 from leads import effects, rules
 from leads.acts import CANCEL, Step, steps_of
 from leads.models import Playbook
-from leads.providers.base import Lead
+from leads.providers.base import Lead, Stamp
 from leads.selectors.money import MoneyGroup, Payment, arrange
 from leads.services import _operations, limits
 from leads.services.changes import read_for_change
 from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
 
+_FOR_EVER = (
+    "It cannot come back: the customer would have to buy again. Charges stop; access that an automation gave stays."
+)
 SINGLE = "single"  # stands for the payments that belong to no subscription
 WILL, SO, CANNOT = "will", "so", "cannot"
 
@@ -153,7 +156,7 @@ class _Reader:
             return _so(step, sentence, f"It is {subscription.status} already.")
         if why := plan.why_not("subscription.cancel"):
             return Line(step, sentence, CANNOT, why)
-        return Line(step, sentence, WILL, "It cannot come back: the customer would have to buy again.")
+        return Line(step, sentence, WILL, _FOR_EVER)
 
     def _refund(self, step: Step) -> Line:
         if self.choice is None:
@@ -164,7 +167,7 @@ class _Reader:
         sale = Sale(self._whose, self.account, self.choice.group, payment)
         row, left = payment.transaction, payment.left
         step = replace(step, subject=row.id, seen=sale.digest, amount="" if left is None else f"{left:.2f}")
-        what = f"{payment.title.lower()} #{row.id}" + (f" of {row.at.text[:10]} {row.at.zone}" if row.at else "")
+        what = f"{payment.title.lower()} #{row.id}" + (f" of {_day(row.at)}" if row.at else "")
         if left == 0:
             return _so(step, f"Refund {what} of {self._name}.", "It is refunded already.")
         whole = "all of" if left == row.amount else f"what is left of {row.amount}, of"
@@ -190,6 +193,11 @@ class _Reader:
     @property
     def _whose(self) -> Whose:
         return Whose(self.lead.id, self.lead.name, self.lead.email)
+
+
+def _day(stamp: Stamp) -> str:
+    """'5 Nov 2026 EST', or the provider's own words."""
+    return f"{stamp.at.day} {stamp.at:%b %Y} {stamp.zone}" if stamp.at else stamp.text
 
 
 def _so(step: Step, sentence: str, note: str) -> Line:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
 from leads.providers.kartra.sandbox.notable import NOTABLE
 from leads.providers.kartra.sandbox.seed import seed
-from leads.providers.kartra.sandbox.state import configure
+from leads.providers.kartra.sandbox.state import configure, connect, writing
 from leads.providers.kartra.sandbox.traffic import calls
 from leads.services.catalogues import refresh_catalogues
 from leads.wiring import sandbox_path
@@ -32,6 +33,11 @@ class Sandbox:
 
     def arm(self, command: str, mode: str, times: int = 1) -> None:
         arm(self.path, command, mode, times)
+
+    def disarm(self) -> None:
+        """Let nothing fail any more."""
+        with closing(connect(self.path)) as db, writing(db):
+            db.execute("DELETE FROM faults")
 
     def configure(self, **switches: object) -> None:
         configure(self.path, **switches)

@@ -370,7 +370,7 @@ def test_a_part_that_fails_stops_the_rest_and_resume_goes_on_from_there(
     assert progress_of(run).current.state == "failed"
     assert all(part.state == "open" for part in progress_of(run).parts[bad + 1 :])
     assert [item.run for item in list_unfinished(desk.account)] == [run]
-    disarm(sandbox)
+    sandbox.disarm()
     sandbox.calls()
     resume(desk, run)
     assert states(run) == ["done"] * 5
@@ -379,15 +379,6 @@ def test_a_part_that_fails_stops_the_rest_and_resume_goes_on_from_there(
     assert Operation.objects.filter(pk=attempt_id(run.pk, bad, 2)).exists()
     assert len(refunds(desk)) == len(before) + 1
     assert list_unfinished(desk.account) == []
-
-
-def disarm(sandbox: Sandbox) -> None:
-    from contextlib import closing
-
-    from leads.providers.kartra.sandbox.state import connect, writing
-
-    with closing(connect(sandbox.path)) as db, writing(db):
-        db.execute("DELETE FROM faults")
 
 
 @pytest.mark.parametrize("mode", ["lost", "half", "junk"])
@@ -438,7 +429,7 @@ def test_what_somebody_else_did_meanwhile_is_skipped(desk: Desk, sandbox: Sandbo
     shown = preview(desk, playbook)
     sandbox.arm("assign_tag", "429", times=20)
     run = start(desk, playbook, seen=shown.digest)
-    disarm(sandbox)
+    sandbox.disarm()
     send(desk, CancelSubscription(ACTIVE), RefundTransaction(shown.subject_of(REFUND), everything=True))
     sandbox.calls()
     resume(desk, run)
@@ -451,7 +442,7 @@ def test_other_figures_than_were_confirmed_stop_the_run(desk: Desk, sandbox: San
     shown = preview(desk, playbook, chosen=ACTIVE)
     sandbox.arm("assign_tag", "429", times=20)
     run = start(desk, playbook, chosen=ACTIVE, seen=shown.digest)
-    disarm(sandbox)
+    sandbox.disarm()
     send(desk, RefundTransaction(shown.subject_of(REFUND), amount="1.00"))
     sandbox.calls()
     resume(desk, run)
@@ -563,7 +554,7 @@ def test_somebody_else_who_may_goes_on(desk: Desk, desk_of: DeskOf, sandbox: San
     shown = preview(desk, playbook).digest
     sandbox.arm("assign_tag", "429", times=20)
     run = start(desk, playbook, seen=shown)
-    disarm(sandbox)
+    sandbox.disarm()
     with pytest.raises(Denied):
         resume(desk_of("agent"), run)
     manager = desk_of("manager")
@@ -604,7 +595,7 @@ def test_two_resumes_at_once_send_each_part_once(desk: Desk, sandbox: Sandbox) -
     shown = preview(desk, playbook).digest
     sandbox.arm("assign_tag", "429", times=20)
     run = start(desk, playbook, seen=shown)
-    disarm(sandbox)
+    sandbox.disarm()
     next_id = progress_of(run).next_id
     sandbox.calls()
     results = together(*[lambda: resume(desk, run, next_id=next_id)] * 4)
