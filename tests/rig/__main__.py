@@ -15,6 +15,7 @@ PARTS = {"faults": 50, "killed": 20, "at once": 12, "locked": 12, "stalled": 6} 
 @dataclass
 class Row:
     runs: int = 0
+    done: int = 0
     double: int = 0
     lost: int = 0
     wrong: int = 0
@@ -26,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="run.py rig", description="Break refunds and subscription acts on purpose.")
     parser.add_argument("--runs", type=int, default=2000, help="how many cases (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="what the cases are made from (default: %(default)s)")
-    parser.add_argument("--part", choices=PARTS, help="only cases of this kind")
+    parser.add_argument("--part", choices=PARTS, nargs="+", help="only cases of these kinds")
     parser.add_argument("--case", type=int, help="only the case of this number, and tell its story")
     options = parser.parse_args()
     started = time.monotonic()
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from tests.rig.cases import Case
 
     logging.disable(logging.CRITICAL)  # every fault is logged, as it should be
-    parts = [options.part] if options.part else list(PARTS)
+    parts = options.part or list(PARTS)
     share = sum(PARTS[part] for part in parts)
     rows: dict[str, Row] = defaultdict(Row)
     bad = 0
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
             verdict = Case(part, name).run()
             for row in (rows[part], rows[verdict.act], rows["all"]):
                 row.runs += 1
+                row.done += verdict.done > 0
                 row.double += verdict.double
                 row.lost += verdict.lost
                 row.wrong += bool(verdict.wrong)
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show(rows: dict[str, Row]) -> None:
-    heads = ("runs", "double acts", "lost outcomes", "wrong verdicts", "settled by reading", "left to a person")
+    heads = ("runs", "done", "double acts", "lost outcomes", "wrong verdicts", "settled by reading", "left to a person")
     print("\n" + " " * 14 + "  ".join(heads))
     for name in [*PARTS, *sorted(rows.keys() - PARTS.keys() - {"all"}), "all"]:
         if name in rows:

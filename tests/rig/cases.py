@@ -1,8 +1,8 @@
 """One case: an act, what goes wrong with it, what people and the worker do meanwhile, and how it ends."""
 
 import random
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -12,12 +12,13 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import AuditEntry
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, Denied
 from leads.models import OPEN, Outcome
 from leads.providers import changes
 from leads.providers.kartra.sandbox.faults import MODES
 from leads.providers.kartra.sandbox.state import est_now
 from leads.services import _operations, money, settling
+from leads.services.limits import AboveLimit
 from leads.services.reconcile import reconcile
 from leads.wiring import provider_for
 from tests.rig import points, world
@@ -39,6 +40,7 @@ class Verdict:
 
     act: str
     story: list[str] = field(default_factory=list)
+    done: int = 0
     double: int = 0
     lost: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -61,7 +63,7 @@ class Case:
         self.not_ours: set[int] = set()
         self.customer = world.new_customer(self.chance, status="Paused" if self.act == "resume" else "Active")
         self.whose = money.Whose(str(self.customer.lead_id), "Rig Customer", f"rig{self.customer.lead_id}@example.com")
-        self.agent, self.other = world.person("support"), world.person("manager")
+        self.agent, self.other = world.person("manager"), world.person("admin")
         self.change = self._change()
         self.amount = self._amount()
         settings.MONEY_HOLD = HOLD if self.chance.random() < 0.6 else 0
@@ -123,11 +125,21 @@ class Case:
     def attempt(self, who: Any) -> None:
         """Read, decide, confirm; and click again now and then. What is refused is no mishap."""
         operation_id = UUID(int=self.chance.getrandbits(128))
-        with suppress(AppError):
+        with self.refused():
             seen = self.see(who)
             for _ in range(self.chance.choice((1, 1, 2))):
-                with suppress(AppError):
+                with self.refused():
                     self.confirm(who, seen, operation_id)
+
+    @contextmanager
+    def refused(self) -> Iterator[None]:
+        """To be refused is no mishap, unless for a reason that would leave the rig with nothing to test."""
+        try:
+            yield
+        except (Denied, AboveLimit) as error:
+            self.verdict.wrong.append(f"the rig may not: {error}")
+        except AppError as error:
+            self.tell("refused:", error)
 
     # What goes wrong
 
@@ -164,7 +176,7 @@ class Case:
         elif step == "confirming":
             seen = self.see(self.agent)
             self.arm(*_READS)
-            with suppress(AppError):
+            with self.refused():
                 self.confirm(self.agent, seen, UUID(int=self.chance.getrandbits(128)))
             return
         elif step == "sending":
@@ -211,7 +223,7 @@ class Case:
         elif what == "two agents":
             points.together([confirm(self.agent, 0), confirm(self.other, 1)], in_processes=in_processes)
         else:
-            with suppress(AppError):
+            with self.refused():
                 self.confirm(self.agent, seen, ids[0])
         jobs: list[points.Job] = [money.send_due_operations] * 3
         if what == "undo":
@@ -246,7 +258,9 @@ class Case:
     def stalled(self) -> None:
         """A process that was about to send sleeps for ten minutes. Meanwhile it is given up, and done by another."""
         held = settings.MONEY_HOLD > 0
-        name = self.chance.choice(["after claim", "after check", "before send"] if held else ["after intent", "before send"])
+        name = self.chance.choice(
+            ["after claim", "after check", "before send"] if held else ["after intent", "before send"]
+        )
         self.tell("stalled", name)
 
         def sleep() -> None:
@@ -304,6 +318,7 @@ class Case:
         found = list(world.operations(self.customer).prefetch_related("steps"))
         steps = [step for operation in found for step in operation.steps.all()]
         succeeded = [step for step in steps if step.outcome == Outcome.SUCCEEDED]
+        verdict.done = len(done)
         verdict.by_reading = sum(step.settled_by == "reading" for step in steps)
         verdict.double = max(0, len(done) - 1)
         verdict.lost = max(0, min(1, len(done)) - len(succeeded))
@@ -320,4 +335,7 @@ class Case:
         if verdict.is_bad:
             self.tell("done:", done)
             for operation in found:
-                self.tell(operation, [(step.kind, step.settled_by, step.words or step.sentence) for step in operation.steps.all()])
+                self.tell(
+                    operation,
+                    [(step.kind, step.settled_by, step.words or step.sentence) for step in operation.steps.all()],
+                )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,17 @@ def opened() -> Iterator[None]:
 
 
 def _prepare() -> None:
+    from accounts.services import connections as credentials
     from leads import wiring
+    from leads.models import Limit
     from leads.providers.kartra import client
     from leads.providers.kartra.sandbox import state
     from leads.providers.kartra.sandbox.seed import seed
 
+    Limit.objects.all().delete()
     wiring._limiter = lambda *_: NoLimiter()  # type: ignore[assignment]
     client.KartraClient.__init__.__kwdefaults__["sleep"] = lambda seconds: None  # type: ignore[index]
+    credentials.note_worked = lambda connection: None  # type: ignore[assignment]
     path = wiring.sandbox_path()
     seed(path, leads=12)
     state.configure(path, calls_per_second=0)
@@ -76,6 +81,7 @@ def _prepare() -> None:
         db.executescript(_COUNTERS)
 
 
+@cache
 def person(role: str) -> Any:
     """Somebody of this role with credentials of the account."""
     from accounts.models import User
