@@ -64,9 +64,9 @@ class Limit(models.Model):
     def figures(self) -> dict[str, Decimal | int | None]:
         """Label to limit; None is no limit."""
         return {
-            "For one refund": self.per_transaction,
+            "One refund": self.per_transaction,
             "A day": self.per_day,
-            "For one lead in 30 days": self.per_lead,
+            "Lead, 30 days": self.per_lead,
             "Refunds a day": self.count_per_day,
         }
 

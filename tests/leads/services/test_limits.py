@@ -230,7 +230,7 @@ def test_saved_and_removed_with_before_and_after_in_the_log(user_of: Callable[[s
     save_limit(actor=admin, limit=row)
     remove_limit(actor=admin, limit=row)
     made, changed, removed = AuditEntry.objects.filter(action__startswith="limit.").order_by("pk")
-    assert (made.before, made.after["A day"], made.after["For one refund"]) == ({}, "300.00", "no limit")
+    assert (made.before, made.after["A day"], made.after["One refund"]) == ({}, "300.00", "no limit")
     assert (changed.before["A day"], changed.after["A day"]) == ("300.00", "no limit")
     assert (removed.before["Refunds a day"], removed.after) == ("10", {})
     assert made.target_name == "Support"

@@ -55,7 +55,7 @@ def test_each_sees_what_concerns_him(at_desk: AtDesk, request_: Approval) -> Non
     mine, for_me = at_desk("support").get("/approvals/"), at_desk("manager").get("/approvals/")
     assert "Created by you 1" in words(mine)
     assert "For you to decide" not in words(mine)
-    assert "for one refund: 100.00 , a day: 300.00" in words(mine)
+    assert "one refund 100.00 ; a day 300.00" in words(mine)
     assert "Left today: 300.00" in words(mine)
     assert "For you to decide 1" in words(for_me)
     assert "&lt;b&gt;Goodwill&lt;/b&gt;" in for_me.content.decode()
@@ -68,6 +68,13 @@ def test_the_menu_counts_what_one_may_decide(at_desk: AtDesk, request_: Approval
     request_.status = "declined"
     request_.save()
     assert "menu-count" not in at_desk("manager").get("/approvals/").content.decode()
+
+
+def test_home_lists_what_one_may_decide(at_desk: AtDesk, request_: Approval) -> None:
+    page = words(at_desk("manager").get("/"))
+    assert "For you to decide 1" in page
+    assert "Refund 150.00 to" in page
+    assert "For you to decide" not in words(at_desk("support").get("/"))
 
 
 def test_figures_then_and_now(at_desk: AtDesk, desk_of: DeskOf, request_: Approval) -> None:
