@@ -115,7 +115,9 @@ class Progress:
         """How the run stands as a whole."""
         if self.current is None:
             return STATES[DONE]
-        return ("Stopped", "failed") if self.current.state == OPEN else STATES[self.current.state]
+        if self.current.state == OPEN:
+            return ("Stopped", "failed") if self.stopped else ("Can go on", "waiting")
+        return STATES[self.current.state]
 
     @property
     def stopped(self) -> str:
