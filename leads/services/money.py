@@ -18,10 +18,10 @@ from kartra_admin.lib.money import plain
 from leads import effects, rules
 from leads.models import OPEN, Operation, OperationStep, PlaybookRun
 from leads.providers import changes
-from leads.providers.base import LeadRef, Provider
+from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
-from leads.providers.errors import NotFound, Refused
-from leads.selectors.money import MoneyGroup, Payment, arrange
+from leads.providers.errors import NotFound, Refused, Unavailable
+from leads.selectors.money import REFUNDS, MoneyGroup, Payment, arrange
 from leads.services import _operations, _queue, limits
 from leads.wiring import provider_for
 
@@ -129,13 +129,23 @@ def is_locked(lock: str) -> bool:
 
 
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
-    """Raises `NotFound` for a transaction that is not this lead's."""
+    """Raises `NotFound` for a transaction that is not this lead's, `Unavailable` where its refunds can't be told."""
     known = _operations.known_of(_lock(account, "transaction", transaction_id))
-    for group in arrange(provider.get_money(LeadRef(id=whose.lead_id))):
+    read = provider.get_money(LeadRef(id=whose.lead_id))
+    if _has_unread_refunds(read, transaction_id):
+        raise Unavailable("Kartra did not tell what was refunded so far. Nothing was sent. Try again in a minute.")
+    for group in arrange(read):
         for payment in group.payments:
             if payment.transaction.id == transaction_id:
                 return Sale(whose, account, group, payment, known)
     raise NotFound("This lead has no such transaction.")
+
+
+def _has_unread_refunds(read: Money, transaction_id: str) -> bool:
+    """Whether a refund that may be of this sale came without its details: it would be missing from what was refunded,
+    and be taken for a new one later. A refund's number is higher than its sale's."""
+    unread = [row.id for row in read.transactions if row.kind in REFUNDS and not row.has_details]
+    return any(not (row_id + transaction_id).isdecimal() or int(row_id) > int(transaction_id) for row_id in unread)
 
 
 def read_plan(provider: Provider, account: Account, whose: Whose, subscription_id: str) -> Plan:

@@ -123,9 +123,12 @@ def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
         return absent
     if not isinstance(reading, base.Lead | base.Subscription) or not effects.state_of(change, reading):
         return Outcome.UNKNOWN
+    is_as_before = effects.agrees(change, step.before, reading)
     if effects.agrees(change, step.after, reading):
-        return Outcome.SUCCEEDED
-    return absent if effects.agrees(change, step.before, reading) else Outcome.UNKNOWN
+        # Where a subscription reads the same before and after, as with a price times a quantity, it proves nothing.
+        proves = not (is_as_before and isinstance(reading, base.Subscription))
+        return Outcome.SUCCEEDED if proves else Outcome.UNKNOWN
+    return absent if is_as_before else Outcome.UNKNOWN
 
 
 def _is_refunded(step: OperationStep, reading: Reading) -> bool:
