@@ -42,6 +42,13 @@ def sweep_approvals() -> None:
     approvals.expire_old()
 
 
+@db_periodic_task(crontab())
+def decide_due() -> None:
+    """Run what a lone approver approved and let cool, and close what nobody decided in time."""
+    approvals.run_cooled()
+    approvals.expire_old()
+
+
 @db_periodic_task(crontab(hour="4", minute="0"))
 def prune() -> None:
     """Forget what the engine keeps of each task. Nobody asks for it: what was done stands with the operation."""
