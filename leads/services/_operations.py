@@ -246,7 +246,7 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
         told = [
             (row, outcome)
             for row, outcome in zip(rows, outcomes, strict=True)
-            if row.is_open or outcome.state != Outcome.UNKNOWN  # not to know is no news of what is settled
+            if row.is_open or outcome.state != "unknown"  # not to know is no news of what is settled
         ]
         for row, outcome in told:
             row.outcome = outcome.state
