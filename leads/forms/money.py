@@ -114,7 +114,7 @@ class MoneyForm(OperationForm):
 
     def set_hidden(self, **values: str) -> None:
         """Values that the form carries for itself, whatever was posted in their place."""
-        self.initial |= values
+        self.initial = {**self.initial, **values}
         if self.is_bound:
             self.data = {**{name: self.data[name] for name in self.data}, **values}
 
@@ -140,7 +140,7 @@ class RefundForm(MoneyForm):
         initial=PARTIAL,
     )
     amount = AmountField(label="Amount", required=False)
-    field_order: ClassVar[list[str]] = ["much", "amount", "reason", "note"]
+    field_order = ["much", "amount", "reason", "note"]
 
     def __init__(self, data: Any = None, *, about: str) -> None:
         super().__init__(data, about=about)
@@ -217,7 +217,7 @@ class CancelForm(SubscriptionForm):
     refund_id = OperationIdField()
     last_id = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20)
     last_seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
-    field_order: ClassVar[list[str]] = ["reason", "note", "refund_last"]
+    field_order = ["reason", "note", "refund_last"]
 
     def offer_refund(self, sale: Sale | None) -> None:
         """Offer to refund this payment, or nothing."""
@@ -277,7 +277,7 @@ class EditSubscriptionForm(SubscriptionForm):
         "product_id": "Product",
         "price_point": "Price point",
     }
-    field_order: ClassVar[list[str]] = [*SETTINGS, "reason", "note"]
+    field_order = [*SETTINGS, "reason", "note"]
 
     def show(self, seen: Seen) -> None:
         super().show(seen)
@@ -328,7 +328,7 @@ class EditSubscriptionForm(SubscriptionForm):
             return
         if (day is None) != (time is None):
             self.add_error("next_date" if day is None else "next_time", "Give both a day and a time, or neither.")
-        elif day and datetime.combine(day, time, _EST) < timezone.now() - timedelta(minutes=1):
+        elif day and time is not None and datetime.combine(day, time, _EST) < timezone.now() - timedelta(minutes=1):
             self.add_error("next_date", "This lies in the past.")
 
     def change(self) -> changes.Change:

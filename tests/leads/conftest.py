@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.services import connections
 from leads.access import Desk, desk_for
-from leads.models import Limit
+from leads.models import Limit, Reason
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
 from leads.providers.kartra.sandbox.notable import NOTABLE
@@ -69,9 +69,10 @@ def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., D
     """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second.
 
     Nobody has limits: a test that wants some makes them. Those of the migrations would be there by chance only, until
-    some test empties the tables.
+    some test empties the tables; so are the reasons, of which all find one.
     """
     Limit.objects.all().delete()
+    Reason.objects.get_or_create(text="Goodwill")
 
     def furnish(role: str, account: int = 0) -> Desk:
         person = user_of(role)
