@@ -26,7 +26,9 @@ class _Place:
 
 PLACES = (
     _Place("Home", "leads:home", "house", ("leads:home",)),
-    _Place("Leads", "leads:find", "user-round", ("leads:", "leads:playbook-run", "leads:playbook-progress"), ("lead.view",)),
+    _Place(
+        "Leads", "leads:find", "user-round", ("leads:", "leads:playbook-run", "leads:playbook-progress"), ("lead.view",)
+    ),
     _Place(
         "Recipes", "leads:recipes", "key-round", ("leads:recipe", "leads:playbook"), ("recipe.run", "recipe.manage")
     ),
