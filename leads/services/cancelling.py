@@ -60,7 +60,8 @@ def cancel_and_refund(
         at_once=True,
     )
     if cancelled.outcome != Outcome.SUCCEEDED:
-        return Ended(cancelled, why_not_refunded="The refund was not started, since the cancellation did not go through.")
+        why = "was not cancelled" if cancelled.outcome == Outcome.FAILED else "is not known to be cancelled"
+        return Ended(cancelled, why_not_refunded=f"The refund was not started, since the subscription {why}.")
     try:
         refund = approvals.refund_or_request(
             actor=actor,
