@@ -5,6 +5,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -55,11 +57,25 @@ def opened() -> Iterator[None]:
     settings.DATA_DIR = data
     try:
         _prepare()
-        yield
+        with _kept_open():
+            yield
     finally:
         connections.close_all()
         connection.creation.destroy_test_db(before, verbosity=0)
         shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def _kept_open() -> Iterator[None]:
+    """Hold the sandbox's file open, in a process that is not forked: else each call closes it last, which makes SQLite
+    tidy its log up and wait for the disk."""
+    from leads.wiring import sandbox_path
+
+    hold = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT 1 FROM leads'); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(sandbox_path())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as holder:
+        yield
+        holder.communicate()
 
 
 def _prepare() -> None:
