@@ -159,6 +159,7 @@ class OperationStep(models.Model):
 
     class Meta:
         ordering = ["operation", "position"]
+        indexes = [models.Index(fields=["lock"], name="leads_step_of_lock")]
         constraints = [
             models.UniqueConstraint(fields=["operation", "position"], name="leads_step_position"),
             models.UniqueConstraint(

@@ -209,7 +209,7 @@ def disarm() -> None:
 def operations(customer: Customer) -> Any:
     from leads.models import Operation
 
-    return Operation.objects.filter(lead_id=str(customer.lead_id))
+    return Operation.objects.filter(account=person("manager").connection.account_id, lead_id=str(customer.lead_id))
 
 
 def pass_time(customer: Customer, seconds: float) -> None:
