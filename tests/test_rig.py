@@ -48,14 +48,14 @@ def test_no_act_is_done_twice_lost_or_misjudged(runs: int, parts: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("part", "sabotage"),
+    ("runs", "part", "sabotage"),
     [
-        ("faults", "settling._is_refunded = lambda step, reading: True"),
-        ("at once", "_operations.claim = lambda operation: True"),
-        ("stalled", "_operations._is_given_up = lambda operation: False"),
+        (20, "faults", "settling._is_refunded = lambda step, reading: True"),
+        (15, "at once", "_operations.claim = lambda operation: True"),
+        (30, "stalled", "_operations._is_given_up = lambda operation: False"),
     ],
 )
-def test_the_rig_notices_what_is_broken(part: str, sabotage: str) -> None:
-    done = run("-c", _SABOTAGED.format(sabotage), "--runs", "40", "--part", part)
+def test_the_rig_notices_what_is_broken(runs: int, part: str, sabotage: str) -> None:
+    done = run("-c", _SABOTAGED.format(sabotage), "--runs", str(runs), "--part", part)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAILED" in done.stdout
