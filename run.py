@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -42,14 +43,17 @@ def main() -> int:
     commands.add_parser("types", help="check types")
     commands.add_parser("format", help="format the code")
     commands.add_parser("bench", help="measure, and print the figures")
+    commands.add_parser("rig", help="break refunds on purpose; what follows is handed to it", add_help=False)
     options, rest = parser.parse_known_args()
-    if rest and options.command != "test":
+    if rest and options.command not in ("test", "rig"):
         parser.error(f"unknown: {' '.join(rest)}")
     if options.command in (None, "demo"):
         return serve_demo(options.port)
     prepare_environment(DEVELOPMENT)
     if options.command == "test":
         return test(rest)
+    if options.command == "rig":
+        return subprocess.call([str(PYTHON), "-m", "tests.rig", *rest], cwd=ROOT)
     return {"lint": lint, "types": types, "format": format_code, "bench": bench}[options.command]()
 
 
@@ -104,22 +108,47 @@ def serve_demo(wanted_port: int) -> int:
     gunicorn = [str(PYTHON), "-m", "gunicorn", "kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}"]
     threads = ["--worker-class", "gthread", "--workers", "1", "--threads", "16"]
     quiet = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
-    server = subprocess.Popen([*gunicorn, *threads, *quiet], cwd=ROOT, env=environment)
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    commands = {"web server": [*gunicorn, *threads, *quiet], "worker": [str(PYTHON), "manage.py", "worker"]}
+    taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
+    ready = f"\n{people.rstrip()}\n\n  Kartra Admin    {address}{taken}\n  Ctrl-C ends it.\n"
+    return run_together(commands, environment, lambda: is_served(port) and (print(ready, flush=True) or True))
+
+
+def run_together(commands: dict[str, list[str]], environment: dict[str, str], is_ready: Callable[[], bool]) -> int:
+    """Run programs side by side until Ctrl-C, SIGTERM, or the end of one of them, which ends the others too.
+
+    ``is_ready`` is asked until it says True once.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    parts: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        if not is_served(port, server):
-            stop("The demo did not start; the lines above say why.")
-        taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
-        print(f"\n{people.rstrip()}\n\n  Kartra Admin    {address}{taken}\n  Ctrl-C ends it.\n", flush=True)
-        code = server.wait()
-        return 0 if code in (0, -signal.SIGTERM) else 1
+        for name, command in commands.items():
+            # In a session of its own, so that Ctrl-C reaches only this program, which ends the parts in good order.
+            parts[name] = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+        was_ready = False
+        while not (ended := [name for name, part in parts.items() if part.poll() is not None]):
+            was_ready = was_ready or is_ready()
+            time.sleep(0.1)
+        say_error(f"The {ended[0]} ended by itself, so the demo ends. The lines above say why.")
+        return 1
     except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
-        print("\nEnded.")
         return 0
     finally:
-        server.kill()
+        end(parts.values())
+        print("\nEnded.", flush=True)
+
+
+def end(parts: Collection[subprocess.Popen[bytes]]) -> None:
+    """Let the programs finish what they are at; kill what takes too long, or all on a second Ctrl-C."""
+    try:
+        for part in parts:
+            part.terminate()
+        for part in parts:
+            part.wait(40)  # a call to Kartra takes at most 30 seconds
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        for part in parts:
+            part.kill()
+            part.wait()
 
 
 def free_port(wanted: int) -> int:
@@ -132,16 +161,13 @@ def free_port(wanted: int) -> int:
     return stop(f"No port from {wanted} on is free. Choose another: python3 run.py --port 9000")
 
 
-def is_served(port: int, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server answers; False where it ended instead."""
-    while server.poll() is None:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.settimeout(30)
-            probe.connect(("127.0.0.1", port))
-            probe.sendall(b"GET /sign-in/ HTTP/1.0\r\n\r\n")
-            if probe.recv(12):
-                return True
-        time.sleep(0.1)
+def is_served(port: int) -> bool:
+    """Whether the web server answers."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.settimeout(30)
+        probe.connect(("127.0.0.1", port))
+        probe.sendall(b"GET /sign-in/ HTTP/1.0\r\n\r\n")
+        return bool(probe.recv(12))
     return False
 
 
@@ -254,8 +280,12 @@ def say(step: str) -> None:
     print(f"{step} ...", flush=True)
 
 
+def say_error(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def stop(sentence: str) -> NoReturn:
-    print(sentence, file=sys.stderr)
+    say_error(sentence)
     raise SystemExit(1)
 
 

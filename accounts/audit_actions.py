@@ -16,6 +16,13 @@ OUTCOMES = {
     "unknown": "Unknown",
     "denied": "Denied",
     "viewed": "Viewed",
+    "sent": "Sent",
+    "read": "Read",
+    "withdrawn": "Taken back",
+    "approved": "Approved",
+    "declined": "Declined",
+    "recalled": "Recalled",
+    "expired": "Expired",
 }
 
 
@@ -74,6 +81,8 @@ register(
         "session.start.succeeded": Action("Signed in", label="Sign in"),
         "session.start.failed": Action("Failed to sign in as {target}", label="Sign in"),
         "session.end.succeeded": Action("Signed out", label="Sign out"),
+        "session.confirm.succeeded": Action("Confirmed by password", label="Confirm by password"),
+        "session.confirm.failed": Action("Failed to confirm by password", label="Confirm by password"),
         "password.change.succeeded": Action("Changed the password"),
         "password.reset.succeeded": Action("Set a new password by a link", label="Set password by link"),
         "profile.edit.succeeded": Action("Changed the profile"),

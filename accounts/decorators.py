@@ -1,14 +1,18 @@
 """What a view asks of whoever calls it, stated above it."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -28,6 +32,7 @@ class StaffRequest(HttpRequest):
 
 View = Callable[Concatenate[StaffRequest, P], HttpResponse]
 AnyView = Callable[Concatenate[HttpRequest, P], HttpResponse]
+_READING = ("GET", "HEAD")
 
 
 def require_sign_in(view: View[P]) -> AnyView[P]:
@@ -36,7 +41,7 @@ def require_sign_in(view: View[P]) -> AnyView[P]:
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
-            return _to_sign_in(request)
+            return _go_and_come_back(request, settings.LOGIN_URL)
         return view(cast(StaffRequest, request), *args, **kwargs)
 
     return inner
@@ -57,13 +62,56 @@ def require_perm(permission: str) -> Callable[[View[P]], AnyView[P]]:
     return decorate
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Back to the page he was on, or to the one asked for; nothing is sent a second time after signing in."""
+def require_sudo(view: View[P]) -> View[P]:
+    """Ask for the password again, unless it was given a short while ago: for dialogs and pages that do nothing but act.
+
+    Stands below `require_perm`. Nothing that was posted is sent a second time: the person comes back to the page and
+    confirms there.
+    """
+
+    @wraps(view)
+    def inner(request: StaffRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if is_confirmed(request):
+            return view(request, *args, **kwargs)
+        if request.method not in _READING:
+            messages.warning(request, "Nothing was done yet: confirm that it is you, then do it again.")
+        return _go_and_come_back(request, "account_reauthenticate")
+
+    return inner
+
+
+def require_sudo_to_post(view: View[P]) -> View[P]:
+    """The same for a page that shows something too: only what changes asks."""
+    guarded = require_sudo(view)
+
+    @wraps(view)
+    def inner(request: StaffRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return (view if request.method in _READING else guarded)(request, *args, **kwargs)
+
+    return inner
+
+
+def is_confirmed(request: StaffRequest) -> bool:
+    """Whether this session has seen the person's password, by signing in or again, a short while ago."""
+    records = get_authentication_records(request, request.user)
+    return bool(records) and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def _go_and_come_back(request: HttpRequest, to: str) -> HttpResponse:
+    """Elsewhere, and back to the page the person is on, or to the one asked for; nothing is sent a second time."""
     htmx, back = cast(StaffRequest, request).htmx, ""
     if htmx:
         with suppress(ValueError):  # a header that holds no address
             back = htmx.current_url_abs_path or ""
-    elif request.method in ("GET", "HEAD"):
-        back = request.get_full_path()
-    url = resolve_url(settings.LOGIN_URL) + (f"?{urlencode({'next': back})}" if back else "")
+    else:
+        back = request.get_full_path() if request.method in _READING else _page_of_form(request)
+    url = resolve_url(to) + (f"?{urlencode({'next': back})}" if back else "")
     return HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url)
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """The page of ours that a form was posted from, where the browser tells."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    return urlsplit(referer)._replace(scheme="", netloc="", fragment="").geturl()

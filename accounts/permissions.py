@@ -15,6 +15,7 @@ ROLES = {
 
 _EVERYONE = frozenset(ROLES)
 _DESK = frozenset({"agent", "support", "manager", "admin"})
+_REFUNDING = frozenset({"support", "manager", "admin"})
 _LEADING = frozenset({"manager", "admin"})
 _ADMIN = frozenset({"admin"})
 
@@ -27,6 +28,15 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "lead.subscribe": ("change the lists, sequences and calendars of leads", _DESK),
     "lead.points": ("give and remove points", _DESK),
     "money.view": ("see transactions and subscriptions", _EVERYONE),
+    "transaction.refund": ("refund", _REFUNDING),
+    "subscription.cancel": ("cancel subscriptions", _REFUNDING),
+    "subscription.pause": ("pause and resume subscriptions", _REFUNDING),
+    "subscription.edit": ("edit subscriptions", _LEADING),
+    "approval.decide": ("approve and decline what is above a limit", _LEADING),
+    "playbook.run": ("run playbooks", _REFUNDING),
+    "playbook.manage": ("change playbooks", _ADMIN),
+    "limit.manage": ("change limits and reasons", _ADMIN),
+    "report.view": ("see the report of refunds and cancellations", _LEADING | {"auditor"}),
     "note.write": ("write notes", _DESK),
     "recipe.run": ("grant and revoke access by recipes", _DESK),
     "recipe.manage": ("change recipes", _LEADING),

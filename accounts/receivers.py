@@ -28,6 +28,13 @@ def signed_out(user: User | None, **kwargs: Any) -> None:
         audit.record(action="session.end.succeeded", outcome="succeeded", actor=user)
 
 
+@receiver(allauth_signals.authentication_step_completed)
+def confirmed(user: User, **kwargs: Any) -> None:
+    """A password at sign-in completes a step too, and is told by `signed_in`."""
+    if kwargs.get("reauthenticated"):
+        audit.record(action="session.confirm.succeeded", outcome="succeeded", actor=user)
+
+
 @receiver([allauth_signals.password_changed, allauth_signals.password_set])
 def password_changed(user: User, **kwargs: Any) -> None:
     audit.record(action="password.change.succeeded", outcome="succeeded", actor=user)

@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from kartra_admin.lib.names import initials
+from leads.selectors import approvals
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,14 @@ class _Place:
 
 PLACES = (
     _Place("Home", "leads:home", "house", ("leads:home",)),
-    _Place("Leads", "leads:find", "user-round", ("leads:",), ("lead.view",)),
-    _Place("Recipes", "leads:recipes", "key-round", ("leads:recipe",), ("recipe.run", "recipe.manage")),
-    _Place("Audit", "accounts:audit", "shield", ("accounts:audit",), ("audit.view",)),
+    _Place(
+        "Leads", "leads:find", "user-round", ("leads:", "leads:playbook-run", "leads:playbook-progress"), ("lead.view",)
+    ),
+    _Place(
+        "Recipes", "leads:recipes", "key-round", ("leads:recipe", "leads:playbook"), ("recipe.run", "recipe.manage")
+    ),
+    _Place("Approvals", "leads:approvals", "stamp", ("leads:approval",), ("transaction.refund",)),
+    _Place("Audit", "accounts:audit", "shield", ("accounts:audit", "leads:report"), ("audit.view",)),
     _Place(
         "Team",
         "accounts:team",
@@ -39,23 +45,32 @@ PLACES = (
         "Settings",
         "leads:connection",
         "settings",
-        ("leads:connection", "leads:catalogue", "leads:field-create", "accounts:profile", "account_"),
+        (
+            "leads:connection",
+            "leads:catalogue",
+            "leads:field-create",
+            "leads:limit",
+            "leads:reason",
+            "accounts:profile",
+            "account_",
+        ),
     ),
 )
 
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One line of the menu, ready to draw."""
+    """One line of the menu, ready to draw. ``count`` is how much waits there for this person."""
 
     label: str
     url: str
     icon: str
     active: bool
+    count: int = 0
 
 
 class Shell:
-    """Everything is worked out when a template first asks, so a fragment costs nothing; one query at most."""
+    """Everything is worked out when a template first asks, so a fragment costs nothing; two queries at most."""
 
     def __init__(self, request: HttpRequest) -> None:
         user = getattr(request, "user", None)
@@ -75,8 +90,19 @@ class Shell:
         covers = [cover for place in places for cover in place.covers if self._view_name.startswith(cover)]
         here = max(covers, key=len, default=None)
         return [
-            MenuEntry(place.label, reverse(place.url_name), place.icon, active=here in place.covers) for place in places
+            MenuEntry(
+                place.label,
+                reverse(place.url_name),
+                place.icon,
+                active=here in place.covers,
+                count=self._to_decide if place.url_name == "leads:approvals" else 0,
+            )
+            for place in places
         ]
+
+    @property
+    def _to_decide(self) -> int:
+        return approvals.count_to_decide(self.account, self._user) if self.account and self._user else 0
 
     @cached_property
     def connection(self) -> Connection | None:

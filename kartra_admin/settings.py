@@ -13,6 +13,7 @@ import environ
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from huey.serializer import SignedSerializer
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -54,6 +55,16 @@ KARTRA_APP_ID = env.str("KARTRA_APP_ID", default="SANDBOXAPP" if KARTRA_API_URL 
 KARTRA_CALLS_PER_SECOND = env.int("KARTRA_CALLS_PER_SECOND", default=20)
 KARTRA_TIMEOUT = env.float("KARTRA_TIMEOUT", default=30.0)
 
+# Money
+
+# Seconds between confirming a refund or a change of a subscription and sending it; 0 sends at once.
+MONEY_HOLD = env.int("MONEY_HOLD", default=10)
+# How often an unclear outcome is read for before it waits for a person, and over how many seconds.
+SETTLE_READINGS = env.int("SETTLE_READINGS", default=3)
+SETTLE_WITHIN = env.int("SETTLE_WITHIN", default=120)
+# Minutes that the only approver's own approval waits, and can be recalled, before it runs.
+LONE_APPROVER_COOLING = env.int("LONE_APPROVER_COOLING", default=15)
+
 # Django
 
 INSTALLED_APPS = [
@@ -71,6 +82,7 @@ INSTALLED_APPS = [
     "csp",
     "bulma",
     "django_htmx",
+    "django_tasks",
     "lucide",
     "template_partials",
 ]
@@ -127,6 +139,41 @@ else:
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 
+# Background work. The queue lies where the database lies: in PostgreSQL, or in a file of its own beside SQLite's.
+
+TASKS = {
+    "default": {
+        "BACKEND": "huey.contrib.djhuey.tasks_backend.HueyBackend",
+        "ENQUEUE_ON_COMMIT": True,
+        "QUEUES": [],
+    }
+}
+_database = DATABASES["default"]
+if "postgresql" in _database["ENGINE"]:
+    _queue_class = "huey.PostgresHuey"
+    _queue_place = {
+        "host": _database["HOST"],
+        "port": _database["PORT"] or None,
+        "dbname": _database["NAME"],
+        "user": _database["USER"],
+        "password": _database["PASSWORD"],
+        **_database.get("OPTIONS", {}),
+    }
+else:
+    _queue_class = "huey.SqliteHuey"
+    _queue_place = {"filename": str(DATA_DIR / "queue.sqlite3"), "timeout": 20}
+    (DATA_DIR / "queue.sqlite3").touch(mode=0o600)
+HUEY = {
+    "name": "kartra_admin",
+    "huey_class": _queue_class,
+    "connection": _queue_place,
+    "immediate": False,
+    # What is queued is pickled: signed, so that what others put there is not unpacked.
+    "serializer": SignedSerializer(secret=SECRET_KEY, salt="kartra_admin.queue"),
+    # SIGTERM lets what runs end first. An idle worker looks for work twice a second.
+    "consumer": {"workers": env.int("WORKER_THREADS", default=4), "graceful_signal": "TERM", "max_delay": 0.5},
+}
+
 # Sign-in
 
 AUTH_USER_MODEL = "accounts.User"
@@ -150,6 +197,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.tokens.SetPasswordTokens"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which money, credentials and staff do not ask for the password
 ACCOUNT_PREVENT_ENUMERATION = "strict"
 SESSION_COOKIE_AGE = 60 * 60 * 12
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
@@ -210,5 +258,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "huey": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
 }

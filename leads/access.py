@@ -7,9 +7,12 @@ from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
-from leads.models import Note, Operation, Recipe
+from leads.models import Approval, Note, Operation, Playbook, PlaybookRun, Recent, Recipe
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured, NotFound
+from leads.selectors import approvals
+from leads.services import money
+from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
 
 
@@ -59,9 +62,28 @@ def get_money_for(desk: Desk, lead_id: str) -> Money:
     return provider_for(desk.connection).get_money(LeadRef(id=lead_id))
 
 
+def whose_for(desk: Desk, lead_id: str) -> Whose:
+    """The lead by the name under which this person last saw him; read now where he never did."""
+    found = Recent.objects.filter(account=desk.account, user=desk.user, lead_id=lead_id).first()
+    lead = found or look_up_lead_for(desk, lead_id)
+    return Whose(lead_id, lead.name, lead.email) if lead else Whose(lead_id)
+
+
+def get_sale_for(desk: Desk, lead_id: str, transaction_id: str) -> Sale:
+    """One payment of this lead, read now. Raises `NotFound` for another lead's, or another `ProviderError`."""
+    return money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), transaction_id)
+
+
+def get_plan_for(desk: Desk, lead_id: str, subscription_id: str) -> Plan:
+    """One subscription of this lead, read now. Raises as `get_sale_for` does."""
+    return money.read_plan(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), subscription_id)
+
+
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account."""
-    operations = Operation.objects.select_related("actor", "account", "undoes").prefetch_related("steps", "undone_by")
+    operations = Operation.objects.select_related("actor", "account", "undoes", "approved_by").prefetch_related(
+        "steps", "undone_by"
+    )
     operation = operations.filter(account=desk.account, id=operation_id).first()
     if operation is None:
         raise Http404
@@ -76,9 +98,36 @@ def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
     return recipe
 
 
+def get_playbook_for(desk: Desk, playbook_id: int) -> Playbook:
+    """Raises Http404 for a playbook of another account."""
+    playbook = Playbook.objects.filter(account=desk.account, pk=playbook_id).first()
+    if playbook is None:
+        raise Http404
+    return playbook
+
+
+def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
+    """Raises Http404 for a run of another account."""
+    run = PlaybookRun.objects.filter(account=desk.account, pk=run_id).select_related("account", "actor").first()
+    if run is None:
+        raise Http404
+    return run
+
+
 def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
     """Raises Http404 for a note of another account or lead."""
     note = Note.objects.filter(account=desk.account, lead_id=lead_id, pk=note_id).first()
     if note is None:
         raise Http404
     return note
+
+
+def get_approval_for(desk: Desk, approval_id: UUID) -> Approval:
+    """One's own request, or any of the account for who may decide. Raises Http404 for every other."""
+    requests = approvals.with_people().filter(account=desk.account, pk=approval_id)
+    if not desk.user.has_permission("approval.decide"):
+        requests = requests.filter(requester=desk.user)
+    approval = requests.first()
+    if approval is None:
+        raise Http404
+    return approval

@@ -3,7 +3,9 @@
 from accounts.audit_actions import Action, register
 from leads.labels import CHANGE_WORDS
 
-_KEEPS = frozenset({"subject", "label", "code", "words", "settled_by", "sentence"})
+_KEEPS = frozenset(
+    {"subject", "label", "code", "words", "settled_by", "sentence", "amount", "reason", "note", "approved_by"}
+)
 
 # The heading of the log's filter for each noun.
 _GROUPS = {
@@ -14,21 +16,32 @@ _GROUPS = {
     "points": "Points and calendars",
     "calendar": "Points and calendars",
     "field": "Account",
+    "transaction": "Money",
+    "subscription": "Money",
+}
+
+
+# outcome -> the sentence around what is to be done ({do}) or was done ({did})
+_SENTENCES = {
+    "requested": "Asked to: {do}",
+    "sent": "Sent to Kartra: {do}",
+    "succeeded": "{did}",
+    "failed": "Not done: {do}. {{sentence}}",
+    "unknown": "No clear answer: {do}",
+    "read": "Read again, and it proves nothing yet: {do}",
+    "withdrawn": "Took back before it was sent: {do}",
 }
 
 
 def _register_changes() -> None:
     for kind, (to_do, done) in CHANGE_WORDS.items():
         do, did = to_do.format("{subject}"), done.format("{subject}")
-        register(
-            _GROUPS[kind.partition(".")[0]],
-            {
-                f"{kind}.requested": Action(f"Asked to: {do}", _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.succeeded": Action(did[0].upper() + did[1:], _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.failed": Action(f"Not done: {do}. {{sentence}}", _KEEPS, label=to_do.format("").strip()),
-                f"{kind}.unknown": Action(f"No clear answer: {do}", _KEEPS, label=to_do.format("").strip()),
-            },
-        )
+        label = to_do.format("").strip(" #")
+        actions = {
+            f"{kind}.{outcome}": Action(sentence.format(do=do, did=did[0].upper() + did[1:]), _KEEPS, label=label)
+            for outcome, sentence in _SENTENCES.items()
+        }
+        register(_GROUPS[kind.partition(".")[0]], actions)
 
 
 _register_changes()
@@ -53,6 +66,57 @@ register(
         ),
         "catalogue.refresh.failed": Action(
             "Could not refresh the catalogues", frozenset({"unread"}), label="Refresh catalogues"
+        ),
+    },
+)
+
+_APPROVAL_KEEPS = frozenset({"amount", "subject", "reason", "note", "above", "requester", "alone", "until"})
+_REFUND = "the refund of {amount} of transaction #{subject}"
+register(
+    "Money",
+    {
+        "approval.request.requested": Action(
+            f"Asked for approval of {_REFUND}, above {{above}}", _APPROVAL_KEEPS, label="Ask for approval"
+        ),
+        "approval.cool.requested": Action(
+            f"Approved alone, to be sent after {{until}}: {_REFUND}", _APPROVAL_KEEPS, label="Approve alone"
+        ),
+        "approval.decide.approved": Action(
+            f"Approved {_REFUND}, asked for by {{requester}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.declined": Action(
+            f"Declined {_REFUND}, asked for by {{requester}}: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.recalled": Action(
+            f"Took back the request for {_REFUND}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+        "approval.decide.expired": Action(
+            f"The request for {_REFUND} expired: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
+        ),
+    },
+)
+register(
+    "Limits and reasons",
+    {
+        "limit.save.succeeded": Action("Set the refund limits of {target}", label="Set limits"),
+        "limit.remove.succeeded": Action("Removed the refund limits of {target}", label="Remove limits"),
+        "reason.save.succeeded": Action("Saved reason {target}", label="Save reason"),
+        "reason.move.succeeded": Action("Moved reason {target}", label="Move reason"),
+        "reason.remove.succeeded": Action("Removed reason {target}", label="Remove reason"),
+    },
+)
+
+_RUN_KEEPS = frozenset({"label", "reason", "note", "sentence"})
+register(
+    "Playbooks and reports",
+    {
+        "playbook.save.succeeded": Action("Saved playbook {target}", label="Save playbook"),
+        "playbook.delete.succeeded": Action("Deleted playbook {target}", label="Delete playbook"),
+        "playbook.start.requested": Action("Started playbook {label}", _RUN_KEEPS, label="Start playbook"),
+        "playbook.resume.requested": Action("Resumed playbook {label}", _RUN_KEEPS, label="Resume playbook"),
+        "playbook.stop.failed": Action("Playbook {label} stopped: {sentence}", _RUN_KEEPS, label="Playbook stopped"),
+        "report.export.succeeded": Action(
+            "Exported the report of {month}, {rows} rows", frozenset({"month", "rows"}), label="Export report"
         ),
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from leads.labels import FIELD_LABELS
 from leads.providers import changes
-from leads.providers.base import FieldDefinition, Lead
+from leads.providers.base import FieldDefinition, Lead, Subscription
 from leads.providers.changes import Change
 
 State = dict[str, str]
@@ -17,8 +17,47 @@ YES, NO = "yes", "no"
 ON, OFF = "subscribed", "not subscribed"
 
 
-def state_of(change: Change, lead: Lead) -> State:
-    """The part of the lead that the change touches. Empty where the provider cannot tell (calendars)."""
+def state_of(change: Change, thing: Lead | Subscription) -> State:
+    """The part that the change touches. Empty where the provider cannot tell (calendars)."""
+    return _of_subscription(change, thing) if isinstance(thing, Subscription) else _of_lead(change, thing)
+
+
+def figures_of(subscription: Subscription) -> State:
+    """Everything of a subscription that can be read and may change, as a person reads it."""
+    price, next_payment = subscription.next_amount, subscription.next_payment
+    return {
+        "Status": subscription.status,
+        "Price": "" if price is None else f"{price:.2f}",
+        "Next payment": next_payment.text[:16] if next_payment else "",
+        "Recurrence": subscription.period,
+        "Instalments left": subscription.installments_left.lower(),
+        "Product": subscription.product_id,
+        "Price point": subscription.price_point,
+    }
+
+
+def _of_subscription(change: Change, subscription: Subscription) -> State:
+    wanted = _asked(change) if isinstance(change, changes.EditSubscription) else ("Status",)
+    return {label: value for label, value in figures_of(subscription).items() if label in wanted}
+
+
+def _asked(change: changes.EditSubscription) -> State:
+    """The settings that are to be changed, as they should read. Quantity and tax can't be read back."""
+    wanted = {
+        "Price": change.amount,
+        "Next payment": change.next_payment[:16],
+        "Recurrence": change.period,
+        "Then recurrence": change.second_period,
+        "Instalments left": change.installments_left.lower(),
+        "Product": change.product_id,
+        "Price point": change.price_point,
+        "Quantity": change.quantity,
+        "Tax percent": change.tax_percent,
+    }
+    return {label: value for label, value in wanted.items() if value}
+
+
+def _of_lead(change: Change, lead: Lead) -> State:
     match change:
         case changes.EditLead():
             state = {FIELD_LABELS[key]: lead.profile.get(key, "") for key in change.profile}
@@ -69,6 +108,14 @@ def expected(change: Change, before: State, definitions: Sequence[FieldDefinitio
             return {f"Class {change.class_name} of {change.calendar}": "cancelled"}
         case changes.CreateField():
             return {f"Field {change.identifier}": change.field_kind}
+        case changes.CancelSubscription():
+            return {"Status": "cancelled"}
+        case changes.PauseSubscription():
+            return {"Status": "paused"}
+        case changes.ResumeSubscription():
+            return {"Status": "active"}
+        case changes.EditSubscription():
+            return _asked(change)
     return {}
 
 
@@ -101,12 +148,13 @@ def inverse(change: Change, lead: Lead) -> Change | None:
     return None
 
 
-def agrees(change: Change, state: Mapping[str, str], lead: Lead) -> bool:
-    """Whether the lead is in that state now. A sequence moves on by itself, so only being in it counts."""
-    now = state_of(change, lead)
+def agrees(change: Change, state: Mapping[str, str], thing: Lead | Subscription) -> bool:
+    """Whether it is in that state now, as far as it can be read. A sequence moves on by itself, so only being in it
+    counts."""
+    now = state_of(change, thing)
     if isinstance(change, changes.SubscribeToSequence | changes.UnsubscribeFromSequence):
         return {key: value == OFF for key, value in now.items()} == {key: value == OFF for key, value in state.items()}
-    return {key: alike(value) for key, value in now.items()} == {key: alike(value) for key, value in state.items()}
+    return all(alike(value) == alike(state.get(key, "")) for key, value in now.items())
 
 
 def alike(value: str) -> list[str]:

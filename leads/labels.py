@@ -1,5 +1,7 @@
 """How fields and changes are called on the screen and in the log."""
 
+from decimal import Decimal
+
 FIELD_LABELS = {
     "email": "Email",
     "first_name": "First name",
@@ -38,6 +40,11 @@ CHANGE_WORDS = {
     "calendar.subscribe": ("Book into calendar {}", "booked into calendar {}"),
     "calendar.cancel": ("Cancel calendar {}", "cancelled calendar {}"),
     "field.create": ("Create custom field {}", "created custom field {}"),
+    "transaction.refund": ("Refund transaction #{}", "refunded transaction #{}"),
+    "subscription.cancel": ("Cancel subscription #{}", "cancelled subscription #{}"),
+    "subscription.pause": ("Pause subscription #{}", "paused subscription #{}"),
+    "subscription.resume": ("Resume subscription #{}", "resumed subscription #{}"),
+    "subscription.edit": ("Edit subscription #{}", "edited subscription #{}"),
 }
 
 
@@ -46,11 +53,15 @@ def person(name: str, email: str) -> str:
     return f"{name} <{email}>" if name and name != email else email or name
 
 
-def to_do(kind: str, subject: str) -> str:
-    """The change as an order: 'Add tag vip'."""
+def to_do(kind: str, subject: str, amount: Decimal | None = None) -> str:
+    """The change as an order: 'Add tag vip', 'Refund 20.00 of transaction #99432'."""
+    if amount is not None:
+        return f"Refund {amount:.2f} of transaction #{subject}"
     return CHANGE_WORDS[kind][0].format(subject).strip()
 
 
-def done(kind: str, subject: str) -> str:
-    """The change as a deed: 'added tag vip'."""
+def done(kind: str, subject: str, amount: Decimal | None = None) -> str:
+    """The change as a deed: 'added tag vip', 'refunded 20.00 of transaction #99432'."""
+    if amount is not None:
+        return f"refunded {amount:.2f} of transaction #{subject}"
     return CHANGE_WORDS[kind][1].format(subject).strip()

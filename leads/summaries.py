@@ -1,6 +1,10 @@
 """What became of an operation, in one sentence for a toast, a row, a page."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
 
 from leads import labels
 from leads.models import Operation, OperationStep, Outcome
@@ -9,6 +13,12 @@ IN_DOUBT = (
     "No clear answer from Kartra. It may or may not have happened; nothing is sent again. "
     "Check it from the lead's activity."
 )
+MONEY_IN_DOUBT = (
+    "No clear answer from Kartra. It may or may not have happened; nothing is sent again. It stays locked while it is "
+    "being checked."
+)
+# How long a page asks again by itself what became of an operation.
+WATCHED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,52 @@ class Summary:
     kind: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """An operation on its way, in a badge and a few words. ``asks_again`` says after how many seconds a page looks
+    again; 0 means never."""
+
+    word: str
+    kind: str
+    note: str = ""
+    asks_again: int = 0
+
+
+def stands(operation: Operation) -> Standing:
+    """Where a money operation is that is not settled yet; how it ended, where it is."""
+    now = timezone.now()
+    is_watched = now - (operation.send_at or operation.created_at) < WATCHED
+    match operation.outcome:
+        case Outcome.HELD:
+            seconds = seconds_left(operation)
+            return Standing(
+                "Held back", "waiting", f"leaves in {seconds} s" if seconds else "leaves now", 2 * is_watched
+            )
+        case Outcome.PENDING:
+            return Standing("Being sent", "waiting", asks_again=2 * is_watched)
+        case Outcome.UNKNOWN if operation.waits_for_person:
+            return Standing("Waits for a person", "unknown", "Kartra gave no clear answer")
+        case Outcome.UNKNOWN:
+            return Standing("Being checked", "unknown", "Kartra gave no clear answer", 5 * is_watched)
+        case Outcome.WITHDRAWN:
+            return Standing("Taken back", "neutral")
+        case Outcome.FAILED:
+            return Standing("Failed", "failed")
+    return Standing("Succeeded", "succeeded")
+
+
+def seconds_left(operation: Operation) -> int:
+    """Until a held operation leaves."""
+    if operation.send_at is None:
+        return 0
+    return max(0, round((operation.send_at - timezone.now()).total_seconds()))
+
+
+def can_still_be_taken_back() -> str:
+    """What the dialogs say of it."""
+    return f"You can take it back for {settings.MONEY_HOLD} s." if settings.MONEY_HOLD else ""
+
+
 def summarise(operation: Operation) -> Summary:
     """Reads ``steps``: prefetch them for lists."""
     steps = list(operation.steps.all())
@@ -27,8 +83,13 @@ def summarise(operation: Operation) -> Summary:
     match operation.outcome:
         case Outcome.PENDING:
             return Summary("This is being sent right now. Reload in a moment to see what came of it.", "waiting")
+        case Outcome.HELD:
+            seconds = seconds_left(operation)
+            return Summary(f"{_held(steps[0])} {f'leaves in {seconds} s' if seconds else 'leaves now'}.", "neutral")
+        case Outcome.WITHDRAWN:
+            return Summary("Taken back. Nothing was sent.", "succeeded")
         case Outcome.UNKNOWN:
-            return Summary(IN_DOUBT, "unknown")
+            return Summary(MONEY_IN_DOUBT if operation.is_money else IN_DOUBT, "unknown")
         case Outcome.FAILED:
             done = f"{len(good)} of {len(steps)} changes done. " if good else "Nothing was changed. "
             return Summary(done + " ".join(f"{step_label(step)}: {reason(step)}" for step in bad), "failed")
@@ -37,14 +98,23 @@ def summarise(operation: Operation) -> Summary:
     return Summary(f"{text[0].upper()}{text[1:]}. {remarks}".strip(), "waiting" if remarks else "succeeded")
 
 
+def _held(step: OperationStep) -> str:
+    return f"Refund of {step.amount:.2f}" if step.amount is not None else f"{step_label(step)}:"
+
+
 def what_was_done(operation: Operation) -> str:
-    """'added tag vip, subscribed to Newsletter', under the operation's label where it has one."""
-    deeds = ", ".join(labels.done(step.kind, step.subject) for step in operation.steps.all())
+    """'added tag vip, subscribed to Newsletter', under the operation's label where it has one. Of money that surely
+    moved only: before that it was asked for."""
+    if operation.is_money and operation.outcome != Outcome.SUCCEEDED:
+        return "asked to " + ", ".join(
+            step_label(step)[0].lower() + step_label(step)[1:] for step in operation.steps.all()
+        )
+    deeds = ", ".join(labels.done(step.kind, step.subject, step.amount) for step in operation.steps.all())
     return f"{operation.label}: {deeds}" if operation.label else deeds
 
 
 def step_label(step: OperationStep) -> str:
-    return labels.to_do(step.kind, step.subject)
+    return labels.to_do(step.kind, step.subject, step.amount)
 
 
 def reason(step: OperationStep) -> str:

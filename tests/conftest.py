@@ -1,6 +1,8 @@
 """What every test may ask for: people by role, clients signed in as them, and tables that can be emptied."""
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 from django.core.cache import cache
@@ -49,13 +51,21 @@ def user_of(db: None) -> Callable[[str], User]:
     return find_or_make
 
 
-@pytest.fixture
-def client_of(user_of: Callable[[str], User]) -> Callable[[str], Client]:
-    """``client_of("agent")``: a new browser, signed in as that person."""
+class SignIn(Protocol):
+    def __call__(self, role: str, *, stale: bool = False) -> Client: ...
 
-    def sign_in(role: str) -> Client:
-        client = Client()
-        client.force_login(user_of(role))
+
+@pytest.fixture
+def client_of(user_of: Callable[[str], User]) -> SignIn:
+    """``client_of("agent")``: a new browser, signed in as that person just now; with ``stale`` an hour ago."""
+
+    def sign_in(role: str, *, stale: bool = False) -> Client:
+        client, user = Client(), user_of(role)
+        client.force_login(user)
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 3600 * stale}]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
         return client
 
     return sign_in

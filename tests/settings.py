@@ -30,3 +30,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True  # asks the disk when a file is wanted, instead of listing all for each test client
+
+# Nothing runs behind a test's back: what is queued is only listed, by `django_tasks.default_task_backend.results`.
+TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend", "QUEUES": []}}
+HUEY = {"huey_class": "huey.MemoryHuey", "immediate": False}

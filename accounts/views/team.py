@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import permissions
-from accounts.decorators import StaffRequest, require_perm
+from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from accounts.forms.team import AddStaffForm, StaffForm
 from accounts.models import User
 from accounts.selectors.users import list_for_team
@@ -22,6 +22,7 @@ def index(request: StaffRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
+@require_sudo
 def add(request: StaffRequest) -> HttpResponse:
     """Answers a POST with the set-password link itself, which is kept nowhere and so shown this once."""
     form = AddStaffForm(request.POST if request.method == "POST" else None)
@@ -38,6 +39,7 @@ def add(request: StaffRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
+@require_sudo_to_post
 def edit(request: StaffRequest, user_id: int) -> HttpResponse:
     person = get_object_or_404(User.objects.select_related("connection__account"), pk=user_id)
     form = StaffForm(
@@ -55,6 +57,7 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require_perm("staff.manage")
+@require_sudo
 def deactivate(request: StaffRequest, user_id: int) -> HttpResponse:
     """Asks first, as a dialog or as a page."""
     person = get_object_or_404(User, pk=user_id)
@@ -68,6 +71,7 @@ def deactivate(request: StaffRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @require_perm("staff.manage")
+@require_sudo
 def reactivate(request: StaffRequest, user_id: int) -> HttpResponse:
     person = users.reactivate_staff(actor=request.user, user=get_object_or_404(User, pk=user_id))
     messages.success(request, f"{person} can sign in again.")
@@ -76,6 +80,7 @@ def reactivate(request: StaffRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @require_perm("staff.manage")
+@require_sudo
 def link(request: StaffRequest, user_id: int) -> HttpResponse:
     return _show_link(request, get_object_or_404(User, pk=user_id), is_new=False)
 

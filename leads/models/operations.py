@@ -1,6 +1,7 @@
 """What leaves the house: one row for each call that changes something outside, written before the call is made."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +13,28 @@ from leads.providers import changes
 
 
 class Outcome(models.TextChoices):
-    """``pending`` lasts while the call is on its way; ``unknown`` until a reading or a person has settled it."""
+    """``held`` lasts until ``send_at``, and ends there or in ``withdrawn``; ``pending`` while the call is on its way;
+    ``unknown`` until a reading or a person has settled it."""
 
+    HELD = "held", "Held back"
+    WITHDRAWN = "withdrawn", "Taken back"
     PENDING = "pending", "Pending"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     UNKNOWN = "unknown", "Unknown"
 
 
+# An operation in one of these may still move money: nothing else may touch the same payment.
+OPEN = (Outcome.HELD, Outcome.PENDING, Outcome.UNKNOWN)
+
+
 class OperationQuerySet(models.QuerySet["Operation"]):
     def unsettled(self) -> "OperationQuerySet":
         return self.filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+
+    def due(self, now: datetime) -> "OperationQuerySet":
+        """Held back long enough."""
+        return self.filter(outcome=Outcome.HELD, send_at__lte=now)
 
 
 class Operation(models.Model):
@@ -41,8 +53,16 @@ class Operation(models.Model):
     request_digest = models.CharField(max_length=64)
     undoes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="undone_by")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
+    reason = models.CharField(max_length=120, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    run = models.ForeignKey("leads.PlaybookRun", models.PROTECT, null=True, related_name="operations")
     created_at = models.DateTimeField(auto_now_add=True)
+    send_at = models.DateTimeField(null=True, blank=True, help_text="When it leaves, where it is held back.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="Since when it may have been on the wire.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    readings = models.PositiveSmallIntegerField(default=0, help_text="How often it was read for in vain.")
+    next_reading_at = models.DateTimeField(null=True, blank=True)
 
     objects = OperationQuerySet.as_manager()
 
@@ -55,10 +75,13 @@ class Operation(models.Model):
                 condition=models.Q(outcome__in=("pending", "unknown")),
                 name="leads_operation_unsettled",
             ),
+            models.Index(fields=["send_at"], condition=models.Q(outcome="held"), name="leads_operation_held"),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["undoes"], condition=~models.Q(outcome="failed"), name="leads_operation_undone_once"
+                fields=["undoes"],
+                condition=~models.Q(outcome__in=("failed", "withdrawn")),
+                name="leads_operation_undone_once",
             )
         ]
 
@@ -73,6 +96,21 @@ class Operation(models.Model):
     @property
     def is_settled(self) -> bool:
         return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it was sent, or is being sent, and nobody knows yet what came of it."""
+        return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it touches a payment or a subscription. Reads ``steps``."""
+        return any(step.lock for step in self.steps.all())
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether the readings of the first minutes have proved nothing."""
+        return self.outcome == Outcome.UNKNOWN and self.readings >= settings.SETTLE_READINGS
 
     @property
     def is_refused(self) -> bool:
@@ -96,7 +134,9 @@ class OperationStep(models.Model):
     """One change of an operation, with its own outcome.
 
     ``asked`` is the change as JSON; ``before`` and ``after`` are what a person reads (label to text), ``after`` as
-    expected until it is known; ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
+    expected until it is known; ``evidence`` is what a reading will compare with (ids of refunds that were there
+    before); ``lock`` names what no second step may touch while this one is open; ``amount`` is the money it moves.
+    ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
     ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English.
     """
 
@@ -108,6 +148,9 @@ class OperationStep(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     inverse: Any = models.JSONField(null=True, blank=True)
+    evidence: Any = models.JSONField(default=dict)
+    lock = models.CharField(max_length=100, blank=True)
+    amount = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
     code = models.CharField(max_length=20, blank=True)
     words = models.CharField(max_length=500, blank=True)
@@ -116,10 +159,22 @@ class OperationStep(models.Model):
 
     class Meta:
         ordering = ["operation", "position"]
-        constraints = [models.UniqueConstraint(fields=["operation", "position"], name="leads_step_position")]
+        indexes = [models.Index(fields=["lock"], name="leads_step_of_lock")]
+        constraints = [
+            models.UniqueConstraint(fields=["operation", "position"], name="leads_step_position"),
+            models.UniqueConstraint(
+                fields=["lock"],
+                condition=~models.Q(lock="") & models.Q(outcome__in=("held", "pending", "unknown")),
+                name="leads_step_lock",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} {self.outcome}".replace("  ", " ")
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
 
     @property
     def change(self) -> changes.Change:

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Account, User
 from leads.labels import person
-from leads.models import Note, Recent, Recipe
+from leads.models import Note, Playbook, Recent, Recipe
 from leads.providers.base import Lead
 
 RECENTS = 8
@@ -38,7 +38,8 @@ def list_recipe_states(account: Account, lead: Lead) -> list[RecipeState]:
 
 def lead_page(account: Account, lead: Lead) -> dict[str, object]:
     """The lead as it was just read, for its page."""
-    return {"lead": lead, "recipes": list_recipe_states(account, lead)}
+    playbooks = Playbook.objects.filter(account=account)
+    return {"lead": lead, "recipes": list_recipe_states(account, lead), "playbooks": playbooks}
 
 
 def find_label(account: Account, user: User, lead_id: str) -> str:

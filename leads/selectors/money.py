@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from leads.providers.base import Money, Subscription, Transaction
 
-_REFUNDS = ("refund", "partial_refund")
+REFUNDS = ("refund", "partial_refund")
 _PAYMENTS = ("sale", "rebill")
 _STATES = {
     "failed": ("Failed", "failed"),
@@ -68,6 +68,17 @@ class MoneyGroup:
         return named or f"Product {self.subscription.product_id or 'unknown'}"
 
     @property
+    def is_single(self) -> bool:
+        return self.subscription is None
+
+    @property
+    def the_subscription(self) -> Subscription:
+        """The subscription of a group that has one. Raises ValueError for single purchases."""
+        if self.subscription is None:
+            raise ValueError("these payments belong to no subscription")
+        return self.subscription
+
+    @property
     def processor(self) -> str:
         return next((payment.transaction.processor for payment in self.payments if payment.transaction.processor), "")
 
@@ -91,7 +102,7 @@ def _payments(transactions: Sequence[Transaction]) -> list[Payment]:
     by_parent: dict[str, list[Transaction]] = {}
     ids = {row.id for row in transactions}
     for row in transactions:
-        if row.kind in _REFUNDS and row.parent_id in ids:
+        if row.kind in REFUNDS and row.parent_id in ids:
             by_parent.setdefault(row.parent_id, []).append(row)
     nested = {row.id for rows in by_parent.values() for row in rows}
     return [

@@ -1,7 +1,10 @@
 """Operations as people look for them: of a lead, of a person, waiting. One account at a time."""
 
+from django.conf import settings
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+
 from accounts.models import Account, User
-from leads.models import Operation
+from leads.models import Operation, OperationStep, Outcome
 from leads.models.operations import OperationQuerySet
 
 SHOWN_ON_LEAD = 12
@@ -11,7 +14,7 @@ SHOWN_AT_MOST = 200
 def _of(account: Account) -> OperationQuerySet:
     return (
         Operation.objects.filter(account=account)
-        .select_related("actor")
+        .select_related("actor", "approved_by")
         .prefetch_related("steps", "undone_by")
         .order_by("-created_at")
     )
@@ -26,6 +29,15 @@ def list_for_person(account: Account, user: User, limit: int = 8) -> OperationQu
     return _of(account).filter(actor=user)[:limit]
 
 
+def list_for_subject(account: Account, lead_id: str, noun: str, subject: str) -> OperationQuerySet:
+    """What was done here to one transaction or subscription, newest first."""
+    steps = OperationStep.objects.filter(operation=OuterRef("pk"), kind__startswith=f"{noun}.", subject=subject)
+    return _of(account).filter(Exists(steps), lead_id=lead_id)[:SHOWN_AT_MOST]
+
+
 def list_waiting(account: Account) -> OperationQuerySet:
-    """Everything of the account that is not settled, oldest first."""
-    return _of(account).unsettled().order_by("created_at")[:SHOWN_AT_MOST]
+    """Everything of the account that is not settled: money that waits for a person first, then the oldest."""
+    moves_money = Exists(OperationStep.objects.filter(operation=OuterRef("pk")).exclude(lock=""))
+    waits = Q(moves_money, outcome=Outcome.UNKNOWN, readings__gte=settings.SETTLE_READINGS)
+    first = Case(When(waits, then=Value(0)), default=Value(1))
+    return _of(account).unsettled().order_by(first, "created_at")[:SHOWN_AT_MOST]

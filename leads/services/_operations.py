@@ -1,18 +1,19 @@
-"""The one write path. Every change that leaves the house is recorded, sent once, and settled by reading.
+"""The one write path. Every change that leaves the house is recorded, sent once, and settled by reading (`settling`).
 
 1. A short transaction writes the operation, its steps and ``requested`` audit entries.
 2. With no transaction open, the provider is called, once.
 3. A short transaction writes the outcome of each step and its audit entry.
 
-A process killed between 1 and 3 leaves a pending operation; after `STUCK_AFTER` it counts as unknown. Nothing here ever
-sends a change a second time.
+An operation may be held back between 1 and 2 (``send_at``); whoever sends it then has to claim it, and only one can.
+A process killed between 1 and 3 leaves a pending operation; after `settling.STUCK_AFTER` it counts as unknown. Nothing
+here ever sends a change a second time.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -22,34 +23,36 @@ from django.utils import timezone
 from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import AppError, Conflict
-from leads import effects
 from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base
-from leads.providers.base import LeadRef, Provider
+from leads.providers.base import LeadRef
 from leads.providers.changes import Change
-from leads.providers.errors import NotFound, Refused, Unsendable
+from leads.providers.errors import Refused, Unsendable
+from leads.services import _queue
 from leads.wiring import provider_for
-
-# Longer than any call can take, waiting for a slot, retries after a 429 and time limits together.
-STUCK_AFTER = timedelta(minutes=5)
-# A change that was sent may still arrive; before this age its absence proves nothing.
-ABSENT_AFTER = timedelta(minutes=2)
 
 # A call carries several times as many, and an edit's fields beside them.
 MOST_CHANGES = 100
-
-# What settles an unknown step: the lead, the account's fields, or None where the provider has no such lead.
-Reading = base.Lead | Sequence[base.FieldDefinition] | None
+# The ids of steps, and what came of each.
+Known = tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A change about to be sent, with what it is expected to do."""
+    """A change about to be sent, with what it is expected to do.
+
+    ``lock`` names what no other open step may touch, ``evidence`` is kept for the readings, ``amount`` is the money.
+    ``known`` is `known_of` the lock, taken before the reading that the step was made from.
+    """
 
     change: Change
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
     inverse: Change | None = None
+    lock: str = ""
+    amount: Decimal | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    known: Known | None = None
 
 
 class FormReused(Conflict):
@@ -58,6 +61,14 @@ class FormReused(Conflict):
     def __init__(self, first: Operation) -> None:
         super().__init__("This form was already sent once. Nothing new was sent: check what you typed and save again.")
         self.first = first
+
+
+class Locked(Conflict):
+    """Something else of the same payment or subscription is not settled yet."""
+
+
+class _Moved(Locked):
+    """Something else of it was done since it was read."""
 
 
 def digest(*parts: Any) -> str:
@@ -75,89 +86,185 @@ def find_replay(*, operation_id: UUID, actor: User, account: Account, request_di
     return operation
 
 
-def perform(
-    *,
-    operation_id: UUID,
-    actor: User,
-    connection: Connection,
-    steps: Sequence[Step],
-    request_digest: str,
-    lead_id: str = "",
-    lead_name: str = "",
-    lead_email: str = "",
-    label: str = "",
-    undoes: Operation | None = None,
-) -> Operation:
+def perform(*, connection: Connection, steps: Sequence[Step], operation_id: UUID, **terms: Any) -> Operation:
     """Record, send once, record the outcome. Returns the operation, which may be unknown.
 
-    The same ``operation_id`` again returns the first operation and sends nothing. Raises AppError for more than one
-    call takes.
+    ``terms`` are fields of `Operation`. The same ``operation_id`` again returns the first and sends nothing. Raises
+    AppError for more than one call takes.
     """
-    operation = Operation(
-        id=operation_id,
-        account=connection.account,
-        actor=actor,
-        lead_id=lead_id,
-        lead_name=lead_name[:500],
-        lead_email=lead_email[:320],
-        label=label,
-        request_digest=request_digest,
-        undoes=undoes,
-    )
     if len(steps) > MOST_CHANGES:
         raise AppError(f"One save takes at most {MOST_CHANGES} changes. Nothing was sent: do it in parts.")
-    provider = provider_for(connection)
+    operation = Operation(id=operation_id, account=connection.account, **terms)
+    provider_for(connection)  # raises before anything is recorded where the credentials do not open
+    first = record(operation, steps)
+    return send(operation, connection) if first is operation else first
+
+
+def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], None] | None = None) -> Operation:
+    """Write the intent. Returns the operation that stands: this one, or the first with its id.
+
+    ``guard`` runs inside the transaction and raises where this may not be, such as above a limit. Raises `Locked`.
+    """
+    operation.lead_name, operation.lead_email = operation.lead_name[:500], operation.lead_email[:320]
+    operation.outcome = Outcome.HELD if operation.send_at else Outcome.PENDING
+    operation.sent_at = None if operation.send_at else timezone.now()
     try:
-        _record_intent(operation, steps)
-    except IntegrityError:
+        with transaction.atomic(durable=True):
+            if guard:
+                guard()
+            operation.save(force_insert=True)
+            _require_unmoved(operation, steps)
+            rows = OperationStep.objects.bulk_create(
+                _row(operation, position, step) for position, step in enumerate(steps)
+            )
+            for row in rows:
+                log_step(row, "requested", actor=operation.actor)
+                if row.lock and not operation.send_at:
+                    log_step(row, "sent", actor=operation.actor)
+    except (IntegrityError, _Moved) as error:
         first = find_replay(
-            operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+            operation_id=operation.pk,
+            actor=operation.actor,
+            account=operation.account,
+            request_digest=operation.request_digest,
         )
-        if first is None:
+        if first is not None:
+            return first
+        if operation.undoes_id:
             raise Conflict("This was undone already, or is being undone right now.") from None
-        return first
+        if isinstance(error, _Moved):
+            raise
+        raise Locked("Something else of it is not settled yet. Nothing was sent; wait until that is done.") from None
+    return operation
+
+
+def known_of(lock: str) -> Known:
+    """What has been done, or is being done, under this lock.
+
+    Take it before reading what the lock stands for. A reading is older than what was done since, however soon that was
+    settled and the lock free again; `record` refuses to act on it then.
+    """
+    return tuple(OperationStep.objects.filter(lock=lock).order_by("pk").values_list("pk", "outcome"))
+
+
+def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
+    """Raise `_Moved` where a step was made from a reading that is too old.
+
+    The account's row stays locked until the steps are written, so nobody else records anything in between.
+    """
+    read = [step for step in steps if step.known is not None]
+    if read:
+        Account.objects.select_for_update().get(pk=operation.account_id)
+    if any(known_of(step.lock) != step.known for step in read):
+        raise _Moved("Something else of it was done just now. Nothing was sent: look again and decide anew.")
+
+
+def _row(operation: Operation, position: int, step: Step) -> OperationStep:
+    return OperationStep(
+        operation=operation,
+        position=position,
+        kind=step.change.kind,
+        subject=step.change.subject[:500],
+        asked=step.change.as_json(),
+        before=dict(step.before),
+        after=dict(step.after),
+        inverse={"kind": step.inverse.kind, "asked": step.inverse.as_json()} if step.inverse else None,
+        evidence=dict(step.evidence),
+        lock=step.lock,
+        amount=step.amount,
+        outcome=operation.outcome,
+    )
+
+
+def claim(operation: Operation) -> bool:
+    """Take a held operation for sending. True for one caller only, whatever their number."""
+    with transaction.atomic(durable=True):
+        now = timezone.now()
+        held = Operation.objects.filter(pk=operation.pk, outcome=Outcome.HELD)
+        if not held.update(outcome=Outcome.PENDING, sent_at=now):
+            return False
+        operation.steps.update(outcome=Outcome.PENDING)
+        for row in operation.steps.select_related("operation__account", "operation__approved_by"):
+            log_step(row, "sent", actor=operation.actor)
+    operation.outcome, operation.sent_at = Outcome.PENDING, now
+    return True
+
+
+def withdraw(operation: Operation, *, actor: User) -> Operation:
+    """Take back what is held. Raises AppError where it has left already."""
+    with transaction.atomic(durable=True):
+        held = Operation.objects.filter(pk=operation.pk, outcome=Outcome.HELD)
+        if not held.update(outcome=Outcome.WITHDRAWN, finished_at=timezone.now()):
+            operation.refresh_from_db()
+            if operation.outcome == Outcome.WITHDRAWN:  # a second click
+                return operation
+            raise AppError("Too late to take it back: it was sent already.")
+        for row in operation.steps.select_related("operation__account"):
+            row.outcome = Outcome.WITHDRAWN
+            row.save(update_fields=["outcome"])
+            log_step(row, Outcome.WITHDRAWN, actor=actor)
+    operation.refresh_from_db()
+    return operation
+
+
+def refuse(operation: Operation, sentence: str) -> Operation:
+    """Close a claimed operation that must not be sent after all. Nothing has left the house."""
+    refused = base.Outcome("failed", None)
+    _record_outcome(operation, [refused] * operation.steps.count(), sentence=sentence)
+    return operation
+
+
+def send(operation: Operation, connection: Connection) -> Operation:
+    """Send a pending operation that the caller has just recorded or claimed, and record what came of it."""
+    try:
+        provider = provider_for(connection)
+    except AppError as error:
+        return refuse(operation, error.sentence)
+    if _is_given_up(operation):
+        return operation
+    steps = list(operation.steps.all())
     outcomes: Sequence[base.Outcome] = [base.Outcome("unknown")] * len(steps)
     try:
-        outcomes = provider.send(LeadRef(id=lead_id), [step.change for step in steps])
+        outcomes = provider.send(LeadRef(id=operation.lead_id), [step.change for step in steps])
     except Unsendable as error:
         outcomes = [base.Outcome("failed", Refused(f"Nothing was sent: {error}."))] * len(steps)
     finally:
         _record_outcome(operation, outcomes)
+        if operation.outcome == Outcome.UNKNOWN:
+            _queue.read_soon(operation.pk)
     return operation
 
 
-def _record_intent(operation: Operation, steps: Sequence[Step]) -> None:
-    with transaction.atomic(durable=True):
-        operation.save(force_insert=True)
-        rows = OperationStep.objects.bulk_create(
-            OperationStep(
-                operation=operation,
-                position=position,
-                kind=step.change.kind,
-                subject=step.change.subject[:500],
-                asked=step.change.as_json(),
-                before=dict(step.before),
-                after=dict(step.after),
-                inverse={"kind": step.inverse.kind, "asked": step.inverse.as_json()} if step.inverse else None,
-            )
-            for position, step in enumerate(steps)
-        )
-        for row in rows:
-            log_step(row, "requested", actor=operation.actor)
+def _is_given_up(operation: Operation) -> bool:
+    """Whether it took so long to come to the call that the operation was given up. Then it is never sent, for somebody
+    may have done it again by now."""
+    now = timezone.now()
+    if Operation.objects.filter(pk=operation.pk, outcome=Outcome.PENDING).update(sent_at=now):
+        operation.sent_at = now
+        return False
+    operation.refresh_from_db()
+    if operation.outcome == Outcome.UNKNOWN:
+        refuse(operation, "It came to be sent so late that it was given up. Nothing was sent.")
+    return True
 
 
-def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome]) -> None:
+def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, sentence: str = "") -> None:
     with transaction.atomic(durable=True):
         rows = list(operation.steps.select_for_update())
-        for row, outcome in zip(rows, outcomes, strict=True):
+        told = [
+            (row, outcome)
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if row.is_open or outcome.state != "unknown"  # not to know is no news of what is settled
+        ]
+        for row, outcome in told:
             row.outcome = outcome.state
             row.code = outcome.code
             row.words = outcome.words[:500]
-            row.sentence = outcome.error.sentence[:500] if outcome.error else ""
+            row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
             row.save()
             operation.lead_id = operation.lead_id or str(outcome.data.get("lead_id", ""))
         conclude(operation, rows)
-        for row in rows:
+        for row, _ in told:
             log_step(row, row.outcome, actor=operation.actor)
 
 
@@ -167,15 +274,22 @@ def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:
     ranked = (Outcome.PENDING, Outcome.UNKNOWN, Outcome.FAILED, Outcome.SUCCEEDED)
     operation.outcome = next(outcome for outcome in ranked if outcome in outcomes)
     operation.finished_at = timezone.now()
-    operation.save(update_fields=["outcome", "lead_id", "finished_at"])
+    if operation.outcome == Outcome.UNKNOWN and operation.next_reading_at is None:
+        operation.next_reading_at = timezone.now()
+    operation.save(update_fields=["outcome", "lead_id", "finished_at", "next_reading_at"])
 
 
 def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_name: str = "") -> None:
     """One audit entry for one step, in the transaction of its caller."""
     operation = step.operation
+    approver = operation.approved_by
     detail = {
         "subject": step.subject,
         "label": operation.label,
+        "amount": f"{step.amount:.2f}" if step.amount is not None else "",
+        "reason": operation.reason,
+        "note": operation.note,
+        "approved_by": str(approver) if approver else "",
         "code": step.code,
         "words": step.words,
         "sentence": step.sentence,
@@ -195,82 +309,3 @@ def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_nam
         after=step.after if outcome in ("requested", Outcome.SUCCEEDED) else {},
         detail={key: value for key, value in detail.items() if value},
     )
-
-
-# Settling: readings and decisions, never a second call.
-
-
-def settle(operation: Operation, *, connection: Connection, actor: User | None = None) -> Operation:
-    """Read the lead and settle each unknown step that the reading proves. Safe to run at any time, many at once.
-
-    Raises a `ProviderError` where nothing could be read. ``actor`` None means the program itself.
-    """
-    age = timezone.now() - operation.created_at
-    if operation.outcome == Outcome.PENDING and age < STUCK_AFTER:
-        return operation
-    reading = _reading(provider_for(connection), operation)
-    with transaction.atomic(durable=True):
-        operation = Operation.objects.select_for_update().get(pk=operation.pk)
-        rows = list(operation.steps.select_related("operation__account"))
-        settled = []
-        for row in rows:
-            if row.outcome in (Outcome.PENDING, Outcome.UNKNOWN):
-                row.outcome = _verdict(row, reading, is_old=age > ABSENT_AFTER)
-                row.settled_by = "reading" if row.outcome != Outcome.UNKNOWN else ""
-                row.save()
-                settled.append(row)
-        if not settled:
-            return operation
-        if not operation.lead_id and isinstance(reading, base.Lead):
-            operation.lead_id = reading.id
-        conclude(operation, rows)
-        for row in settled:
-            if row.settled_by:
-                log_step(row, row.outcome, actor=actor, actor_name="" if actor else "reconcile")
-    return operation
-
-
-def _reading(provider: Provider, operation: Operation) -> Reading:
-    step = operation.steps.all()[0]
-    if step.kind == "field.create":
-        return provider.list_fields()
-    try:
-        email = "" if operation.lead_id else step.subject
-        return provider.get_lead(LeadRef(id=operation.lead_id, email=email))
-    except NotFound:
-        return None
-
-
-def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
-    """Succeeded where the state is as it should be after, failed where it surely stayed as before, else unknown."""
-    absent = Outcome.FAILED if is_old else Outcome.UNKNOWN
-    if step.kind == "field.create":
-        names = {definition.identifier for definition in reading} if isinstance(reading, Sequence) else set()
-        return Outcome.SUCCEEDED if step.subject in names else absent
-    if step.kind == "lead.create":
-        return Outcome.SUCCEEDED if reading is not None else absent
-    if reading is None and not step.operation.lead_id:  # the lead was never made, and so nothing was done to it
-        return absent
-    if not isinstance(reading, base.Lead) or not effects.state_of(step.change, reading):
-        return Outcome.UNKNOWN
-    if effects.agrees(step.change, step.after, reading):
-        return Outcome.SUCCEEDED
-    return absent if effects.agrees(step.change, step.before, reading) else Outcome.UNKNOWN
-
-
-def decide(*, operation: Operation, actor: User, happened: bool, reason: str) -> Operation:
-    """A person settles what no reading could. Raises AppError for an operation that is not unknown."""
-    with transaction.atomic(durable=True):
-        operation = Operation.objects.select_for_update().get(pk=operation.pk)
-        if operation.outcome != Outcome.UNKNOWN:
-            raise AppError("This is settled already; nothing was changed.")
-        rows = list(operation.steps.select_related("operation__account"))
-        for row in rows:
-            if row.outcome == Outcome.UNKNOWN:
-                row.outcome = Outcome.SUCCEEDED if happened else Outcome.FAILED
-                row.settled_by = actor.name[:200]
-                row.sentence = reason[:500]
-                row.save()
-                log_step(row, row.outcome, actor=actor)
-        conclude(operation, rows)
-    return operation

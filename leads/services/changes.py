@@ -6,7 +6,7 @@ from uuid import UUID
 from accounts.models import Connection, User
 from accounts.services import access
 from leads import effects
-from leads.models import Operation
+from leads.models import Operation, PlaybookRun
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.changes import Change
 from leads.providers.errors import AlreadyDone, Refused
@@ -35,6 +35,7 @@ def change_lead(
     operation_id: UUID,
     label: str = "",
     permission: str = "",
+    run: PlaybookRun | None = None,
 ) -> Operation:
     """Read the lead, drop what is so already, send the rest in one call.
 
@@ -58,6 +59,7 @@ def change_lead(
         operation_id=operation_id,
         request_digest=request_digest,
         label=label,
+        run=run,
     )
 
 
@@ -71,6 +73,7 @@ def send_changes(
     request_digest: str,
     label: str = "",
     undoes: Operation | None = None,
+    run: PlaybookRun | None = None,
 ) -> Operation:
     """Send what is not so already on the lead as it was just read. The caller has checked permissions and replays."""
     definitions = catalogues.with_options_of(lead, catalogues.for_account(connection.account).fields)
@@ -88,6 +91,7 @@ def send_changes(
         lead_email=lead.email,
         label=label,
         undoes=undoes,
+        run=run,
     )
 
 

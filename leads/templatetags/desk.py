@@ -1,7 +1,7 @@
 """Small helpers of the desk's templates."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,15 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from leads import labels, summaries
-from leads.models import Operation, OperationStep
+from leads.acts import Step, steps_of
+from leads.models import Operation, OperationStep, Playbook
 from leads.providers.base import Lead, Stamp
 
 register = template.Library()
 
 
-class Undo(NamedTuple):
-    undo_url: str
-    entry_url: str
+class Links(NamedTuple):
+    """``about`` is the operation's id: a newer message about it takes the place of an older one."""
+
+    undo_url: str = ""
+    entry_url: str = ""
+    about: str = ""
 
 
 @register.simple_tag
@@ -30,6 +34,18 @@ def operation_id() -> str:
 @register.filter
 def summary(operation: Operation) -> summaries.Summary:
     return summaries.summarise(operation)
+
+
+@register.filter
+def stands(operation: Operation) -> summaries.Standing:
+    return summaries.stands(operation)
+
+
+@register.filter
+def is_overdue(operation: Operation) -> bool:
+    """Whether money has been in doubt for more than an hour."""
+    since = operation.sent_at or operation.created_at
+    return operation.is_in_doubt and operation.is_money and timezone.now() - since > timedelta(hours=1)
 
 
 @register.filter
@@ -91,13 +107,14 @@ def initials(name: str) -> str:
 
 
 @register.filter
-def message_links(extra_tags: str) -> Undo:
-    """Links of a message about an operation: ``extra_tags`` is its id, and ``undo`` where that may be offered."""
-    found, _, undo = (extra_tags or "").partition(" ")
+def message_links(extra_tags: str) -> Links:
+    """Links of a message about an operation: ``extra_tags`` is its id, and ``undo`` or ``withdraw`` where that may be
+    offered."""
+    found, _, act = (extra_tags or "").partition(" ")
     if not found:
-        return Undo("", "")
-    undo_url = reverse("leads:operation-undo", args=[found]) if undo else ""
-    return Undo(undo_url, reverse("leads:operation", args=[found]))
+        return Links()
+    undo_url = reverse(f"leads:operation-{act}", args=[found]) if act else ""
+    return Links(undo_url, reverse("leads:operation", args=[found]), found)
 
 
 @register.filter
@@ -166,3 +183,15 @@ def _standing(lead: Lead) -> list[Fact]:
     if lead.deleted:
         found.append(Fact("Deleted", day(lead.deleted_at) if lead.deleted_at else "yes", "failed"))
     return found
+
+
+@register.filter
+def steps(playbook: Playbook) -> list[Step]:
+    """The steps of a playbook in words (`Step.order`)."""
+    return steps_of(playbook.steps)
+
+
+@register.filter
+def axis(value: Decimal) -> str:
+    """An amount beside a chart: '1,500', without decimals that say nothing."""
+    return f"{value:,.0f}" if value == value.to_integral() else f"{value:,.2f}"

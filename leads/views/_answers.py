@@ -11,12 +11,12 @@ from accounts.decorators import StaffRequest
 from kartra_admin.lib.errors import AppError, BadRequest
 from leads.access import Desk, get_lead_for
 from leads.forms.desk import NoteForm
-from leads.models import Operation
+from leads.models import Operation, Outcome
 from leads.selectors import desk as desk_selectors
 from leads.selectors import operations
 from leads.summaries import summarise
 
-_LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR}
+_LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}
 
 
 def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
@@ -30,9 +30,10 @@ def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
 
 
 def tell(request: HttpRequest, operation: Operation) -> None:
-    """Leave a message for the next page, with links to undo and to the operation."""
+    """Leave a message for the next page, with links to undo or take back, and to the operation."""
     summary = summarise(operation)
-    extra = f"{operation.pk} undo" if operation.can_undo else str(operation.pk)
+    act = "withdraw" if operation.outcome == Outcome.HELD else "undo" if operation.can_undo else ""
+    extra = f"{operation.pk} {act}".strip()
     messages.add_message(request, _LEVELS.get(summary.kind, messages.WARNING), summary.text, extra_tags=extra)
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.decorators import StaffRequest, require_perm
+from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from accounts.models import User
 from accounts.selectors import connections
 from accounts.services import connections as connection_services
@@ -19,6 +19,7 @@ from leads.services.connections import connect
 @sensitive_post_parameters("api_key", "api_password")
 @require_http_methods(["GET", "POST"])
 @require_perm("connection.own")
+@require_sudo_to_post
 def mine(request: StaffRequest) -> HttpResponse:
     return _place(request, request.user, reverse("leads:connection"), reverse("leads:connection-remove"))
 
@@ -26,6 +27,7 @@ def mine(request: StaffRequest) -> HttpResponse:
 @sensitive_post_parameters("api_key", "api_password")
 @require_http_methods(["GET", "POST"])
 @require_perm("connection.manage")
+@require_sudo_to_post
 def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
     urls = reverse("leads:connection-of", args=[user_id]), reverse("leads:connection-remove-of", args=[user_id])
     return _place(request, _staff(user_id), *urls)
@@ -33,12 +35,14 @@ def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 @require_perm("connection.own")
+@require_sudo
 def remove_mine(request: StaffRequest) -> HttpResponse:
     return _remove(request, request.user, reverse("leads:connection"))
 
 
 @require_POST
 @require_perm("connection.manage")
+@require_sudo
 def remove_of_user(request: StaffRequest, user_id: int) -> HttpResponse:
     return _remove(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
 

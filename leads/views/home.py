@@ -4,8 +4,8 @@ from django.shortcuts import render
 from accounts.decorators import StaffRequest, require_perm
 from accounts.selectors import connections
 from leads.access import Desk
+from leads.selectors import approvals, operations, playbooks
 from leads.selectors import desk as desk_selectors
-from leads.selectors import operations
 
 
 @require_perm("lead.view")
@@ -17,6 +17,8 @@ def home(request: StaffRequest) -> HttpResponse:
     desk = Desk(request.user, connection)
     context = {
         "waiting": operations.list_waiting(desk.account),
+        "to_decide": approvals.list_to_decide(desk.account, request.user),
+        "unfinished": playbooks.list_unfinished(desk.account) if request.user.has_permission("playbook.run") else [],
         "recents": desk_selectors.list_recents(desk.account, request.user),
         "mine": operations.list_for_person(desk.account, request.user),
     }

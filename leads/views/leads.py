@@ -15,7 +15,7 @@ from leads.forms.lead import LeadForm
 from leads.lookup import read_query
 from leads.models import Operation, Outcome, Recent
 from leads.selectors import desk as desk_selectors
-from leads.selectors import operations
+from leads.selectors import operations, standing
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
@@ -76,7 +76,9 @@ def money(request: StaffRequest, lead_id: str) -> HttpResponse:
     desk = desk_for(request.user)
     reading = get_money_for(desk, lead_id)
     name = desk_selectors.find_name(desk.account, request.user, lead_id)
-    context = {"lead_id": lead_id, "lead_name": name, "money": reading, "groups": arrange(reading)}
+    found = standing.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
+    is_page = not request.htmx or "page" in request.GET
+    context = {"lead_id": lead_id, "lead_name": name, "money": reading, "standing": found, "is_page": is_page}
     return render(request, "leads/leads/_money.html" if request.htmx else "leads/leads/money.html", context)
 
 
@@ -90,6 +92,9 @@ def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
         "operations": operations.list_for_lead(desk.account, lead_id, operations.SHOWN_AT_MOST),
         "limit": operations.SHOWN_AT_MOST,
     }
+    if request.htmx:  # the card alone, after money was moved on the lead's page
+        context["operations"] = operations.list_for_lead(desk.account, lead_id)
+        return render(request, "leads/leads/_activity.html", context)
     return render(request, "leads/leads/activity.html", context)
 
 

@@ -6,23 +6,55 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from accounts.decorators import StaffRequest, require_perm
+from accounts.decorators import StaffRequest, require_perm, require_sudo
+from accounts.selectors.audit import list_for_operation
 from kartra_admin.lib.errors import AppError
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
-from leads.models import Outcome
-from leads.services import _operations
+from leads.models import Operation, Outcome
+from leads.services import outcomes, settling
 from leads.services.undo import undo_operation
 from leads.views._answers import operation_id_of, tell, to_lead
+from leads.views._money import after_money
 
 
 @require_GET
 @require_perm("lead.view")
 def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = get_operation_for(desk_for(request.user), operation_id)
-    return render(request, "leads/operations/detail.html", {"operation": operation, "form": DecisionForm()})
+    return _page(request, operation, DecisionForm())
+
+
+def _page(request: StaffRequest, operation: Operation, form: DecisionForm) -> HttpResponse:
+    context = {
+        "operation": operation,
+        "form": form,
+        "may_decide": outcomes.may_decide(request.user, operation),
+        "story": list_for_operation(operation.pk) if operation.is_money else (),
+    }
+    return render(request, "leads/operations/detail.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@require_perm("lead.view")
+def status(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    """Where it is, for a page that waits. ``was`` is what that page shows: once it is another, the page reads anew."""
+    operation = get_operation_for(desk_for(request.user), operation_id)
+    has_moved = request.GET.get("was") != operation.outcome
+    if has_moved and operation.outcome != Outcome.PENDING:
+        tell(request, operation)
+    answer = render(request, "leads/operations/_status.html", {"operation": operation, "is_last": has_moved})
+    return trigger_client_event(answer, "money-changed") if has_moved else answer
+
+
+@require_POST
+@require_perm("lead.view")
+def withdraw(request: StaffRequest, operation_id: UUID) -> HttpResponse:
+    """Take back what is still held. The service decides whether this person may."""
+    operation = get_operation_for(desk_for(request.user), operation_id)
+    return after_money(request, outcomes.withdraw(actor=request.user, operation=operation))
 
 
 @require_POST
@@ -50,7 +82,7 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """Read now, and settle what the reading proves."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
-    operation = _operations.settle(operation, connection=desk.connection, actor=request.user)
+    operation = settling.settle(operation, connection=desk.connection, actor=request.user)
     if operation.is_settled:
         tell(request, operation)
     elif operation.outcome == Outcome.PENDING:
@@ -62,13 +94,14 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
 
 @require_http_methods(["POST"])
 @require_perm("operation.settle")
+@require_sudo
 def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """A person says what became of it, with a reason, on the record."""
     operation = get_operation_for(desk_for(request.user), operation_id)
     form = DecisionForm(request.POST)
     if not form.is_valid():
-        return render(request, "leads/operations/detail.html", {"operation": operation, "form": form}, status=422)
+        return _page(request, operation, form)
     happened = form.cleaned_data["happened"] == "yes"
-    _operations.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
+    outcomes.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
     messages.success(request, "Settled, with your name and reason in the log.")
     return redirect("leads:operation", operation_id=operation.pk)

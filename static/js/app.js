@@ -2,7 +2,7 @@
 
 const search = document.getElementById("search");
 const keys = document.getElementById("keys");
-const menu = document.querySelector("[data-menu]");
+const menus = document.querySelectorAll("details[data-menu]");
 
 const isTyping = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
 
@@ -20,16 +20,16 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keys]")) {
-    menu.open = false;
+    for (const menu of menus) menu.open = false;
     keys.showModal();
   }
 });
 
-// User menu: a <details>, so it works without this; Esc and a click elsewhere close it.
+// Menus: each a <details>, so it works without this; Esc, a click elsewhere and a choice close it.
 
-if (menu) {
+for (const menu of menus) {
   document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest("[hx-get]")) menu.open = false;
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;

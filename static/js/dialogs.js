@@ -32,7 +32,8 @@ function close() {
 dialog.addEventListener("close", () => {
   body.replaceChildren();
   const back = opener?.isConnected ? opener : document.getElementById(openerId);
-  (back ?? document.getElementById("main")).focus();
+  const folded = back?.closest("details:not([open])"); // it stood in a menu that is closed by now
+  (folded?.querySelector("summary") ?? back ?? document.getElementById("main")).focus();
   opener = null;
   openerId = "";
 });

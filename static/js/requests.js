@@ -56,8 +56,9 @@ document.addEventListener(
   true,
 );
 document.addEventListener("htmx:afterRequest", (event) => {
-  const form = event.detail.elt.closest("form");
-  if (form) finish(form);
+  const { elt } = event.detail;
+  const form = elt.closest("form");
+  if (form && (elt === form || !isRead(event.detail))) finish(form); // not what only reads inside it
 });
 // A button that posts by itself, without a form.
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -118,8 +119,10 @@ function giveUp(element) {
 const cardTitles = new WeakMap();
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const card = event.detail.elt.closest("section[aria-labelledby]");
-  if (card) cardTitles.set(event.detail.requestConfig, card.getAttribute("aria-labelledby"));
+  const { elt, requestConfig } = event.detail;
+  const isPressed = ["click", "submit"].includes(requestConfig.triggeringEvent?.type); // and not a page that waits
+  const card = isPressed && elt.closest("section[aria-labelledby]");
+  if (card) cardTitles.set(requestConfig, card.getAttribute("aria-labelledby"));
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   const refused = event.detail.elt.querySelector("[data-focus]");

@@ -13,6 +13,12 @@ function dismiss(toast) {
 function watch(toast) {
   if (toast.dataset.watched !== undefined) return;
   toast.dataset.watched = "";
+  // What is newer about the same thing takes the place of what was said before.
+  if (toast.dataset.about) {
+    for (const older of region.querySelectorAll(`[data-about="${toast.dataset.about}"]`)) {
+      if (older !== toast) dismiss(older);
+    }
+  }
   let timer;
   const wait = () => {
     clearTimeout(timer);

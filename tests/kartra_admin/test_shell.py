@@ -30,9 +30,9 @@ def shell_at(path: str, user: User | AnonymousUser) -> Shell:
     [
         ("viewer", ["Home", "Leads", "Settings"]),
         ("agent", ["Home", "Leads", "Recipes", "Settings"]),
-        ("manager", ["Home", "Leads", "Recipes", "Audit", "Settings"]),
+        ("manager", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Settings"]),
         ("auditor", ["Home", "Leads", "Audit", "Settings"]),
-        ("admin", ["Home", "Leads", "Recipes", "Audit", "Team", "Settings"]),
+        ("admin", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Team", "Settings"]),
     ],
 )
 def test_the_menu_shows_what_the_role_may_see(user_of: UserOf, role: str, labels: list[str]) -> None:
@@ -49,6 +49,9 @@ def test_the_menu_shows_what_the_role_may_see(user_of: UserOf, role: str, labels
         ("leads:connection", {}, "Settings"),
         ("leads:connection-of", {"user_id": 7}, "Team"),
         ("leads:catalogues", {}, "Settings"),
+        ("leads:approvals", {}, "Approvals"),
+        ("leads:limits", {}, "Settings"),
+        ("leads:reasons", {}, "Settings"),
         ("accounts:audit", {}, "Audit"),
         ("accounts:team-add", {}, "Team"),
         ("accounts:profile", {}, "Settings"),
@@ -82,6 +85,18 @@ def test_a_person_costs_one_query(user_of: UserOf, django_assert_num_queries: Dj
         assert (made.account.name, made.account.tail, made.initials) == ("Bright Studio", "4f2a", "AP")
         assert made.connection is not None
         assert made.connection.account == made.account
+
+
+def test_the_menu_of_who_decides_costs_one_query_more(
+    user_of: UserOf, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    user = user_of("manager")
+    account = Account.objects.create(fingerprint="0" * 60 + "4f2a", sealed_digest="x", name="Bright Studio")
+    Connection.objects.create(user=user, account=account, sealed_key="x", sealed_password="x", placed_by=user)
+    with django_assert_num_queries(2):
+        made = shell_at("/", user)
+        assert [entry.count for entry in made.menu] == [0] * len(made.menu)
+        assert made.account == account
 
 
 def test_templates_of_one_request_share_it(user_of: UserOf) -> None:

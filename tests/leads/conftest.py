@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from django.test import Client
 from accounts.models import User
 from accounts.services import connections
 from leads.access import Desk, desk_for
+from leads.models import Limit, Reason
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
 from leads.providers.kartra.sandbox.notable import NOTABLE
 from leads.providers.kartra.sandbox.seed import seed
-from leads.providers.kartra.sandbox.state import configure
+from leads.providers.kartra.sandbox.state import configure, connect, writing
 from leads.providers.kartra.sandbox.traffic import calls
 from leads.services.catalogues import refresh_catalogues
 from leads.wiring import sandbox_path
@@ -31,6 +33,11 @@ class Sandbox:
 
     def arm(self, command: str, mode: str, times: int = 1) -> None:
         arm(self.path, command, mode, times)
+
+    def disarm(self) -> None:
+        """Let nothing fail any more."""
+        with closing(connect(self.path)) as db, writing(db):
+            db.execute("DELETE FROM faults")
 
     def configure(self, **switches: object) -> None:
         configure(self.path, **switches)
@@ -59,7 +66,13 @@ def sandbox(seeded: Path, tmp_path: Path, settings: object) -> Sandbox:
 
 @pytest.fixture
 def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., Desk]:
-    """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second."""
+    """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second.
+
+    Nobody has limits: a test that wants some makes them. Those of the migrations would be there by chance only, until
+    some test empties the tables; so are the reasons, of which all find one.
+    """
+    Limit.objects.all().delete()
+    Reason.objects.get_or_create(text="Goodwill")
 
     def furnish(role: str, account: int = 0) -> Desk:
         person = user_of(role)

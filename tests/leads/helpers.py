@@ -51,7 +51,8 @@ def do(desk: Desk, *changes: Change, lead_id: str = ADA.id, **also: Any) -> Oper
 
 def grow_old(operation: Operation) -> None:
     """Let an hour pass."""
-    Operation.objects.filter(pk=operation.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    hour_ago = timezone.now() - timedelta(hours=1)
+    Operation.objects.filter(pk=operation.pk).update(created_at=hour_ago, sent_at=hour_ago)
     operation.refresh_from_db()
 
 

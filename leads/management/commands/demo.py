@@ -8,12 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User
 from accounts.permissions import ROLES
 from accounts.services import connections
-from leads.models import Recipe
+from leads.models import Playbook, Recipe
 from leads.providers.kartra.client import SANDBOX
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.seed import seed_missing
 from leads.services.catalogues import refresh_catalogues
 from leads.services.notes import add_note
+from leads.services.playbooks import save_playbook
 from leads.services.recipes import save_recipe
 from leads.wiring import sandbox_path
 
@@ -29,7 +30,7 @@ NAMES = {
 
 
 class Command(BaseCommand):
-    help = "Fill the demo: people of every role, the sandbox, a recipe. For DEMO=true only."
+    help = "Fill the demo: people of every role, the sandbox, a recipe, a playbook. For DEMO=true only."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -62,7 +63,7 @@ def _person(role: str, is_sandbox: bool) -> User:
 
 
 def _furnish(people: dict[str, User]) -> None:
-    """What an account has after its first day: catalogues, a recipe, a note."""
+    """What an account has after its first day: catalogues, a recipe, a playbook, a note."""
     admin, agent = people["admin"], people["agent"]
     connection = admin.connection
     account = connection.account
@@ -78,6 +79,18 @@ def _furnish(people: dict[str, User]) -> None:
         take_tag="kiln-club-revoke",
     )
     save_recipe(actor=admin, recipe=recipe)
+    playbook = Playbook(
+        account=account,
+        name="Cancel and refund",
+        description="Ends the subscription, gives the last payment back",
+        steps=[
+            {"act": "cancel"},
+            {"act": "refund"},
+            {"act": "take-tag", "name": "customer"},
+            {"act": "leave-list", "name": "Newsletter"},
+        ],
+    )
+    save_playbook(actor=admin, playbook=playbook)
     add_note(
         actor=agent,
         account=account,

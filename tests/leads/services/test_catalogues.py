@@ -11,8 +11,8 @@ from leads.access import Desk
 from leads.providers.changes import CreateField
 from leads.providers.kartra.sandbox.catalogue import BINDERY, STUDIO
 from leads.selectors import catalogues
-from leads.services import _operations
 from leads.services import catalogues as service
+from leads.services import settling
 from tests.leads.conftest import Sandbox
 from tests.leads.helpers import send, writes
 
@@ -97,7 +97,7 @@ def test_a_lost_answer_to_a_new_field_is_settled_by_reading(desk_of: DeskOf, san
     sandbox.arm("create_custom_field", "lost")
     operation = create(desk)
     assert operation.outcome == "unknown"  # type: ignore[attr-defined]
-    settled = _operations.settle(operation, connection=desk.connection, actor=desk.user)  # type: ignore[arg-type]
+    settled = settling.settle(operation, connection=desk.connection, actor=desk.user)  # type: ignore[arg-type]
     assert settled.outcome == "succeeded"
 
 

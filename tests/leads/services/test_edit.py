@@ -15,8 +15,8 @@ from leads.models import Operation
 from leads.providers.base import Lead
 from leads.providers.changes import AssignTag, EditLead, SubscribeToList, SubscribeToSequence
 from leads.providers.errors import AlreadyDone, NotFound
-from leads.services import _operations
 from leads.services import leads as service
+from leads.services import settling
 from leads.services.leads import EditConflict, Snapshot, changes_between
 from leads.summaries import summarise
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
@@ -272,7 +272,7 @@ def test_an_edit_whose_answer_is_lost_is_unknown_and_settled_by_reading(desk_of:
     operation = edit(desk, lead, city="Dallas")
     assert operation.outcome == "unknown"
     assert writes(sandbox) == [("edit_lead",)]
-    settled = _operations.settle(operation, connection=desk.connection, actor=desk.user)
+    settled = settling.settle(operation, connection=desk.connection, actor=desk.user)
     assert settled.outcome == "succeeded"
     assert writes(sandbox) == []
 

@@ -12,7 +12,7 @@ from leads.access import Desk
 from leads.models import Operation, Outcome
 from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToList, UnassignTag
 from leads.providers.errors import AlreadyDone
-from leads.services import _operations
+from leads.services import _operations, settling
 from leads.services.changes import change_lead
 from leads.services.reconcile import reconcile
 from tests.leads.conftest import ADA, Sandbox
@@ -33,7 +33,8 @@ def add_tag(desk: Desk, tag: str = "workshop", **also: object) -> Operation:
 
 
 def grow_old(operation: Operation) -> None:
-    Operation.objects.filter(pk=operation.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    hour_ago = timezone.now() - timedelta(hours=1)
+    Operation.objects.filter(pk=operation.pk).update(created_at=hour_ago, sent_at=hour_ago)
     operation.refresh_from_db()
 
 
@@ -109,7 +110,7 @@ def test_a_reading_settles_what_was_done(desk_of: DeskOf, sandbox: Sandbox, tag:
     desk = desk_of("agent")
     sandbox.arm("assign_tag", "lost")
     operation = add_tag(desk, tag)
-    settled = _operations.settle(operation, connection=desk.connection, actor=desk.user)
+    settled = settling.settle(operation, connection=desk.connection, actor=desk.user)
     assert settled.outcome == Outcome.SUCCEEDED
     assert settled.steps.get().settled_by == "reading"
     assert writes(sandbox) == [("assign_tag",)]
@@ -119,9 +120,9 @@ def test_absence_proves_nothing_while_the_change_may_still_arrive(desk_of: DeskO
     desk = desk_of("agent")
     sandbox.arm("assign_tag", "500")
     operation = add_tag(desk, tag)
-    assert _operations.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
     grow_old(operation)
-    assert _operations.settle(operation, connection=desk.connection).outcome == Outcome.FAILED
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.FAILED
 
 
 def test_points_that_changed_otherwise_are_left_to_a_person(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -130,8 +131,8 @@ def test_points_that_changed_otherwise_are_left_to_a_person(desk_of: DeskOf, san
     operation = add_tag(desk, changes=[GivePoints(20)])
     add_tag(desk, changes=[GivePoints(7)])
     grow_old(operation)
-    assert _operations.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
-    decided = _operations.decide(operation=operation, actor=desk.user, happened=False, reason="Score in Kartra is 42")
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
+    decided = settling.decide(operation=operation, actor=desk.user, happened=False, reason="Score in Kartra is 42")
     assert decided.outcome == Outcome.FAILED
     entry = AuditEntry.objects.get(operation_id=operation.pk, action="points.give.failed")
     assert (entry.actor_name, entry.detail["sentence"]) == ("Agent Person", "Score in Kartra is 42")

@@ -1,0 +1,84 @@
+"""What may be done with a payment or a subscription, as far as it can be known beforehand.
+
+Each function returns why not, in one sentence, or "" where nothing that is known stands against it. What cannot be
+known (the refund window, a test payment) is left to the provider, whose refusal is shown.
+"""
+
+from decimal import Decimal
+
+from leads.providers.base import Subscription
+from leads.selectors.money import MoneyGroup, Payment
+
+FINISHED = ("cancelled", "terminated")
+LOWEST_PRICE, HIGHEST_PRICE = Decimal("1.00"), Decimal("9999.99")
+HIGHEST_QUANTITY = 9999
+
+
+def why_not_refund(payment: Payment, *, is_locked: bool = False) -> str:
+    """Against refunding anything of this payment."""
+    transaction = payment.transaction
+    if is_locked:
+        return "A refund of it is being checked. Nothing more can be refunded until that is settled."
+    if transaction.kind not in ("sale", "rebill"):
+        return "Only sales and rebills can be refunded."
+    if not transaction.has_details or transaction.amount is None:
+        return "Kartra did not tell its amount. Reload to read it again."
+    if transaction.amount <= 0:
+        return "Nothing was paid."
+    if payment.left is None:
+        return "What was refunded so far is not known. Reload to read it again."
+    if payment.left <= 0:
+        return "It is refunded already."
+    return ""
+
+
+def why_not_amount(payment: Payment, amount: Decimal) -> str:
+    """Against refunding this much of a payment that may be refunded."""
+    if payment.left is not None and amount > payment.left:
+        return f"Only {payment.left:.2f} is left of this payment."
+    return ""
+
+
+def why_not_cancel(subscription: Subscription, *, is_locked: bool = False) -> str:
+    return _locked(is_locked) or _finished(subscription)
+
+
+def why_not_pause(group: MoneyGroup, *, is_locked: bool = False) -> str:
+    subscription = group.the_subscription
+    if subscription.status == "paused":
+        return "It is paused already."
+    return _locked(is_locked) or _finished(subscription) or _paypal(group)
+
+
+def why_not_resume(group: MoneyGroup, *, is_locked: bool = False) -> str:
+    subscription = group.the_subscription
+    if subscription.status == "active":
+        return "It is running already."
+    return _locked(is_locked) or _finished(subscription) or _paypal(group)
+
+
+def why_not_edit(group: MoneyGroup, *, is_locked: bool = False) -> str:
+    return _locked(is_locked) or _finished(group.the_subscription) or _paypal(group)
+
+
+def is_paypal(group: MoneyGroup) -> bool:
+    """Whether a payment of it shows that PayPal holds the subscription. Kartra does not say it of the subscription."""
+    return any(
+        "paypal" in payment.transaction.processor.casefold()
+        or payment.transaction.gateway_subscription_id.startswith("I-")
+        for payment in group.payments
+    )
+
+
+def _locked(is_locked: bool) -> str:
+    return "A change of it is being checked. Nothing more can be changed until that is settled." if is_locked else ""
+
+
+def _finished(subscription: Subscription) -> str:
+    if subscription.status not in FINISHED:
+        return ""
+    return f"It is {subscription.status} for good. The customer has to buy again."
+
+
+def _paypal(group: MoneyGroup) -> str:
+    return "PayPal holds this subscription. It can only be cancelled." if is_paypal(group) else ""

@@ -1,0 +1,86 @@
+"""Requests for approval, as lists and counts."""
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts import permissions
+from accounts.models import Account, Connection, User
+from kartra_admin.lib.pagination import Page, page_by_time
+from leads.models import Approval
+from leads.providers.changes import Change
+
+Status = Approval.Status
+
+
+def with_people() -> QuerySet[Approval]:
+    return Approval.objects.select_related("account", "requester", "decided_by", "operation", "run")
+
+
+def open_in(account: Account) -> QuerySet[Approval]:
+    """What may still become a refund, the oldest first."""
+    return with_people().filter(_open(), account=account).order_by("created_at")
+
+
+def find_open(account: Account, change: Change) -> Approval | None:
+    """What was asked for already of the same payment."""
+    same = {f"asked__{change.subject_field}": change.subject}
+    return open_in(account).filter(kind=change.kind, **same).first()
+
+
+def list_to_decide(account: Account, person: User) -> list[Approval]:
+    """What others asked for and this person may decide."""
+    return list(_to_decide(account, person)) if person.has_permission("approval.decide") else []
+
+
+def count_to_decide(account: Account, person: User) -> int:
+    """How many that are. One query, none for who decides nothing."""
+    return _to_decide(account, person).count() if person.has_permission("approval.decide") else 0
+
+
+def _to_decide(account: Account, person: User) -> QuerySet[Approval]:
+    return open_in(account).exclude(requester=person)
+
+
+def list_mine(account: Account, person: User) -> list[Approval]:
+    """What this person asked for and is still open."""
+    return list(open_in(account).filter(requester=person))
+
+
+def history(account: Account, person: User, *, cursor: str, size: int) -> Page[Approval]:
+    """What is over: everybody's for who decides, else one's own."""
+    over = with_people().filter(account=account).exclude(_open())
+    if not person.has_permission("approval.decide"):
+        over = over.filter(requester=person)
+    return page_by_time(over, cursor=cursor, size=size)
+
+
+def list_cooled() -> list[Approval]:
+    """What the only approver let through and whose time has come, over all accounts."""
+    return list(with_people().filter(_open(), status=Status.COOLING, cools_until__lte=timezone.now()))
+
+
+def list_late() -> list[Approval]:
+    """What is still open but too old."""
+    return list(with_people().filter(status__in=(Status.WAITING, Status.COOLING)).exclude(_open()))
+
+
+def others_who_decide(person: User) -> QuerySet[User]:
+    """Everybody else who may approve now."""
+    roles = permissions.PERMISSIONS["approval.decide"][1]
+    return User.objects.filter(role__in=roles, is_active=True).exclude(pk=person.pk).order_by("name")
+
+
+def is_alone(person: User) -> bool:
+    """Whether this person may approve and nobody else does."""
+    return person.has_permission("approval.decide") and not others_who_decide(person).exists()
+
+
+def connections_of(approval: Approval) -> list[Connection]:
+    """Credentials to send it with: the requester's own first, then anybody's of the same account."""
+    usable = Connection.objects.select_related("account").filter(account=approval.account_id, user__is_active=True)
+    return sorted(usable, key=lambda connection: connection.user_id != approval.requester_id)
+
+
+def _open() -> Q:
+    oldest = timezone.now() - Approval.OPEN_FOR
+    return Q(status=Status.WAITING, created_at__gt=oldest) | Q(status=Status.COOLING, cools_until__gt=oldest)

@@ -1,0 +1,242 @@
+"""What may be done with each row of a lead's money, what stands against it, what is under way and who did what.
+
+Two queries for a lead, however long his history.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+
+from accounts import permissions
+from accounts.models import Account, User
+from leads import labels, rules
+from leads.models import OPEN, Approval, OperationStep, Outcome
+from leads.providers.base import Transaction
+from leads.selectors import approvals
+from leads.selectors.money import MoneyGroup, Payment
+
+_REFUND = "transaction.refund"
+# Every act on a subscription: its kind, the word on its button, the permission it needs.
+_PAUSE = ("subscription.pause", "Pause", "subscription.pause")
+_RESUME = ("subscription.resume", "Resume", "subscription.pause")
+_EDIT = ("subscription.edit", "Edit", "subscription.edit")
+_CANCEL = ("subscription.cancel", "Cancel", "subscription.cancel")
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act on one row. ``why_not`` is "" where nothing stands against it; ``is_denied`` where only the role does."""
+
+    kind: str
+    label: str
+    why_not: str = ""
+    is_denied: bool = False
+
+    @property
+    def stem(self) -> str:
+        """Of the button's id."""
+        return self.kind.replace(".", "-")
+
+    @property
+    def url_name(self) -> str:
+        return "leads:refund" if self.kind == _REFUND else f"leads:{self.stem}"
+
+
+@dataclass(frozen=True)
+class RefundNote:
+    """A refund under its payment: as the provider lists it, as it was made here, or both."""
+
+    transaction: Transaction | None
+    step: OperationStep | None = None
+
+
+@dataclass(frozen=True)
+class PaymentRow:
+    """``doing`` is what is not settled yet, ``request`` what waits for approval. ``act`` is None for no payment."""
+
+    payment: Payment
+    act: Act | None
+    doing: OperationStep | None = None
+    notes: tuple[RefundNote, ...] = ()
+    request: Approval | None = None
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        return (self.act,) if self.act else ()
+
+    @property
+    def name(self) -> str:
+        """'Rebill 3, #738474'."""
+        return f"{self.payment.title}, #{self.payment.transaction.id}"
+
+    @property
+    def doing_label(self) -> str:
+        return f"Refund {self.doing.amount:.2f}" if self.doing else ""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """``final`` says why nothing can be done with the subscription any more, and ``whys`` why some acts cannot be."""
+
+    group: MoneyGroup
+    rows: tuple[PaymentRow, ...]
+    acts: tuple[Act, ...] = ()
+    doing: OperationStep | None = None
+    final: str = ""
+
+    @property
+    def name(self) -> str:
+        """'Kiln Club, #14833'."""
+        return f"{self.group.title}, #{self.group.the_subscription.id}"
+
+    @property
+    def why_id(self) -> str:
+        """Where a page says why some of its acts cannot be done."""
+        return f"why-{self.group.the_subscription.id}"
+
+    @property
+    def doing_label(self) -> str:
+        return labels.to_do(self.doing.kind, self.doing.subject) if self.doing else ""
+
+    @property
+    def whys(self) -> list[str]:
+        found = [act.why_not for act in self.acts if act.why_not and not act.is_denied]
+        return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All of a lead's money. ``denials`` say what this person's role leaves out, and who may."""
+
+    groups: tuple[GroupRow, ...]
+    denials: tuple[str, ...] = field(default=())
+
+    def row_of(self, transaction_id: str) -> PaymentRow:
+        """Raises StopIteration for a transaction that is not among them."""
+        rows = (row for group in self.groups for row in group.rows)
+        return next(row for row in rows if row.payment.transaction.id == transaction_id)
+
+    def group_of(self, subscription_id: str) -> GroupRow:
+        """Raises StopIteration for a subscription that is not among them."""
+        return next(
+            row for row in self.groups if row.group.subscription and row.group.subscription.id == subscription_id
+        )
+
+
+def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, user: User) -> Standing:
+    """Two queries: what was done, and what waits for approval."""
+    requests = {row.change.subject: row for row in approvals.open_in(account).filter(lead_id=lead_id)}
+    steps: dict[tuple[str, str], list[OperationStep]] = defaultdict(list)
+    for step in _money_steps(account, lead_id):
+        steps[step.kind.partition(".")[0], step.subject].append(step)
+    rows = []
+    for group in groups:
+        payments = tuple(
+            _payment_row(payment, steps["transaction", payment.transaction.id], requests, user)
+            for payment in group.payments
+        )
+        if group.subscription is None:
+            rows.append(GroupRow(group, payments))
+            continue
+        doing = _open(steps["subscription", group.subscription.id])
+        final = group.subscription.status in rules.FINISHED
+        rows.append(
+            GroupRow(
+                group,
+                payments,
+                () if final else _subscription_acts(group, user, is_locked=doing is not None),
+                doing,
+                rules.why_not_cancel(group.subscription) if final else "",
+            )
+        )
+    return Standing(tuple(rows), tuple(_denials(user, rows)))
+
+
+def _money_steps(account: Account, lead_id: str) -> QuerySet[OperationStep]:
+    """Every step of the lead that has to do with money, oldest first."""
+    return (
+        OperationStep.objects.filter(operation__account=account, operation__lead_id=lead_id)
+        .exclude(lock="")
+        .select_related("operation__actor", "operation__approved_by")
+        .order_by("operation__created_at")
+    )
+
+
+def _open(steps: Sequence[OperationStep]) -> OperationStep | None:
+    return next((step for step in steps if step.outcome in OPEN), None)
+
+
+def _payment_row(
+    payment: Payment, steps: Sequence[OperationStep], requests: Mapping[str, Approval], user: User
+) -> PaymentRow:
+    doing = _open(steps)
+    act = None
+    if payment.transaction.kind in ("sale", "rebill") and payment.transaction.has_details:
+        why_not = rules.why_not_refund(payment, is_locked=doing is not None)
+        act = _act((_REFUND, "Refund", _REFUND), why_not, user)
+    notes = tuple(_notes(payment, steps))
+    return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))
+
+
+def _act(what: tuple[str, str, str], why_not: str, user: User) -> Act:
+    kind, label, permission = what
+    if why_not or user.has_permission(permission):
+        return Act(kind, label, why_not)
+    return Act(kind, label, _denial(user, [permission]), is_denied=True)
+
+
+def _subscription_acts(group: MoneyGroup, user: User, *, is_locked: bool) -> tuple[Act, ...]:
+    if group.the_subscription.status == "paused":
+        first = _act(_RESUME, rules.why_not_resume(group, is_locked=is_locked), user)
+    else:
+        first = _act(_PAUSE, rules.why_not_pause(group, is_locked=is_locked), user)
+    edit = _act(_EDIT, rules.why_not_edit(group, is_locked=is_locked), user)
+    return first, edit, _act(_CANCEL, rules.why_not_cancel(group.the_subscription, is_locked=is_locked), user)
+
+
+def _notes(payment: Payment, steps: Sequence[OperationStep]) -> list[RefundNote]:
+    """Each refund the provider lists beside the operation that made it.
+
+    The provider does not tell which call made a refund, so each operation takes the first one of its amount that was
+    not there before it. What was done here and is not listed yet stands by itself.
+    """
+    made_by: dict[str, OperationStep] = {}
+    unlisted = []
+    for step in steps:
+        if step.outcome != Outcome.SUCCEEDED:
+            continue
+        known = {*step.evidence.get("refunds", ()), *made_by}
+        found = next((row for row in payment.refunds if row.id not in known and row.amount == step.amount), None)
+        if found:
+            made_by[found.id] = step
+        else:
+            unlisted.append(RefundNote(None, step))
+    return [*(RefundNote(row, made_by.get(row.id)) for row in payment.refunds), *unlisted]
+
+
+def _denials(user: User, rows: Sequence[GroupRow]) -> list[str]:
+    """One sentence for each set of roles that may what this person may not."""
+    acts = [act for row in rows for act in (*row.acts, *(payment.act for payment in row.rows)) if act]
+    lacking = {_permission(act.kind) for act in acts if act.is_denied}
+    by_holders: dict[frozenset[str], list[str]] = {}
+    for permission, (_, holders) in permissions.PERMISSIONS.items():
+        if permission in lacking:
+            by_holders.setdefault(holders, []).append(permission)
+    return [_denial(user, names) for names in by_holders.values()]
+
+
+def _permission(kind: str) -> str:
+    return "subscription.pause" if kind == "subscription.resume" else kind
+
+
+def _denial(user: User, names: Sequence[str]) -> str:
+    deeds = _listed([permissions.PERMISSIONS[name][0] for name in names], "or")
+    holders = permissions.PERMISSIONS[names[0]][1]
+    who = _listed([label for role, label in permissions.ROLES.items() if role in holders], "and")
+    return f"Your role ({user.role_label}) does not let you {deeds}. {who} may."
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))

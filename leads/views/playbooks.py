@@ -1,0 +1,150 @@
+"""Playbooks: an admin composes them, staff run them from the lead page after one preview, and resume what stopped."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.decorators import StaffRequest, require_perm, require_sudo
+from kartra_admin.lib.errors import AppError, Denied
+from leads.access import Desk, desk_for, get_playbook_for, get_run_for
+from leads.forms.playbooks import PlaybookForm, RunForm, seen_of
+from leads.models import Playbook, PlaybookRun
+from leads.selectors import playbooks as selectors
+from leads.selectors.catalogues import for_account
+from leads.services import playbooks as services
+from leads.services.playbook_preview import preview_playbook
+from leads.views._answers import operation_id_of
+
+
+@require_GET
+@require_perm("playbook.run")
+def index(request: StaffRequest) -> HttpResponse:
+    """The account's playbooks, and the runs that somebody has to go on with."""
+    account = desk_for(request.user).account
+    context = {"playbooks": selectors.list_playbooks(account), "unfinished": selectors.list_unfinished(account)}
+    return render(request, "leads/playbooks/list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("playbook.manage")
+def create(request: StaffRequest) -> HttpResponse:
+    desk = desk_for(request.user)
+    return _edit(request, desk, Playbook(account=desk.account))
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("playbook.manage")
+def edit(request: StaffRequest, playbook_id: int) -> HttpResponse:
+    desk = desk_for(request.user)
+    return _edit(request, desk, get_playbook_for(desk, playbook_id))
+
+
+def _edit(request: StaffRequest, desk: Desk, playbook: Playbook) -> HttpResponse:
+    catalogues = for_account(desk.account)
+    form = PlaybookForm(request.POST or None, catalogues=catalogues, instance=playbook)
+    is_moving = "up" in request.POST
+    if is_moving:
+        form.move_up(request.POST["up"])
+    elif request.method == "POST" and form.is_valid():
+        services.save_playbook(actor=request.user, playbook=form.save(commit=False))
+        messages.success(request, f"Playbook {playbook.name} saved.")
+        return redirect("leads:playbooks")
+    context = {"form": form, "playbook": playbook, "catalogues": catalogues, "is_moving": is_moving}
+    status = 422 if not is_moving and form.errors else 200
+    return render(request, "leads/playbooks/edit.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("playbook.manage")
+def delete(request: StaffRequest, playbook_id: int) -> HttpResponse:
+    """Ask first, then delete. Runs that have begun keep their steps."""
+    playbook = get_playbook_for(desk_for(request.user), playbook_id)
+    if request.method == "POST":
+        services.delete_playbook(actor=request.user, playbook=playbook)
+        messages.success(request, f"Playbook {playbook.name} deleted.")
+        return redirect("leads:playbooks")
+    return render(request, "leads/playbooks/delete.html", {"playbook": playbook})
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("playbook.run")
+@require_sudo
+def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
+    """The preview of all steps, read now; posted, it starts them."""
+    desk = desk_for(request.user)
+    playbook = get_playbook_for(desk, playbook_id)
+    if request.method == "POST":
+        form = RunForm(request.POST, playbook=playbook, lead_id=lead_id, chosen=request.POST.get("chosen", "")[:64])
+        started = _start(desk, playbook, lead_id, form) if form.is_valid() else None
+        if started:
+            return redirect("leads:playbook-progress", run_id=started.pk)
+        return _preview(request, desk, playbook, lead_id, form)
+    return _preview(request, desk, playbook, lead_id)
+
+
+def _start(desk: Desk, playbook: Playbook, lead_id: str, form: RunForm) -> PlaybookRun | None:
+    """The run, or None where the preview is to be shown again: nothing was sent."""
+    try:
+        return services.start_playbook(
+            actor=desk.user,
+            connection=desk.connection,
+            playbook=playbook,
+            lead_id=lead_id,
+            chosen=form.cleaned_data["chosen"],
+            terms=form.terms,
+            run_id=form.cleaned_data["operation_id"],
+        )
+    except Denied:
+        raise
+    except AppError as error:
+        form.refuse(error.sentence)
+        return None
+
+
+def _preview(
+    request: StaffRequest, desk: Desk, playbook: Playbook, lead_id: str, form: RunForm | None = None
+) -> HttpResponse:
+    """``form`` is one that was posted and refused: beside it stands what has changed since it was shown."""
+    wanted = form["chosen"].value() if form else request.GET.get("of", "")
+    preview = preview_playbook(
+        actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=lead_id, chosen=str(wanted or "")[:64]
+    )
+    now = seen_of(preview)
+    seen = form.cleaned_data.get("seen") if form else None
+    changed = seen.differences(now) if seen else []
+    status = 422 if form else 200
+    form = form or RunForm(playbook=playbook, lead_id=lead_id, chosen=preview.chosen)
+    form.show(now)
+    context = {"form": form, "preview": preview, "playbook": playbook, "lead": preview.lead, "changed": changed}
+    template = "leads/playbooks/_run.html" if request.htmx else "leads/playbooks/run.html"
+    return render(request, template, context, status=status)
+
+
+@require_GET
+@require_perm("lead.view")
+def progress(request: StaffRequest, run_id: UUID) -> HttpResponse:
+    """Each step of a run with its outcome, and how to go on."""
+    found = get_run_for(desk_for(request.user), run_id)
+    return render(request, "leads/playbooks/progress.html", {"progress": selectors.progress_of(found)})
+
+
+@require_POST
+@require_perm("playbook.run")
+@require_sudo
+def resume(request: StaffRequest, run_id: UUID) -> HttpResponse:
+    """Go on from the first part that is not done."""
+    desk = desk_for(request.user)
+    found = get_run_for(desk, run_id)
+    try:
+        now = services.resume_run(
+            actor=desk.user, connection=desk.connection, run=found, next_id=operation_id_of(request)
+        )
+    except AppError as error:
+        messages.error(request, error.sentence)
+    else:
+        level = messages.WARNING if now.current else messages.SUCCESS
+        messages.add_message(request, level, "This run has stopped again." if now.current else "All steps are done.")
+    return redirect("leads:playbook-progress", run_id=found.pk)

@@ -1,0 +1,60 @@
+"""The report of refunds and cancellations, month by month."""
+
+from datetime import date, datetime
+from typing import cast
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.decorators import StaffRequest, require_perm, require_sudo
+from kartra_admin.lib import spreadsheet
+from leads.access import desk_for
+from leads.charts import bar_chart
+from leads.selectors import reports
+from leads.services.reports import export_month
+
+
+@require_GET
+@require_perm("report.view")
+def monthly(request: StaffRequest) -> HttpResponse:
+    """One month in detail, and the twelve months that end with it or with the present one."""
+    account = desk_for(request.user).account
+    month = _month_of(request)
+    months = reports.list_months(account, max(month, min(reports.this_month(), reports.after(month, 11))))
+    chart = bar_chart(
+        "Refunded, month by month",
+        "; ".join(f"{row.label}: {row.refunded:,.2f}" for row in months),
+        [(f"{row.month:%b}", row.refunded) for row in months],
+        marked=f"{month:%b}",
+    )
+    context = {
+        "chart": chart,
+        "months": list(reversed(months)),
+        "detail": reports.month_in_detail(account, month),
+        "earlier": reports.after(month, -1) if month > reports.EARLIEST else None,
+        "later": reports.after(month) if month < reports.this_month() else None,
+    }
+    return render(request, "leads/reports/monthly.html", context)
+
+
+@require_GET
+@require_perm("report.view")
+@require_sudo
+def export(request: StaffRequest) -> HttpResponse:
+    """One month as CSV, row by row."""
+    month = _month_of(request)
+    rows = export_month(actor=request.user, account=desk_for(request.user).account, month=month)
+    name = f"refunds-{month:%Y-%m}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    answer = StreamingHttpResponse(spreadsheet.lines(rows), content_type="text/csv; charset=utf-8", headers=headers)
+    return cast(HttpResponse, answer)
+
+
+def _month_of(request: StaffRequest) -> date:
+    """The month asked for, ``2026-11``; the present one for anything that is none, or not yet."""
+    try:
+        month = datetime.strptime(request.GET.get("month", "")[:7], "%Y-%m").date()  # noqa: DTZ007  (a month alone)
+    except ValueError:
+        return reports.this_month()
+    return min(max(month, reports.EARLIEST), reports.this_month())

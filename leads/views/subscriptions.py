@@ -1,0 +1,158 @@
+"""One subscription: its page, and pausing, resuming, editing and cancelling it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.decorators import StaffRequest, require_perm, require_sudo
+from kartra_admin.lib.errors import AppError
+from leads import rules
+from leads.access import Desk, desk_for, get_plan_for, whose_for
+from leads.forms.money import CancelForm, EditSubscriptionForm, Seen, SubscriptionForm, about_plan
+from leads.models import Approval, Operation, Outcome
+from leads.selectors import operations, standing
+from leads.services import cancelling, money
+from leads.services.cancelling import Ended
+from leads.services.money import Changed, Plan, Sale
+from leads.summaries import summarise
+from leads.views._money import after_money, dialog
+
+FORMS: dict[str, type[SubscriptionForm]] = {
+    "subscription.pause": SubscriptionForm,
+    "subscription.resume": SubscriptionForm,
+    "subscription.edit": EditSubscriptionForm,
+    "subscription.cancel": CancelForm,
+}
+TEMPLATES = {
+    "subscription.pause": "leads/subscriptions/_pause_dialog.html",
+    "subscription.resume": "leads/subscriptions/_resume_dialog.html",
+    "subscription.edit": "leads/subscriptions/_edit_dialog.html",
+    "subscription.cancel": "leads/subscriptions/_cancel_dialog.html",
+}
+
+
+@require_GET
+@require_perm("money.view")
+def detail(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpResponse:
+    """Everything that is known of one subscription and its payments, read now."""
+    desk = desk_for(request.user)
+    plan = get_plan_for(desk, lead_id, subscription_id)
+    found = standing.of_money([plan.group], account=desk.account, lead_id=lead_id, user=request.user)
+    context = {
+        "lead_id": lead_id,
+        "plan": plan,
+        "sub": plan.group.the_subscription,
+        "item": found.group_of(subscription_id),
+        "denials": found.denials,
+        "operations": operations.list_for_subject(desk.account, lead_id, "subscription", subscription_id),
+    }
+    return render(request, "leads/subscriptions/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("subscription.pause")
+@require_sudo
+def pause(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpResponse:
+    return _change(request, lead_id, subscription_id, "subscription.pause")
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("subscription.pause")
+@require_sudo
+def resume(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpResponse:
+    return _change(request, lead_id, subscription_id, "subscription.resume")
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("subscription.edit")
+@require_sudo
+def edit(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpResponse:
+    """Change what it charges and when; only what is filled in."""
+    return _change(request, lead_id, subscription_id, "subscription.edit")
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("subscription.cancel")
+@require_sudo
+def cancel(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpResponse:
+    """Cancel it for good, and where that is wanted refund its last payment after it."""
+    return _change(request, lead_id, subscription_id, "subscription.cancel")
+
+
+def _change(request: StaffRequest, lead_id: str, subscription_id: str, kind: str) -> HttpResponse:
+    desk = desk_for(request.user)
+    about = about_plan(desk.account.pk, lead_id, subscription_id)
+    data = request.POST if request.method == "POST" else None
+    form = FORMS[kind](data, about=about, kind=kind, subscription_id=subscription_id)
+    context: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            ended = _send(desk, lead_id, form)
+        except Changed as error:
+            context["seen"] = form.cleaned_data["seen"]
+            form.refuse(error.sentence)
+        except AppError as error:
+            form.refuse(error.sentence)
+        else:
+            if ended.cancelled.outcome != Outcome.FAILED:
+                return _answer(request, ended)
+            form.refuse(f"{summarise(ended.cancelled).text} {ended.why_not_refunded}".strip())
+    return _dialog(request, desk, form, lead_id, context)
+
+
+def _send(desk: Desk, lead_id: str, form: SubscriptionForm) -> Ended:
+    asked: dict[str, Any] = {
+        "actor": desk.user,
+        "connection": desk.connection,
+        "whose": whose_for(desk, lead_id),
+        "terms": form.terms,
+        "operation_id": form.cleaned_data["operation_id"],
+    }
+    last = form.last_payment if isinstance(form, CancelForm) else None
+    if last:
+        return cancelling.cancel_and_refund(subscription_id=form.subscription_id, last=last, **asked)
+    return Ended(money.change_subscription(change=form.change(), **asked))
+
+
+def _answer(request: StaffRequest, ended: Ended) -> HttpResponse:
+    """Each operation with its own outcome."""
+    if ended.why_not_refunded:
+        messages.warning(request, ended.why_not_refunded)
+    if isinstance(ended.refund, Approval):
+        messages.info(request, "The refund is above your limit: approval was asked for.")
+    done = [operation for operation in (ended.cancelled, ended.refund) if isinstance(operation, Operation)]
+    return after_money(request, *done)
+
+
+def _dialog(
+    request: StaffRequest, desk: Desk, form: SubscriptionForm, lead_id: str, context: dict[str, Any]
+) -> HttpResponse:
+    """The form on a fresh reading, and what has changed since the one before."""
+    plan = get_plan_for(desk, lead_id, form.subscription_id)
+    now = Seen.of_plan(plan)
+    form.show(now)
+    last = _last_payment(plan)
+    if isinstance(form, CancelForm):
+        may_refund = last is not None and request.user.has_permission("transaction.refund") and not last.why_not()
+        form.offer_refund(last if may_refund else None)
+    before = context.pop("seen", None)
+    context |= {
+        "form": form,
+        "plan": plan,
+        "sub": plan.group.the_subscription,
+        "lead_id": lead_id,
+        "last": last,
+        "why_not": plan.why_not(form.kind),
+        "is_paypal": rules.is_paypal(plan.group),
+        "changed": before.differences(now) if before else [],
+    }
+    return dialog(request, TEMPLATES[form.kind], context)
+
+
+def _last_payment(plan: Plan) -> Sale | None:
+    """The newest sale or rebill."""
+    newest = next((row for row in plan.group.payments if row.transaction.kind in ("sale", "rebill")), None)
+    return Sale(plan.whose, plan.account, plan.group, newest) if newest else None

@@ -1,0 +1,138 @@
+"""Step-up: what is sensitive asks for the password again, unless it was given in the last five minutes."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AuditEntry, Connection, User
+from tests.conftest import PASSWORD, SignIn
+
+pytestmark = pytest.mark.django_db
+AGAIN = "/sign-in/again/"
+ON_TEAM = {"HTTP_REFERER": "http://testserver/team/?page=2#top"}
+
+
+def log(action: str) -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(action=action))
+
+
+@pytest.fixture
+def someone(user_of: Callable[[str], User]) -> User:
+    return user_of("viewer")
+
+
+@pytest.mark.parametrize("name", ["team-add", "team-deactivate"])
+def test_a_page_that_only_acts_asks_before_it_opens(client_of: SignIn, someone: User, name: str) -> None:
+    url = reverse(f"accounts:{name}", args=[someone.pk] if name != "team-add" else [])
+    answer = client_of("admin", stale=True).get(url)
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{AGAIN}?next={url.replace('/', '%2F')}"
+    assert client_of("admin").get(url).status_code == 200
+
+
+def test_a_page_that_shows_something_asks_only_for_the_change(client_of: SignIn, someone: User) -> None:
+    client, url = client_of("admin", stale=True), reverse("accounts:team-edit", args=[someone.pk])
+    assert client.get(url).status_code == 200
+    answer = client.post(url, {"name": "Somebody Else", "role": "admin"}, HTTP_REFERER=f"http://testserver{url}")
+    assert answer["Location"].startswith(AGAIN)
+    someone.refresh_from_db()
+    assert (someone.name, someone.role) == ("Viewer Person", "viewer")
+
+
+def test_a_fragment_is_sent_there_by_the_browser_and_returns_to_the_page(client_of: SignIn, someone: User) -> None:
+    answer = client_of("admin", stale=True).get(
+        reverse("accounts:team-deactivate", args=[someone.pk]),
+        headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/team/7/?from=list"},
+    )
+    assert answer.status_code == 200
+    assert answer["HX-Redirect"] == f"{AGAIN}?next=%2Fteam%2F7%2F%3Ffrom%3Dlist"
+    assert not answer.content
+
+
+def test_what_was_posted_is_not_sent_again(client_of: SignIn, someone: User) -> None:
+    client = client_of("admin", stale=True)
+    sent = client.post(reverse("accounts:team-deactivate", args=[someone.pk]), **ON_TEAM)
+    assert sent["Location"] == f"{AGAIN}?next=%2Fteam%2F%3Fpage%3D2"
+    back = client.post(sent["Location"], {"password": PASSWORD, "next": "/team/?page=2"})
+    assert (back.status_code, back["Location"]) == (302, "/team/?page=2")
+    someone.refresh_from_db()
+    assert someone.is_active
+    assert "Nothing was done yet" in client.get("/team/").content.decode()
+    client.post(reverse("accounts:team-deactivate", args=[someone.pk]))
+    someone.refresh_from_db()
+    assert not someone.is_active
+
+
+@pytest.mark.parametrize("referer", ["", "http://elsewhere.example/team/", "javascript:alert(1)", "//evil.example/x"])
+def test_it_returns_to_pages_of_ours_only(client_of: SignIn, someone: User, referer: str) -> None:
+    answer = client_of("admin", stale=True).post(
+        reverse("accounts:team-link", args=[someone.pk]), headers={"Referer": referer}
+    )
+    assert answer["Location"] == AGAIN
+
+
+def test_confirming_is_logged_and_lasts_five_minutes(client_of: SignIn, someone: User) -> None:
+    client, url = client_of("admin", stale=True), reverse("accounts:team-add")
+    assert client.post(AGAIN, {"password": PASSWORD, "next": url})["Location"] == url
+    assert [entry.actor_name for entry in log("session.confirm.succeeded")] == ["Admin Person"]
+    assert client.get(url).status_code == 200
+    _age(client, 299)
+    assert client.get(url).status_code == 200
+    _age(client, 301)
+    assert client.get(url).status_code == 302
+
+
+def test_a_wrong_password_is_logged_and_confirms_nothing(client_of: SignIn) -> None:
+    client = client_of("admin", stale=True)
+    answer = client.post(AGAIN, {"password": "wrong", "next": "/team/add/"})
+    assert answer.status_code == 200
+    assert "Not confirmed." in answer.content.decode()
+    assert [entry.actor_name for entry in log("session.confirm.failed")] == ["Admin Person"]
+    assert log("session.start.failed") == []
+    assert client.get("/team/add/").status_code == 302
+
+
+def test_guessing_is_stopped(client_of: SignIn) -> None:
+    client = client_of("admin", stale=True)
+    for _ in range(10):
+        assert client.post(AGAIN, {"password": "wrong"}).status_code == 200
+    assert client.post(AGAIN, {"password": PASSWORD}).status_code == 429
+    assert client.get("/team/add/").status_code == 302
+
+
+def test_signing_in_counts_as_confirmed(user_of: Callable[[str], User]) -> None:
+    user_of("admin")
+    client = Client()
+    client.post("/sign-in/", {"login": "admin@example.com", "password": PASSWORD})
+    assert client.get("/team/add/").status_code == 200
+    assert log("session.confirm.succeeded") == []
+
+
+def test_another_person_s_confirmation_counts_for_nobody_else(
+    client_of: SignIn, user_of: Callable[[str], User]
+) -> None:
+    client = client_of("admin")
+    session = client.session
+    session["account_authentication_methods_user"] = str(user_of("viewer").pk)
+    session.save()
+    assert client.get("/team/add/").status_code == 302
+
+
+def test_permission_comes_first(client_of: SignIn) -> None:
+    assert client_of("agent", stale=True).get("/team/add/").status_code == 403
+
+
+@pytest.mark.parametrize("url", ["/settings/connection/", "/settings/connection/remove/"])
+def test_credentials_are_not_changed_without(client_of: SignIn, url: str) -> None:
+    answer = client_of("agent", stale=True).post(url, {"api_key": "k", "api_password": "p"})
+    assert answer["Location"].startswith(AGAIN)
+    assert not Connection.objects.exists()
+
+
+def _age(client: Client, seconds: int) -> None:
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - seconds}]
+    session.save()

@@ -1,0 +1,416 @@
+"""Refunds and changes of subscriptions: read anew, bound to what was shown, sent once, settled by reading."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AuditEntry
+from kartra_admin.lib.errors import AppError, Denied
+from leads.access import Desk
+from leads.models import Operation, Outcome
+from leads.providers import changes
+from leads.providers.base import LeadRef
+from leads.providers.errors import NotFound, Refused
+from leads.services import _operations, cancelling, money, outcomes, settling
+from leads.services.money import Changed, Terms, Whose
+from leads.wiring import provider_for
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import grow_old, together, writes
+
+pytestmark = pytest.mark.django_db
+DeskOf = Callable[..., Desk]
+WHOSE = Whose(ADA.id, "Ada Moreno", ADA.email)
+SALE, REBILL, SUBSCRIPTION = "99432", "99488", "14833"  # 9.95 of the 19.95 of the sale is refunded already
+ONE_REFUND = [("refund_transaction",)]
+
+
+@pytest.fixture
+def desk(desk_of: DeskOf) -> Desk:
+    return desk_of("manager")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+
+
+def sale(desk: Desk, transaction_id: str = REBILL, whose: Whose = WHOSE) -> money.Sale:
+    return money.read_sale(provider_for(desk.connection), desk.account, whose, transaction_id)
+
+
+def plan(desk: Desk, subscription_id: str = SUBSCRIPTION, whose: Whose = WHOSE) -> money.Plan:
+    return money.read_plan(provider_for(desk.connection), desk.account, whose, subscription_id)
+
+
+def refund(desk: Desk, amount: str | None = "5.00", transaction_id: str = REBILL, **also: Any) -> Operation:
+    whose = also.pop("whose", WHOSE)
+    seen = also.pop("seen", None) or sale(desk, transaction_id, whose).digest
+    wanted = {
+        "actor": desk.user,
+        "connection": desk.connection,
+        "whose": whose,
+        "transaction_id": transaction_id,
+        "amount": Decimal(amount) if amount else None,
+        "terms": Terms("Goodwill", "", seen),
+        "operation_id": uuid4(),
+    }
+    return money.refund_transaction(**{**wanted, **also})
+
+
+def change(desk: Desk, wanted: changes.Change, **also: Any) -> Operation:
+    whose = also.pop("whose", WHOSE)
+    seen = also.pop("seen", None) or plan(desk, wanted.subject, whose).digest
+    terms = Terms("Goodwill", "", seen)
+    values = {"operation_id": uuid4(), **also}
+    return money.change_subscription(
+        actor=desk.user, connection=desk.connection, whose=whose, change=wanted, terms=terms, **values
+    )
+
+
+def refunded(desk: Desk, transaction_id: str = REBILL) -> list[str]:
+    return [str(row.amount) for row in sale(desk, transaction_id).payment.refunds]
+
+
+def log(operation: Operation) -> list[str]:
+    entries = AuditEntry.objects.filter(operation_id=operation.pk).order_by("id")
+    return [entry.action.rpartition(".")[2] for entry in entries]
+
+
+# Refunds
+
+
+def test_a_part_is_refunded_and_told(desk: Desk, sandbox: Sandbox) -> None:
+    operation = refund(desk, "5.00")
+    step = operation.steps.get()
+    assert operation.outcome == Outcome.SUCCEEDED
+    assert (step.before, step.after) == (
+        {"Refunded": "0.00", "Left": "19.95"},
+        {"Refunded": "5.00", "Left": "14.95"},
+    )
+    assert log(operation) == ["requested", "sent", "succeeded"]
+    assert writes(sandbox) == ONE_REFUND
+    assert refunded(desk) == ["5.00"]
+
+
+def test_a_full_refund_says_so_to_kartra(desk: Desk) -> None:
+    operation = refund(desk, None)
+    assert operation.steps.get().asked == {"transaction_id": REBILL, "amount": "", "everything": True}
+    assert operation.steps.get().amount == Decimal("19.95")
+    assert refunded(desk) == ["19.95"]
+
+
+def test_the_rest_of_a_partly_refunded_sale_travels_as_an_amount(desk: Desk) -> None:
+    operation = refund(desk, None, SALE)
+    assert operation.steps.get().asked == {"transaction_id": SALE, "amount": "10.00", "everything": False}
+    assert refunded(desk, SALE) == ["9.95", "10.00"]
+
+
+def test_a_second_refund_goes_up_to_what_is_left(desk: Desk, sandbox: Sandbox) -> None:
+    refund(desk, "15.00")
+    sandbox.calls()
+    with pytest.raises(Refused, match=r"Only 4\.95 is left"):
+        refund(desk, "4.96")
+    assert writes(sandbox) == []
+    assert refund(desk, "4.95").outcome == Outcome.SUCCEEDED
+    with pytest.raises(Refused, match="refunded already"):
+        refund(desk, "0.01")
+
+
+def test_the_same_form_again_sends_nothing(desk: Desk, sandbox: Sandbox) -> None:
+    seen, own_id = sale(desk).digest, uuid4()
+    first = refund(desk, seen=seen, operation_id=own_id)
+    assert refund(desk, seen=seen, operation_id=own_id) == first
+    with pytest.raises(_operations.FormReused):
+        refund(desk, "6.00", seen=seen, operation_id=own_id)
+    assert writes(sandbox) == ONE_REFUND
+
+
+def test_two_tabs_of_the_same_sale(desk: Desk, sandbox: Sandbox) -> None:
+    seen = sale(desk).digest
+    refund(desk, seen=seen)
+    with pytest.raises(Changed):
+        refund(desk, seen=seen)
+    assert writes(sandbox) == ONE_REFUND
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_the_same_moment_are_one_call(desk: Desk, sandbox: Sandbox) -> None:
+    seen = sale(desk).digest
+    results = together(*[lambda: refund(desk, seen=seen)] * 4)
+    assert sum(isinstance(result, Operation) for result in results) == 1
+    assert all(isinstance(result, Operation | AppError) for result in results)
+    assert writes(sandbox) == ONE_REFUND
+    assert refunded(desk) == ["5.00"]
+
+
+def test_a_sale_that_changed_since_it_was_shown_is_not_refunded(desk: Desk, sandbox: Sandbox) -> None:
+    seen = sale(desk).digest
+    provider_for(desk.connection).send(LeadRef(id=ADA.id), [changes.RefundTransaction(REBILL, amount="1.00")])
+    sandbox.calls()
+    with pytest.raises(Changed):
+        refund(desk, seen=seen)
+    assert writes(sandbox) == []
+    assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["viewer", "agent", "auditor"])
+def test_who_may_not_refund_sends_nothing(desk_of: DeskOf, desk: Desk, sandbox: Sandbox, role: str) -> None:
+    other, seen = desk_of(role), sale(desk).digest
+    with pytest.raises(Denied):
+        refund(other, seen=seen)
+    assert writes(sandbox) == []
+
+
+def test_another_leads_or_accounts_transaction_is_not_found(desk_of: DeskOf, desk: Desk, sandbox: Sandbox) -> None:
+    with pytest.raises(NotFound):
+        refund(desk, seen="x", transaction_id="99601")  # Jon's
+    with pytest.raises(NotFound):
+        refund(desk_of("support", account=1), seen="x")
+    assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize(("transaction_id", "number"), [("99603", "250"), ("99604", "250")])
+def test_kartras_refusal_is_shown_in_plain_words(desk: Desk, transaction_id: str, number: str) -> None:
+    operation = refund(desk, None, transaction_id, whose=Whose(NOTABLE["jon"].id))
+    step = operation.steps.get()
+    assert (operation.outcome, step.code) == (Outcome.FAILED, number)
+    assert "refund" in step.sentence.lower()
+
+
+# In doubt
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_done"),
+    [
+        ("lost", True),
+        ("late", True),
+        ("half", True),
+        ("266-done", True),
+        ("500", False),
+        ("junk", False),
+        ("266", False),
+    ],
+)
+def test_no_clear_answer_locks_the_payment(desk: Desk, sandbox: Sandbox, mode: str, is_done: bool) -> None:
+    sandbox.arm("refund_transaction", mode)
+    operation = refund(desk)
+    assert operation.outcome == Outcome.UNKNOWN
+    with pytest.raises((Refused, Changed)):
+        refund(desk)
+    assert "being checked" in sale(desk).why_not()
+    grow_old(operation)
+    settled = settling.settle(operation, connection=desk.connection)
+    assert settled.outcome == (Outcome.SUCCEEDED if is_done else Outcome.UNKNOWN)
+    assert writes(sandbox) == ONE_REFUND
+    assert refunded(desk) == (["5.00"] if is_done else [])
+    assert bool(sale(desk).why_not()) is not is_done
+
+
+def test_a_refused_connection_moved_nothing(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "refused", times=9)
+    operation = refund(desk)
+    assert operation.outcome == Outcome.FAILED
+    assert sale(desk).why_not() == ""
+    assert refunded(desk) == []
+
+
+def test_absence_never_means_that_no_money_moved(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    grow_old(operation)
+    for _ in range(settings.SETTLE_READINGS + 2):
+        operation = settling.settle(operation, connection=desk.connection)
+    assert operation.outcome == Outcome.UNKNOWN
+    assert operation.waits_for_person
+    assert log(operation).count("read") == settings.SETTLE_READINGS + 2
+
+
+def test_an_older_refund_of_the_same_amount_proves_nothing(desk: Desk, sandbox: Sandbox) -> None:
+    refund(desk, "5.00")
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk, "5.00")
+    grow_old(operation)
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
+
+
+def test_a_person_decides_and_unlocks(desk: Desk, sandbox: Sandbox, desk_of: DeskOf) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    with pytest.raises(Denied):
+        outcomes.decide(actor=desk_of("agent").user, operation=operation, happened=False, reason="I think so")
+    outcomes.decide(actor=desk.user, operation=operation, happened=False, reason="Stripe shows nothing")
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.FAILED
+    assert refund(desk).outcome == Outcome.SUCCEEDED
+
+
+# Held back
+
+
+def due(operation: Operation) -> Operation:
+    Operation.objects.filter(pk=operation.pk).update(send_at=timezone.now() - timedelta(seconds=1))
+    operation.refresh_from_db()
+    return operation
+
+
+@pytest.fixture
+def _hold(settings: Any) -> None:
+    settings.MONEY_HOLD = 10
+
+
+@pytest.mark.usefixtures("_hold")
+def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
+    operation = refund(desk)
+    assert operation.outcome == Outcome.HELD
+    outcomes.withdraw(actor=desk.user, operation=operation)
+    outcomes.withdraw(actor=desk.user, operation=operation)  # a second click
+    assert money.send_held(due(operation), desk.connection).outcome == Outcome.WITHDRAWN
+    assert writes(sandbox) == []
+    assert log(operation) == ["requested", "withdrawn"]
+    assert sale(desk).why_not() == ""
+
+
+@pytest.mark.usefixtures("_hold")
+def test_what_is_held_is_sent_once(desk: Desk, sandbox: Sandbox) -> None:
+    operation = due(refund(desk))
+    assert "being checked" in sale(desk).why_not()
+    assert money.send_held(operation, desk.connection).outcome == Outcome.SUCCEEDED
+    money.send_held(operation, desk.connection)
+    assert writes(sandbox) == ONE_REFUND
+    with pytest.raises(AppError, match="Too late"):
+        outcomes.withdraw(actor=desk.user, operation=operation)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_hold")
+def test_many_senders_and_one_who_takes_it_back(desk: Desk, sandbox: Sandbox) -> None:
+    operation = due(refund(desk))
+    copies = [Operation.objects.get(pk=operation.pk) for _ in range(4)]
+    senders = [lambda copy=copy: money.send_held(copy, desk.connection) for copy in copies[:3]]
+    together(*senders, lambda: outcomes.withdraw(actor=desk.user, operation=copies[3]))
+    operation.refresh_from_db()
+    assert len(writes(sandbox)) == (operation.outcome == Outcome.SUCCEEDED)
+    assert operation.outcome in (Outcome.SUCCEEDED, Outcome.WITHDRAWN)
+
+
+@pytest.mark.usefixtures("_hold")
+def test_what_changed_while_it_was_held_is_not_sent(desk: Desk, sandbox: Sandbox) -> None:
+    operation = due(refund(desk))
+    provider_for(desk.connection).send(LeadRef(id=ADA.id), [changes.RefundTransaction(REBILL, amount="1.00")])
+    sandbox.calls()
+    assert money.send_held(operation, desk.connection).outcome == Outcome.FAILED
+    assert writes(sandbox) == []
+
+
+@pytest.mark.usefixtures("_hold")
+def test_only_who_may_refund_takes_it_back(desk: Desk, desk_of: DeskOf) -> None:
+    operation = refund(desk)
+    with pytest.raises(Denied):
+        outcomes.withdraw(actor=desk_of("agent").user, operation=operation)
+    assert outcomes.withdraw(actor=desk_of("support").user, operation=operation).outcome == Outcome.WITHDRAWN
+
+
+# Subscriptions
+
+PAUSE, CANCEL = changes.PauseSubscription(SUBSCRIPTION), changes.CancelSubscription(SUBSCRIPTION)
+
+
+def test_pause_resume_and_cancel(desk: Desk) -> None:
+    for wanted, status in (
+        (PAUSE, "paused"),
+        (changes.ResumeSubscription(SUBSCRIPTION), "active"),
+        (CANCEL, "cancelled"),
+    ):
+        assert change(desk, wanted).outcome == Outcome.SUCCEEDED
+        assert plan(desk).group.the_subscription.status == status
+    with pytest.raises(Refused, match="for good"):
+        change(desk, PAUSE)
+
+
+def test_an_edit_sends_only_what_was_asked(desk: Desk) -> None:
+    wanted = changes.EditSubscription(SUBSCRIPTION, amount="24.50", installments_left="6")
+    operation = change(desk, wanted)
+    assert operation.steps.get().before == {"Price": "19.95", "Instalments left": "until cancelled"}
+    after = plan(desk).group.the_subscription
+    assert (str(after.next_amount), after.installments_left) == ("24.50", "6")
+
+
+@pytest.mark.parametrize("wanted", [PAUSE, CANCEL, changes.EditSubscription(SUBSCRIPTION, amount="24.50")])
+@pytest.mark.parametrize("mode", ["lost", "late", "half"])
+def test_a_lost_answer_is_settled_by_the_status(
+    desk: Desk, sandbox: Sandbox, wanted: changes.Change, mode: str
+) -> None:
+    sandbox.arm("edit_subscription" if wanted.kind == "subscription.edit" else "modify_subscription_status", mode)
+    operation = change(desk, wanted)
+    assert operation.outcome == Outcome.UNKNOWN
+    with pytest.raises((Refused, Changed)):
+        change(desk, PAUSE)
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.SUCCEEDED
+    assert len(writes(sandbox)) == 1
+
+
+def test_paypal_is_only_cancelled(desk: Desk, sandbox: Sandbox) -> None:
+    jon = Whose(NOTABLE["jon"].id)
+    with pytest.raises(Refused, match="PayPal"):
+        change(desk, changes.PauseSubscription("14901"), whose=jon)
+    assert writes(sandbox) == []
+    assert change(desk, changes.CancelSubscription("14901"), whose=jon).outcome == Outcome.SUCCEEDED
+
+
+# Cancel, then refund the last payment
+
+
+def end(desk: Desk, **also: Any) -> cancelling.Ended:
+    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
+    wanted = {"terms": Terms("Goodwill", "", plan(desk).digest), "operation_id": uuid4(), "last": last, **also}
+    return cancelling.cancel_and_refund(
+        actor=desk.user, connection=desk.connection, whose=WHOSE, subscription_id=SUBSCRIPTION, **wanted
+    )
+
+
+def test_cancel_goes_first_and_the_refund_after_it(desk: Desk, sandbox: Sandbox) -> None:
+    ended = end(desk)
+    assert isinstance(ended.refund, Operation)
+    assert (ended.cancelled.outcome, ended.refund.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
+    assert writes(sandbox) == [("modify_subscription_status",), ("refund_transaction",)]
+    assert refunded(desk) == ["19.95"]
+
+
+def test_the_same_ids_again_send_nothing(desk: Desk, sandbox: Sandbox) -> None:
+    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
+    terms, own_id = Terms("Goodwill", "", plan(desk).digest), uuid4()
+    first = end(desk, last=last, terms=terms, operation_id=own_id)
+    sandbox.calls()
+    assert end(desk, last=last, terms=terms, operation_id=own_id) == first
+    assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize("mode", ["500", "lost", "junk", "refused"])
+def test_a_cancellation_that_is_not_sure_starts_no_refund(desk: Desk, sandbox: Sandbox, mode: str) -> None:
+    sandbox.arm("modify_subscription_status", mode, times=9)
+    ended = end(desk)
+    assert ended.refund is None
+    assert "was not started" in ended.why_not_refunded
+    assert ("refund_transaction",) not in writes(sandbox)
+
+
+def test_the_cancellation_is_not_held_and_the_refund_is(desk: Desk, settings: Any) -> None:
+    settings.MONEY_HOLD = 10
+    ended = end(desk)
+    assert isinstance(ended.refund, Operation)
+    assert (ended.cancelled.outcome, ended.refund.outcome) == (Outcome.SUCCEEDED, Outcome.HELD)
+
+
+def test_a_refund_that_could_not_be_made_stops_the_cancellation(desk: Desk, sandbox: Sandbox) -> None:
+    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
+    refund(desk, "1.00")
+    sandbox.calls()
+    with pytest.raises(Changed):
+        end(desk, last=last)
+    assert writes(sandbox) == []

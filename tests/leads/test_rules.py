@@ -1,0 +1,92 @@
+"""What is known beforehand to be impossible, and what is left to the provider."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from leads import rules
+from leads.providers.base import Subscription, Transaction
+from leads.selectors.money import MoneyGroup, Payment
+
+
+def payment(kind: str = "sale", amount: str | None = "20.00", refunded: str | None = "", **also: Any) -> Payment:
+    paid = Transaction("1", kind, has_details=True, amount=Decimal(amount) if amount is not None else None, **also)
+    refunds = ()
+    if refunded != "":
+        refunds = (Transaction("2", "refund", amount=Decimal(refunded) if refunded is not None else None),)
+    return Payment(paid, refunds)
+
+
+def group(status: str = "active", **row: Any) -> MoneyGroup:
+    return MoneyGroup(Subscription("9", status, has_details=True), (payment(**row),))
+
+
+def test_a_sale_and_a_rebill_may_be_refunded() -> None:
+    assert rules.why_not_refund(payment()) == ""
+    assert rules.why_not_refund(payment("rebill", refunded="19.99")) == ""
+
+
+@pytest.mark.parametrize("kind", ["refund", "partial_refund", "failed", "cancellation", "chargeback", "gift"])
+def test_nothing_else_may(kind: str) -> None:
+    assert rules.why_not_refund(payment(kind)) == "Only sales and rebills can be refunded."
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (payment(refunded="20.00"), "It is refunded already."),
+        (payment(refunded="25.00"), "It is refunded already."),
+        (payment(amount="0"), "Nothing was paid."),
+        (payment(amount=None), "Kartra did not tell its amount. Reload to read it again."),
+        (payment(refunded=None), "What was refunded so far is not known. Reload to read it again."),
+        (Payment(Transaction("1", "sale")), "Kartra did not tell its amount. Reload to read it again."),
+    ],
+)
+def test_what_stands_against_a_refund(row: Payment, why: str) -> None:
+    assert rules.why_not_refund(row) == why
+
+
+def test_a_lock_comes_first() -> None:
+    assert "being checked" in rules.why_not_refund(payment(refunded="20.00"), is_locked=True)
+
+
+def test_at_most_what_is_left() -> None:
+    row = payment(refunded="9.95")
+    assert rules.why_not_amount(row, Decimal("10.05")) == ""
+    assert rules.why_not_amount(row, Decimal("10.06")) == "Only 10.05 is left of this payment."
+
+
+ACTS = {
+    "cancel": lambda row, **also: rules.why_not_cancel(row.the_subscription, **also),
+    "pause": rules.why_not_pause,
+    "resume": rules.why_not_resume,
+    "edit": rules.why_not_edit,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "possible"),
+    [
+        ("active", {"cancel", "pause", "edit"}),
+        ("paused", {"cancel", "resume", "edit"}),
+        ("cancelled", set()),
+        ("terminated", set()),
+        ("on hold", {"cancel", "pause", "resume", "edit"}),
+    ],
+)
+def test_the_status_decides(status: str, possible: set[str]) -> None:
+    assert {name for name, why_not in ACTS.items() if not why_not(group(status))} == possible
+
+
+@pytest.mark.parametrize("mark", [{"processor": "PayPal"}, {"gateway_subscription_id": "I-EXAMPLE00001"}])
+def test_paypal_can_only_be_cancelled(mark: dict[str, str]) -> None:
+    row = group(**mark)
+    assert {name for name, why_not in ACTS.items() if not why_not(row)} == {"cancel"}
+    assert rules.why_not_edit(row) == "PayPal holds this subscription. It can only be cancelled."
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_lock_stands_against_every_act(name: str) -> None:
+    status = "paused" if name == "resume" else "active"
+    assert "being checked" in ACTS[name](group(status), is_locked=True)

@@ -1,0 +1,142 @@
+"""Background work: queued for the right second, found by the sweep all the same, done by one worker alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from django_tasks import default_task_backend
+
+from accounts.services import connections
+from leads import tasks
+from leads.access import Desk
+from leads.models import Operation, Outcome
+from leads.services import money
+from leads.services.money import Terms, Whose
+from leads.services.reconcile import reconcile
+from leads.wiring import provider_for
+from tests.leads.conftest import ADA, Sandbox
+from tests.leads.helpers import together, writes
+
+pytestmark = pytest.mark.django_db
+WHOSE = Whose(ADA.id, "Ada Moreno", ADA.email)
+PAYMENT = "99488"
+ONE_REFUND = [("refund_transaction",)]
+
+
+@pytest.fixture
+def desk(desk_of: Callable[..., Desk]) -> Desk:
+    return desk_of("manager")
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue() -> None:
+    default_task_backend.clear()  # type: ignore[attr-defined]
+
+
+def queued() -> list[tuple[str, list[Any], Any]]:
+    results = default_task_backend.results  # type: ignore[attr-defined]
+    return [(result.task.name, result.args, result.task.run_after) for result in results]
+
+
+def refund(desk: Desk) -> Operation:
+    sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
+    return money.refund_transaction(
+        actor=desk.user,
+        connection=desk.connection,
+        whose=WHOSE,
+        transaction_id=PAYMENT,
+        amount=Decimal("5.00"),
+        terms=Terms("Goodwill", "", sale.digest),
+        operation_id=uuid4(),
+    )
+
+
+def let_hold_pass() -> None:
+    Operation.objects.update(send_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_what_is_held_is_queued_for_when_it_leaves(desk: Desk, sandbox: Sandbox) -> None:
+    operation = refund(desk)
+    assert operation.outcome == Outcome.HELD
+    assert [(name, list(args), at) for name, args, at in queued()] == [
+        ("send_operation", [str(operation.pk)], operation.send_at)
+    ]
+    assert writes(sandbox) == []
+
+
+def test_the_task_sends_it_once_its_time_has_come_and_not_before(desk: Desk, sandbox: Sandbox) -> None:
+    operation = refund(desk)
+    tasks.send_operation.call(str(operation.pk))
+    assert writes(sandbox) == []
+    let_hold_pass()
+    tasks.send_operation.call(str(operation.pk))
+    tasks.send_operation.call(str(operation.pk))
+    assert writes(sandbox) == ONE_REFUND
+    assert Operation.objects.get().outcome == Outcome.SUCCEEDED
+
+
+def test_the_sweep_sends_what_a_lost_queue_left(desk: Desk, sandbox: Sandbox) -> None:
+    refund(desk)
+    default_task_backend.clear()  # type: ignore[attr-defined]
+    let_hold_pass()
+    assert money.send_due_operations() == 1
+    assert writes(sandbox) == ONE_REFUND
+    assert money.send_due_operations() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_send_it_once(desk: Desk, sandbox: Sandbox) -> None:
+    refund(desk)
+    let_hold_pass()
+    together(*[money.send_due_operations] * 4)
+    assert writes(sandbox) == ONE_REFUND
+    assert Operation.objects.get().outcome == Outcome.SUCCEEDED
+
+
+def test_somebody_elses_credentials_serve_where_the_actors_are_gone(
+    desk: Desk, desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    refund(desk)
+    desk_of("admin")
+    connections.remove(actor=desk.user, owner=desk.user)
+    let_hold_pass()
+    money.send_due_operations()
+    assert writes(sandbox) == ONE_REFUND
+
+
+def test_without_any_credentials_it_is_closed_and_nothing_is_sent(desk: Desk, sandbox: Sandbox) -> None:
+    operation = refund(desk)
+    connections.remove(actor=desk.user, owner=desk.user)
+    let_hold_pass()
+    money.send_due_operations()
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.FAILED
+    assert "credentials" in operation.steps.get().sentence
+    assert writes(sandbox) == []
+
+
+def test_a_lost_reply_is_read_for_a_few_seconds_later(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+    sandbox.arm("refund_transaction", "lost")
+    operation = refund(desk)
+    assert operation.outcome == Outcome.UNKNOWN
+    [(name, args, at)] = queued()
+    assert (name, list(args)) == ("settle_operation", [str(operation.pk)])
+    assert timedelta(0) < at - timezone.now() < timedelta(seconds=5)
+    tasks.settle_operation.call(str(operation.pk))
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.SUCCEEDED
+    assert writes(sandbox) == ONE_REFUND
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_due_is_read_for_by_one_worker_alone(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+    sandbox.arm("refund_transaction", "500")
+    refund(desk)
+    together(*[lambda: reconcile(only_due=True)] * 4)
+    assert Operation.objects.get().readings == 1

@@ -1,0 +1,267 @@
+"""A subscription's page, and pausing, resuming, editing and cancelling it."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from leads.access import Desk
+from leads.models import Operation, Outcome
+from leads.providers.base import LeadRef
+from leads.providers.changes import PauseSubscription
+from leads.wiring import provider_for
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import HTMX, posted_again, words, writes
+from tests.leads.views.test_transactions import fields
+
+pytestmark = pytest.mark.django_db
+AtDesk = Callable[..., Client]
+URL = f"/leads/{ADA.id}/subscriptions/14833/"
+PAYPAL = f"/leads/{NOTABLE['jon'].id}/subscriptions/14901/"
+OVER = f"/leads/{ADA.id}/subscriptions/14700/"
+PAUSED = f"/leads/{NOTABLE['long_history'].id}/subscriptions/14907/"
+
+
+def confirm(client: Client, url: str, *, htmx: bool = True, **typed: str) -> HttpResponse:
+    headers = HTMX if htmx else {}
+    shown = fields(client.get(url, headers=headers))
+    shown.pop("amount", None)
+    return client.post(url, {**shown, "reason": "Goodwill", **typed}, headers=headers)
+
+
+@pytest.fixture
+def _at_once(settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+
+
+def test_the_page_tells_all_that_is_known(at_desk: AtDesk) -> None:
+    text = words(at_desk("viewer").get(URL))
+    for piece in (
+        "Kiln Club #14833",
+        "Active",
+        "monthly",
+        "19.95",
+        "until cancelled",
+        "#99488",
+        "EST",
+        "price point 2",
+    ):
+        assert piece in text, piece
+
+
+@pytest.mark.parametrize("number", ["14901", "1", "9" * 20])
+@pytest.mark.parametrize("end", ["", "pause/", "resume/", "edit/", "cancel/"])
+def test_a_subscription_of_somebody_else_is_not_found(at_desk: AtDesk, number: str, end: str) -> None:
+    answer = at_desk("manager").get(f"/leads/{ADA.id}/subscriptions/{number}/{end}")
+    assert answer.status_code == 404
+    assert "no such subscription" in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("end", "pieces"),
+    [
+        ("pause/", ["No payment is taken", "resume it at any time", "take it back for 10 s"]),
+        ("edit/", ["Only what you fill in is sent", "Now 19.95", "Moves the whole billing schedule"]),
+        ("cancel/", ["never comes back", "Billing stops", "Nothing that was paid is returned", "Access closes only"]),
+    ],
+)
+def test_the_dialogs_say_what_will_happen(at_desk: AtDesk, end: str, pieces: list[str]) -> None:
+    client = at_desk("manager")
+    for headers in (HTMX, {}):
+        text = words(client.get(URL + end, headers=headers))
+        assert [piece for piece in pieces if piece not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (f"{URL}resume/", "It is running already."),
+        (f"{PAYPAL}pause/", "PayPal holds this subscription. It can only be cancelled."),
+        (f"{PAYPAL}edit/", "PayPal holds this subscription. It can only be cancelled."),
+        (f"{OVER}cancel/", "It is cancelled for good. The customer has to buy again."),
+        (f"{PAUSED}pause/", "It is paused already."),
+    ],
+)
+def test_what_cannot_be_done_says_why(at_desk: AtDesk, sandbox: Sandbox, url: str, why: str) -> None:
+    client = at_desk("manager")
+    answer = client.get(url, headers=HTMX)
+    assert why in words(answer)
+    assert 'type="submit"' not in answer.content.decode()
+    posted = client.post(url, {**fields(answer), "reason": "Goodwill", "amount": "5"}, headers=HTMX)
+    assert posted.status_code == 422
+    assert why in words(posted)
+    assert writes(sandbox) == []
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_pause_and_resume(at_desk: AtDesk) -> None:
+    client = at_desk("support")
+    assert "Paused subscription #14833" in words(confirm(client, f"{URL}pause/"))
+    assert "Paused" in words(client.get(URL))
+    assert "Resumed subscription #14833" in words(confirm(client, f"{URL}resume/"))
+    assert "Active" in words(client.get(URL))
+
+
+def test_a_pause_is_held_and_taken_back(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("support")
+    assert re.search(r"Pause subscription #14833: leaves in (10|9) s", words(confirm(client, f"{URL}pause/")))
+    operation = Operation.objects.get()
+    assert "Held back" in words(client.get(URL))
+    assert "A change of it is being checked" in words(client.get(f"{URL}cancel/", headers=HTMX))
+    client.post(f"/operations/{operation.pk}/withdraw/", headers=HTMX)
+    assert writes(sandbox) == []
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_without_javascript(at_desk: AtDesk) -> None:
+    client = at_desk("support")
+    answer = confirm(client, f"{URL}pause/", htmx=False)
+    assert (answer.status_code, answer["Location"]) == (302, URL)
+    assert "Paused subscription #14833." in words(client.get(URL))
+
+
+def test_a_subscription_that_changed_is_shown_anew(
+    at_desk: AtDesk, desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    client, desk = at_desk("support"), desk_of("support")
+    shown = fields(client.get(f"{URL}cancel/", headers=HTMX))
+    provider_for(desk.connection).send(LeadRef(id=ADA.id), [PauseSubscription("14833")])
+    sandbox.calls()
+    answer = client.post(f"{URL}cancel/", {**shown, "reason": "Goodwill"}, headers=HTMX)
+    assert answer.status_code == 422
+    assert "Status was active now paused" in words(answer)
+    assert writes(sandbox) == []
+
+
+# Cancelling with a refund
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_cancel_and_refund_the_last_payment(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("support")
+    assert "Refund the last payment too: 19.95 of #99488" in words(client.get(f"{URL}cancel/", headers=HTMX))
+    text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
+    assert "Cancelled subscription #14833." in text
+    assert "Refunded 19.95 of transaction #99488." in text
+    assert writes(sandbox) == [("modify_subscription_status",), ("refund_transaction",)]
+
+
+@pytest.mark.parametrize(("mode", "says"), [("lost", "No clear answer"), ("refused", "Nothing was changed")])
+@pytest.mark.usefixtures("_at_once")
+def test_no_refund_where_the_cancellation_is_not_sure(at_desk: AtDesk, sandbox: Sandbox, mode: str, says: str) -> None:
+    client = at_desk("support")
+    sandbox.arm("modify_subscription_status", mode, times=9)
+    text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
+    assert says in text
+    assert "The refund was not started" in text
+    assert ("refund_transaction",) not in writes(sandbox)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_cancel_alone_refunds_nothing(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    confirm(at_desk("support"), f"{URL}cancel/")
+    assert writes(sandbox) == [("modify_subscription_status",)]
+
+
+# Editing
+
+
+def in_days(days: int) -> str:
+    return (timezone.now() + timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ({"amount": "24,50"}, {"amount": "24.50"}),
+        ({"amount": "1.00"}, {"amount": "1.00"}),
+        ({"amount": "9,999.99"}, {"amount": "9999.99"}),
+        ({"quantity": "3"}, {"quantity": "3"}),
+        ({"installments_left": "6"}, {"installments_left": "6"}),
+        ({"installments_left": " Until  Cancelled "}, {"installments_left": "until cancelled"}),
+        ({"tax_percent": "0"}, {"tax_percent": "0"}),
+        ({"tax_percent": "7.25"}, {"tax_percent": "7.25"}),
+        ({"period": "yearly"}, {"period": "yearly"}),
+        ({"product_id": "223", "price_point": "1"}, {"product_id": "223", "price_point": "1"}),
+        ({"next_date": in_days(9), "next_time": "08:30"}, {"next_payment": f"{in_days(9)} 08:30"}),
+    ],
+)
+@pytest.mark.usefixtures("_at_once")
+def test_only_what_is_filled_in_is_sent(
+    at_desk: AtDesk, sandbox: Sandbox, typed: dict[str, str], asked: dict[str, str]
+) -> None:
+    answer = confirm(at_desk("manager"), f"{URL}edit/", **typed)
+    assert answer.status_code == 200, words(answer)
+    operation = Operation.objects.get()
+    assert operation.outcome == Outcome.SUCCEEDED
+    step = operation.steps.get()
+    assert {name: value for name, value in step.asked.items() if value} == {"subscription_id": "14833", **asked}
+    assert writes(sandbox) == [("edit_subscription",)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"amount": "0.99"}, "amount"),
+        ({"amount": "10,000.00"}, "amount"),
+        ({"amount": "-5"}, "amount"),
+        ({"amount": "NaN"}, "amount"),
+        ({"amount": "1" + "0" * 30}, "amount"),
+        ({"amount": "5.005"}, "amount"),
+        ({"quantity": "0"}, "quantity"),
+        ({"quantity": "10000"}, "quantity"),
+        ({"quantity": "1.5"}, "quantity"),
+        ({"installments_left": "0"}, "installments_left"),
+        ({"installments_left": "for ever"}, "installments_left"),
+        ({"installments_left": "٦"}, "installments_left"),
+        ({"tax_percent": "100.01"}, "tax_percent"),
+        ({"tax_percent": "-1"}, "tax_percent"),
+        ({"tax_percent": "NaN"}, "tax_percent"),
+        ({"period": "daily"}, "period"),
+        ({"second_period": "yearly"}, "period"),
+        ({"product_id": "223"}, "price_point"),
+        ({"price_point": "1"}, "product_id"),
+        ({"product_id": "<b>", "price_point": "1"}, "product_id"),
+        ({"next_date": in_days(9)}, "next_time"),
+        ({"next_time": "08:30"}, "next_date"),
+        ({"next_date": in_days(-2), "next_time": "08:30"}, "next_date"),
+        ({"next_date": "soon", "next_time": "08:30"}, "next_date"),
+    ],
+)
+def test_what_kartra_would_refuse_is_refused_first(
+    at_desk: AtDesk, sandbox: Sandbox, typed: dict[str, str], field: str
+) -> None:
+    answer = confirm(at_desk("manager"), f"{URL}edit/", **typed)
+    assert answer.status_code == 422
+    assert f'id="id_{field}_error"' in answer.content.decode()
+    for name, value in typed.items():
+        if name not in ("period", "second_period"):
+            assert posted_again(answer, name) == [value]
+    assert writes(sandbox) == []
+
+
+def test_nothing_filled_in_is_nothing_sent(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    answer = confirm(at_desk("manager"), f"{URL}edit/")
+    assert answer.status_code == 422
+    assert "Nothing was filled in" in words(answer)
+    assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "denied"),
+    [
+        ("agent", {"pause", "resume", "edit", "cancel"}),
+        ("auditor", {"pause", "resume", "edit", "cancel"}),
+        ("support", {"edit"}),
+        ("manager", set()),
+    ],
+)
+def test_the_role_decides(at_desk: AtDesk, role: str, denied: set[str]) -> None:
+    client = at_desk(role)
+    refused = {act for act in ("pause", "resume", "edit", "cancel") if client.get(f"{URL}{act}/").status_code == 403}
+    assert refused == denied

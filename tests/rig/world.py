@@ -1,0 +1,233 @@
+"""Where the cases happen: a database, a sandbox that counts what was really done, people, customers, and time."""
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection, connections
+from django.db.models import F
+
+_UNTIL = ("created_at", "send_at", "sent_at", "next_reading_at")
+
+# Counts what was carried out, and not merely asked: what is rolled back is not counted.
+_COUNTERS = """
+CREATE TABLE acts (id INTEGER PRIMARY KEY, what TEXT, subject INTEGER, cents INTEGER);
+CREATE TRIGGER act_refund AFTER INSERT ON transactions WHEN new.kind IN ('refund', 'partial_refund')
+BEGIN INSERT INTO acts (what, subject, cents) VALUES ('transaction', new.parent_id, new.cents); END;
+CREATE TRIGGER act_subscription AFTER UPDATE ON subscriptions
+BEGIN INSERT INTO acts (what, subject, cents) VALUES ('subscription', new.id, 0); END;
+"""
+
+
+class NoLimiter:
+    """The rig has no time to keep to twenty calls a second."""
+
+    def wait(self, name: str, *, background: bool = False) -> None:
+        pass
+
+    def pause(self, name: str, seconds: float) -> None:
+        pass
+
+
+@contextmanager
+def opened() -> Iterator[None]:
+    """A database of its own, thrown away in the end, and the sandbox beside it."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    test = connection.settings_dict["TEST"]
+    name = f"rig_{os.getpid()}"
+    test["NAME"] = str(settings.DATA_DIR / f"{name}.sqlite3") if connection.vendor == "sqlite" else name
+    before = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    data = settings.DATA_DIR / name
+    data.mkdir()
+    settings.DATA_DIR = data
+    try:
+        _prepare()
+        with _kept_open():
+            yield
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(before, verbosity=0)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def _kept_open() -> Iterator[None]:
+    """Hold the sandbox's file open, in a process that is not forked: else each call closes it last, which makes SQLite
+    tidy its log up and wait for the disk."""
+    from leads.wiring import sandbox_path
+
+    hold = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT 1 FROM leads'); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(sandbox_path())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as holder:
+        yield
+        holder.communicate()
+
+
+def _prepare() -> None:
+    from accounts.services import connections as credentials
+    from leads import wiring
+    from leads.models import Limit
+    from leads.providers.kartra import client
+    from leads.providers.kartra.sandbox import state
+    from leads.providers.kartra.sandbox.seed import seed
+
+    Limit.objects.all().delete()
+    wiring._limiter = lambda *_: NoLimiter()  # type: ignore[assignment]
+    client.KartraClient.__init__.__kwdefaults__["sleep"] = lambda seconds: None  # type: ignore[index]
+    credentials.note_worked = lambda connection: None  # type: ignore[assignment]
+    path = wiring.sandbox_path()
+    seed(path, leads=12)
+    state.configure(path, calls_per_second=0)
+    with closing(state.connect(path)) as db:
+        db.executescript(_COUNTERS)
+
+
+@cache
+def person(role: str) -> Any:
+    """Somebody of this role with credentials of the account."""
+    from accounts.models import User
+    from accounts.services import connections as credentials
+    from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+
+    found = User.objects.filter(role=role).first()
+    if found is None:
+        found = User.objects.create_user(email=f"{role}@example.com", name=role.title(), role=role)
+        keys = ACCOUNTS[0]
+        credentials.place(actor=found, owner=found, api_key=keys.api_key, api_password=keys.api_password)
+    return User.objects.select_related("connection__account").get(pk=found.pk)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Somebody with two sales and a subscription, of which `act` concerns one."""
+
+    lead_id: int
+    sale_id: int
+    other_id: int
+    subscription_id: int
+    cents: int
+
+
+def sandbox() -> closing[sqlite3.Connection]:
+    from leads.providers.kartra.sandbox.state import connect
+    from leads.wiring import sandbox_path
+
+    return closing(connect(sandbox_path()))
+
+
+def new_customer(chance: random.Random, *, status: str) -> Customer:
+    """Part of the sale may be refunded already, by the same amount that will be asked for."""
+    from leads.providers.kartra.sandbox.state import est_now, stamp
+
+    cents = chance.choice((1995, 4700, 12000, 99900))
+    with sandbox() as db:
+        db.execute("BEGIN IMMEDIATE")
+        lead = _copy(db, "leads", "account_id = 1 AND NOT deleted", email_key=None)
+        facts = json.loads(lead["facts"]) | {"email": f"rig{lead['id']}@example.com"}
+        db.execute(
+            "UPDATE leads SET email_key = ?, facts = ? WHERE id = ?", (facts["email"], json.dumps(facts), lead["id"])
+        )
+        plan = _copy(
+            db,
+            "subscriptions",
+            "account_id = 1 AND processor != 'paypal' AND NOT gateway_fails AND status = 'Active'"
+            " AND next_payment IS NOT NULL",
+            lead_id=lead["id"], status=status, quantity=1, tax_percent="0", cents=2500, installments_left=None,
+            next_payment=stamp(est_now(1) + timedelta(days=20)),
+        )  # fmt: skip
+        bought = {
+            "lead_id": lead["id"], "cents": cents, "discount": 0, "shipping": 0, "tax": 0, "subscription_id": None,
+            "at": stamp(est_now() - timedelta(days=2)), "pay_number": None,
+        }  # fmt: skip
+        what = "account_id = 1 AND kind = 'sale' AND NOT is_test AND NOT gateway_fails"
+        sale = _copy(db, "transactions", what, **bought)
+        other = _copy(db, "transactions", what, **bought)
+        db.execute("COMMIT")
+    return Customer(lead["id"], sale["id"], other["id"], plan["id"], cents)
+
+
+def _copy(db: sqlite3.Connection, table: str, which: str, **changed: Any) -> dict[str, Any]:
+    """A row like one that is there, with another number."""
+    row = dict(db.execute(f"SELECT * FROM {table} WHERE {which} ORDER BY id LIMIT 1").fetchone())
+    row |= changed | {"id": db.execute(f"SELECT max(id) + 1 FROM {table}").fetchone()[0]}
+    if "parent_id" in row:
+        row["parent_id"] = row["original_id"] = row["id"]
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+    return row
+
+
+def refund_in_kartra(transaction_id: int, cents: int) -> int:
+    """Somebody refunds in Kartra itself, which is no act of the desk. Gives the id of the act, to be left out."""
+    from leads.providers.kartra.sandbox.commands.transactions import add_child
+    from leads.providers.kartra.sandbox.desk import Desk
+    from leads.providers.kartra.sandbox.state import est_now
+
+    with sandbox() as db:
+        db.execute("BEGIN IMMEDIATE")
+        row = db.execute("SELECT * FROM transactions WHERE id = ?", (transaction_id,)).fetchone()
+        add_child(Desk(db, 1, est_now(), False, {}), row, "partial_refund", cents)
+        act: int = db.execute("SELECT max(id) FROM acts").fetchone()[0]
+        db.execute("COMMIT")
+    return act
+
+
+def acts_on(what: str, subject: int, but_not: set[int]) -> list[int]:
+    """What was really done of it, as cents, without what was not the desk's."""
+    with sandbox() as db:
+        rows = db.execute("SELECT id, cents FROM acts WHERE what = ? AND subject = ?", (what, subject)).fetchall()
+    return [row["cents"] for row in rows if row["id"] not in but_not]
+
+
+def arm(command: str, mode: str, times: int) -> None:
+    from leads.providers.kartra.sandbox import faults
+    from leads.wiring import sandbox_path
+
+    faults.arm(sandbox_path(), command, mode, times)
+
+
+def disarm() -> None:
+    """What was armed and not met."""
+    with sandbox() as db:
+        db.execute("DELETE FROM faults")
+
+
+def operations(customer: Customer) -> Any:
+    from leads.models import Operation
+
+    return Operation.objects.filter(account=person("manager").connection.account_id, lead_id=str(customer.lead_id))
+
+
+def pass_time(customer: Customer, seconds: float) -> None:
+    """For this customer's operations the clock goes forward: their times go back."""
+    for field in _UNTIL:
+        operations(customer).filter(**{f"{field}__isnull": False}).update(
+            **{field: F(field) - timedelta(seconds=seconds)}
+        )
+
+
+def tick() -> None:
+    """What the worker does once a minute."""
+    from leads.services import money
+    from leads.services.reconcile import reconcile
+
+    money.send_due_operations()
+    reconcile(only_due=True)
+
+
+def database_path() -> Path:
+    return Path(str(connection.settings_dict["NAME"]))
