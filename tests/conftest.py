@@ -55,17 +55,22 @@ class SignIn(Protocol):
     def __call__(self, role: str, *, stale: bool = False) -> Client: ...
 
 
+def confirm(client: Client, *, stale: bool = False) -> None:
+    """As if the person signed in to this browser had given the password just now; with ``stale`` an hour ago."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 3600 * stale}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
+
+
 @pytest.fixture
 def client_of(user_of: Callable[[str], User]) -> SignIn:
     """``client_of("agent")``: a new browser, signed in as that person just now; with ``stale`` an hour ago."""
 
     def sign_in(role: str, *, stale: bool = False) -> Client:
-        client, user = Client(), user_of(role)
-        client.force_login(user)
-        session = client.session
-        session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 3600 * stale}]
-        session["account_authentication_methods_user"] = str(user.pk)
-        session.save()
+        client = Client()
+        client.force_login(user_of(role))
+        confirm(client, stale=stale)
         return client
 
     return sign_in

@@ -44,6 +44,13 @@ PARTS = {
     "operation_id": [str(uuid4())],
     "recipe_id": ["1", "0", "9" * 30],
     "user_id": ["1", "0", "9" * 30],
+    "transaction_id": ["99432", "0", "1" * 20],
+    "subscription_id": ["14833", "0", "1" * 20],
+    "approval_id": [str(uuid4())],
+    "playbook_id": ["1", "0", "9" * 30],
+    "run_id": [str(uuid4())],
+    "limit_id": ["1", "0", "9" * 30],
+    "reason_id": ["1", "0", "9" * 30],
 }
 JUNK_HEADERS = [
     {},

@@ -19,6 +19,7 @@ from leads.access import desk_for
 from leads.models import Operation
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.server import running
+from tests.conftest import confirm
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import HTMX, grow_old, read, typed, words
 
@@ -88,6 +89,7 @@ def at_canarys_desk(
         settings.KARTRA_TIMEOUT = 0.5  # type: ignore[attr-defined]
         client = Watching(raise_request_exception=False)
         client.force_login(user_of("admin"))
+        confirm(client)
         yield client
 
 

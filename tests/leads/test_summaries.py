@@ -7,7 +7,7 @@ import pytest
 from leads.access import Desk
 from leads.models import Operation
 from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToList
-from leads.services import _operations
+from leads.services import settling
 from leads.summaries import summarise
 from tests.leads.conftest import Sandbox
 from tests.leads.helpers import do
@@ -49,7 +49,7 @@ def test_doubt_says_that_nothing_is_sent_again(desk: Desk, sandbox: Sandbox) -> 
     operation = do(desk, GivePoints(5))
     assert "nothing is sent again" in summarise(operation).text
     assert summarise(operation).kind == "unknown"
-    decided = _operations.decide(operation=operation, actor=desk.user, happened=True, reason="Score in Kartra is 40")
+    decided = settling.decide(operation=operation, actor=desk.user, happened=True, reason="Score in Kartra is 40")
     assert summarise(decided).text == "Gave points."
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -277,7 +277,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=8)
+@cache  # one address in earnest; a pool that were dropped would leave its sockets open
 def _pool(url: str, process: int) -> httpx.Client:
     """The connections of this process to one address; httpx's client is safe for threads. A fork makes its own."""
     # The environment may name certificates to trust (SSL_CERT_FILE), and no proxy or password file to send bodies by.
