@@ -1,0 +1,116 @@
+"""Reading the directory's leads again while nobody waits: those that something told of first, then the oldest.
+
+All of it together stays within `REFRESH_SHARE` of the calls, over all processes, and people go first. Each lead is
+taken by a conditional update, so that two workers never read the same one.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import Account, Connection
+from kartra_admin.lib.errors import AppError
+from leads.models import Entry, Reread
+from leads.providers.base import LeadRef
+from leads.providers.errors import NotFound, Refused
+from leads.services import _credentials, rereads
+from leads.wiring import provider_for, wait_for_share
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 5.0  # of one slice, after which others have their turn
+OLD_AFTER = timedelta(hours=12)
+# Whoever takes a lead has so long to read it; one that could not be read is not tried again before.
+LEASE = timedelta(minutes=1)
+NOT_AGAIN_FOR = timedelta(hours=1)
+_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A lead that was taken for reading. ``reread`` is the row that asked for it, if one did."""
+
+    account: Account
+    ref: LeadRef
+    with_money: bool
+    reread: Reread | None = None
+
+    @property
+    def calls(self) -> int:
+        return 3 if self.with_money else 1
+
+
+def work(seconds: float = SECONDS) -> bool:
+    """Read for a while. True where there is more to read, or may be."""
+    if settings.REFRESH_SHARE <= 0:
+        return False
+    until = time.monotonic() + seconds
+    unusable: set[int] = set()
+    while time.monotonic() < until:
+        wanted = _take(unusable)
+        if wanted is None:
+            return False
+        wait_for_share(wanted.calls)
+        try:
+            _read(wanted)
+        except AppError as error:  # no credentials, or not reached: nothing of this account until the next time
+            logger.info("The directory of %s is not read again for now: %s", wanted.account, error.sentence)
+            unusable.add(wanted.account.pk)
+    return True
+
+
+def _read(wanted: _Wanted) -> None:
+    """What reads the lead keeps it in the directory, or that it is gone."""
+
+    def read(connection: Connection) -> None:
+        provider = provider_for(connection, background=True)
+        try:
+            lead = provider.get_lead(wanted.ref)
+            if wanted.with_money:
+                provider.get_money(LeadRef(id=lead.id))
+        except (NotFound, Refused):
+            pass  # the directory knows by now, or it will be tried another time
+
+    _credentials.with_any(wanted.account, read)
+    if wanted.reread:
+        rereads.finish(wanted.reread)
+
+
+def _take(unusable: Collection[int]) -> _Wanted | None:
+    """The next lead to be read, of an account that somebody holds credentials for."""
+    accounts = Account.objects.filter(connections__user__is_active=True).exclude(pk__in=unusable).distinct()
+    now = timezone.now()
+    return _take_told(accounts, now) or next(filter(None, (_take_oldest(account, now) for account in accounts)), None)
+
+
+def _take_told(accounts: Collection[Account], now: datetime) -> _Wanted | None:
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    rows = Reread.objects.filter(free, account__in=accounts).select_related("account").order_by("wanted_at")
+    for row in rows[:_AT_ONCE]:
+        if Reread.objects.filter(free, pk=row.pk).update(leased_until=now + LEASE):
+            known = Entry.objects.filter(account=row.account, lead_id=row.lead_id).first()
+            ref = LeadRef(id=row.lead_id, email=known.email if known else "")
+            return _Wanted(row.account, ref, row.with_money, row)
+    return None
+
+
+def _take_oldest(account: Account, now: datetime) -> _Wanted | None:
+    untried = Q(asked_at=None) | Q(asked_at__lte=now - NOT_AGAIN_FOR)
+    known = Entry.objects.filter(untried, account=account)
+    for entry in _oldest(known, now):
+        if Entry.objects.filter(untried, pk=entry.pk).update(asked_at=now):
+            with_money = entry.gone_at is None and (entry.money_read_at is None or entry.payments.exists())
+            return _Wanted(account, LeadRef(id=entry.lead_id or "", email=entry.email), with_money)
+    return None
+
+
+def _oldest(known: QuerySet[Entry], now: datetime) -> Iterator[Entry]:
+    """Those never read, then those read longest ago; each part by its index."""
+    yield from known.filter(lead_read_at=None).order_by("id")[:_AT_ONCE]
+    yield from known.filter(lead_read_at__lte=now - OLD_AFTER).order_by("lead_read_at", "id")[:_AT_ONCE]

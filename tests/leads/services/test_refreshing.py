@@ -1,0 +1,181 @@
+"""Reading leads again while nobody waits: what was told first, then the oldest, within a share of the calls."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from leads.access import Desk
+from leads.models import Entry, Payment, Reread
+from leads.services import directory, refreshing, rereads
+from leads.services.directory import Met
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import together
+
+pytestmark = pytest.mark.django_db
+DeskOf = Callable[..., Desk]
+BEN, JON = NOTABLE["ben"], NOTABLE["jon"]
+
+
+@pytest.fixture
+def desk(desk_of: DeskOf, settings: Any) -> Desk:
+    settings.REFRESH_SHARE = 0.2
+    return desk_of("agent")
+
+
+def know(desk: Desk, *lead_ids: str) -> None:
+    directory.remember_rows(desk.account, [Met(lead_id) for lead_id in lead_ids], at=timezone.now())
+
+
+def read_ago(lead_id: str, **ago: float) -> None:
+    at = timezone.now() - timedelta(**ago)
+    Entry.objects.filter(lead_id=lead_id).update(lead_read_at=at, money_read_at=at, asked_at=None)
+
+
+def order_of(sandbox: Sandbox) -> list[str]:
+    return list(
+        Entry.objects.exclude(lead_read_at=None).order_by("lead_read_at", "id").values_list("lead_id", flat=True)
+    )
+
+
+def test_a_lead_never_read_is_read_with_its_money(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, ADA.id)
+    assert not refreshing.work()
+    entry = Entry.objects.get()
+    assert entry.email == ADA.email
+    assert entry.lead_read_at is not None
+    assert entry.money_read_at is not None
+    assert Payment.objects.exists()
+    calls = sandbox.calls()
+    assert calls[0] == ("get_lead",)
+    assert len(calls) == 3
+
+
+def test_what_was_told_goes_first_then_the_never_read_then_the_oldest(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(desk, ADA.id, BEN.id, JON.id)
+    read_ago(ADA.id, days=2)
+    read_ago(JON.id, days=3)
+    read: list[str] = []
+    monkeypatch.setattr(refreshing, "_read", lambda wanted: read.append(wanted.ref.id))
+    rereads.want(desk.account.pk, "4174099", at=timezone.now())
+    refreshing.work(0.5)
+    assert read == ["4174099", BEN.id, JON.id, ADA.id]
+
+
+def test_who_was_read_lately_is_left_alone(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, ADA.id)
+    read_ago(ADA.id, hours=1)
+    assert not refreshing.work()
+    assert sandbox.calls() == []
+    rereads.want(desk.account.pk, ADA.id, at=timezone.now())
+    assert not refreshing.work()
+    assert sandbox.calls() == [("get_lead",)]
+    assert not Reread.objects.exists()
+
+
+def test_money_is_read_where_the_telling_was_of_money(desk: Desk, sandbox: Sandbox) -> None:
+    rereads.want(desk.account.pk, ADA.id, at=timezone.now(), with_money=True)
+    refreshing.work()
+    assert len(sandbox.calls()) == 3
+    assert Entry.objects.get(lead_id=ADA.id).money_read_at is not None
+
+
+def test_a_lead_gone_from_kartra_is_marked_and_stays(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, "99999999")
+    rereads.want(desk.account.pk, "88888888", at=timezone.now())
+    assert not refreshing.work()
+    entry = Entry.objects.get()
+    assert (entry.lead_id, entry.gone_at is not None) == ("99999999", True)
+    assert not Reread.objects.exists()
+    sandbox.calls()
+    assert not refreshing.work()
+    assert sandbox.calls() == []
+
+
+def test_who_is_known_by_email_alone_is_read_by_it(desk: Desk, sandbox: Sandbox) -> None:
+    rows = [Met("", email=ADA.email, name="As imported"), Met("", email="left@example.com")]
+    directory.remember_rows(desk.account, rows, at=timezone.now())
+    assert not refreshing.work()
+    ada = Entry.objects.get(lead_id=ADA.id)
+    assert ada.name == "Ada Moreno"
+    assert None not in (ada.lead_read_at, ada.money_read_at)
+    assert Entry.objects.get(lead_id=None).gone_at is not None
+    sandbox.calls()
+    assert not refreshing.work()
+    assert sandbox.calls() == []
+
+
+def test_a_kartra_that_knows_emails_alone_makes_nobody_gone(desk: Desk, sandbox: Sandbox) -> None:
+    directory.remember_rows(desk.account, [Met(ADA.id, email=ADA.email), Met(BEN.id)], at=timezone.now())
+    sandbox.configure(email_only=True)
+    rereads.want(desk.account.pk, ADA.id, at=timezone.now())
+    assert not refreshing.work()
+    ada = Entry.objects.get(lead_id=ADA.id)
+    assert (ada.gone_at, ada.lead_read_at is None) == (None, False)
+
+
+def test_a_kartra_that_is_away_is_left_alone_until_the_next_slice(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, ADA.id, BEN.id)
+    rereads.want(desk.account.pk, JON.id, at=timezone.now())
+    sandbox.arm("get_lead", "junk", 100)
+    refreshing.work()
+    assert len([call for call in sandbox.calls() if call == ("get_lead",)]) <= 5
+    assert Entry.objects.filter(lead_read_at=None).count() == 2
+    assert Reread.objects.count() == 1
+    sandbox.disarm()
+    Reread.objects.update(leased_until=None)
+    refreshing.work()
+    assert not Reread.objects.exists()
+    assert not Entry.objects.filter(lead_read_at=None).exists()
+
+
+def test_one_lead_that_cannot_be_read_does_not_keep_the_others(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(desk, ADA.id, BEN.id)
+    read: list[str] = []
+    monkeypatch.setattr(refreshing, "_read", lambda wanted: read.append(wanted.ref.id))
+    refreshing.work(0.5)
+    refreshing.work(0.5)
+    assert read == [ADA.id, BEN.id]
+
+
+def test_nobody_s_account_is_not_read(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, ADA.id)
+    User.objects.update(is_active=False)
+    assert not refreshing.work()
+    assert sandbox.calls() == []
+
+
+def test_no_share_means_no_call(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    settings.REFRESH_SHARE = 0
+    know(desk, ADA.id)
+    assert not refreshing.work()
+    assert sandbox.calls() == []
+
+
+def test_readings_stay_within_their_share(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    settings.KARTRA_CALLS_PER_SECOND, settings.REFRESH_SHARE = 20, 0.2
+    know(desk, *(str(number) for number in range(4_200_001, 4_200_040)))
+    Entry.objects.update(money_read_at=timezone.now())
+    start = time.monotonic()
+    assert refreshing.work(2)
+    assert time.monotonic() - start < 4
+    assert len(sandbox.calls()) <= 4 * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_read_the_same_lead(desk: Desk, sandbox: Sandbox) -> None:
+    ids = [str(number) for number in range(4_200_001, 4_200_011)]
+    know(desk, *ids)
+    Entry.objects.update(money_read_at=timezone.now())
+    rereads.want(desk.account.pk, ADA.id, at=timezone.now())
+    together(lambda: refreshing.work(3), lambda: refreshing.work(3))
+    assert len(sandbox.calls()) == 11
+    assert Entry.objects.exclude(lead_read_at=None).count() == 11
