@@ -1,36 +1,59 @@
-"""At most so many calls in any second, over all threads and processes of this machine.
+"""At most so many calls in any second, over all threads and processes that share the slots.
 
-Each call takes the next numbered slot of its name. A slot is due `_SECOND` after the slot N places before it, and who
-wakes later than `_LATE` after that throws his slot away and takes another. So any N + 1 calls lie at least a second
-apart, whatever the scheduler does, and an idle name gives N calls at once.
+Each call takes the next numbered slot of its name. A slot is due `_SECOND` after the slot N places before it. Who wakes
+late moves his slot to then, and so does who has the call on the wire only later; the slot N places after it moves with
+it. So of any N + 1 calls two lie at least a second apart, whatever the scheduler does; an idle name gives N at once.
 
 People reserve ahead and are served in order. Background work never reserves: it takes a slot that is due now, which
-none is while a person waits for his. In a quarter of a second it takes at most a quarter of a second's calls, so that
-a person who comes never has a whole second's burst before him.
+none is while a person waits for his. It takes them one after the other, nearly evenly, so that a person who comes never
+has a burst before him.
 
-The slots live in an SQLite file of their own, never in the main database, where a rollback would give a used slot back.
-Only calls from this machine are counted: a second machine needs its own share of the rate.
+Where the slots lie is for `pacing_slots`: in a file for one machine, in the database for several.
 """
 
-import fcntl
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
 
-_SECOND = 1.008  # a second and the time a call may be late
-_LATE = 0.0075
+_SECOND = 1.004  # a second, and by how much two calls may differ in the time they take to arrive
+_LATE = 0.0035
+_SOON = 0.001  # so late a call is sent as if at once
 _SLACK = 0.004  # so far back a slot taken now may be dated, so that waking late does not add up
 _CLOCK_WENT_BACK = 1.0  # a slot made this far in the future was made before the clock was set back
+# Background calls may follow each other a little closer than evenly, to make up for waking late.
+_CLOSER = 0.94
 
-_SCHEMA = """
-    CREATE TABLE IF NOT EXISTS slots (
-        name TEXT NOT NULL, number INTEGER NOT NULL, due REAL NOT NULL, made REAL NOT NULL, PRIMARY KEY (name, number)
-    ) WITHOUT ROWID
-"""
+Rows = list[tuple[Any, ...]]
+Execute = Callable[..., Rows]
+
+
+class NoTurn(Exception):
+    """The slots cannot be reached, so nobody can tell whether a call may be made."""
+
+
+class Slots(Protocol):
+    """A table ``pacing_slots (name, number, due, made)``, and the clock that its times are read on.
+
+    SQL has ``?`` for its values. Everything raises `NoTurn` where the table cannot be reached.
+    """
+
+    def transaction(self, name: str) -> AbstractContextManager[tuple[Execute, float]]:
+        """One at a time for each name; with the time, read inside it, so that times follow the order of the slots."""
+
+    def read(self, sql: str, *values: Any) -> Rows: ...
+
+    def clock(self) -> float: ...
+
+    def close(self) -> None:
+        """The next use opens it again."""
+
+
+class Turn(NamedTuple):
+    """A slot that was waited for. ``due`` is when it was to be used."""
+
+    number: int
+    due: float
 
 
 class _Slot(NamedTuple):
@@ -40,137 +63,112 @@ class _Slot(NamedTuple):
 
 
 class Limiter:
-    """Paces the calls of each name through the file at ``path``. Threads may share one; make it after a fork."""
+    """Paces the calls of each name. Threads may share one; make it after a fork."""
 
-    def __init__(
-        self,
-        path: Path,
-        calls_per_second: int,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._path = path
+    def __init__(self, slots: Slots, calls_per_second: int, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._slots = slots
         self._calls = calls_per_second
-        self._quarter = max(1, calls_per_second // 4)
-        self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
-    def wait(self, name: str, *, background: bool = False) -> None:
-        """Return when one call may be made, and make it at once. Call it outside any database transaction."""
+    def wait(self, name: str, *, background: bool = False) -> Turn:
+        """Return when one call may be made, and make it at once. Call it outside any database transaction.
+
+        Raises `NoTurn`; no call may be made then.
+        """
         while True:
             slot, is_mine = self._take(name, background=background)
             if is_mine:
-                if self._wait_for(name, slot):
-                    return
+                if turn := self._wait_for(name, slot):
+                    return turn
             else:
-                self._sleep(max(0.0, slot.due - self._clock()))
+                self._sleep(max(0.0, slot.due - self._slots.clock()))
+
+    def sent(self, name: str, turn: Turn) -> None:
+        """Tell that the call of this turn is on the wire only now. Raises `NoTurn`, which is no reason to fail."""
+        now = self._slots.clock()
+        if now - turn.due > _SOON:
+            self._move(name, turn.number, now)
 
     def pause(self, name: str, seconds: float) -> None:
         """Let nobody call for so long, nor those who wait already; their order stays. Never shortens a pause."""
-        with self._transaction() as (connection, now):
-            last = _last(connection, name, now)
-            waiting = connection.execute(
-                "UPDATE slots SET due = due + max(0, :until - ("
-                "  SELECT min(due) FROM slots WHERE name = :name AND due > :now"
-                ")) WHERE name = :name AND due > :now",
-                {"name": name, "now": now, "until": now + seconds},
-            )
-            if not waiting.rowcount:  # a slot that nobody uses holds the place
-                _insert(connection, name, _Slot(last.number + 1, now + seconds, now))
+        with self._slots.transaction(name) as (execute, now):
+            last = _last(execute, name, now)
+            waiting = execute("SELECT min(due) FROM pacing_slots WHERE name = ? AND due > ?", name, now)[0][0]
+            if waiting is None:  # a slot that nobody uses holds the place
+                _insert(execute, name, _Slot(last.number + 1, now + seconds, now))
+            elif waiting < now + seconds:
+                later = now + seconds - waiting
+                execute("UPDATE pacing_slots SET due = due + ? WHERE name = ? AND due > ?", later, name, now)
 
     def close(self) -> None:
-        """Close the file. The next call opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._slots.close()
 
     def _take(self, name: str, *, background: bool) -> tuple[_Slot, bool]:
         """The next slot, and whether it is taken now; background work does not take one that is not due."""
-        with self._transaction() as (connection, now):
-            last = _last(connection, name, now)
-            due = max(last.due, _due(connection, name, last.number + 1 - self._calls) + _SECOND)
+        with self._slots.transaction(name) as (execute, now):
+            last = _last(execute, name, now)
+            due = max(last.due, _due(execute, name, last.number + 1 - self._calls) + _SECOND)
             if background:
-                share = _due(connection, name, last.number + 1 - self._quarter) + self._quarter / self._calls
-                due = max(due, share)
+                due = max(due, last.due + _CLOSER / self._calls)
             slot = _Slot(last.number + 1, max(due, now - _SLACK), now)
             if background and slot.due > now:
                 return slot, False
-            _insert(connection, name, slot)
-            connection.execute(
-                "DELETE FROM slots WHERE name = ? AND number <= ? AND due < ?",
-                (name, slot.number - self._calls, now - _SECOND),
+            _insert(execute, name, slot)
+            execute(
+                "DELETE FROM pacing_slots WHERE name = ? AND number <= ? AND due < ?",
+                name,
+                slot.number - self._calls,
+                now - _SECOND,
             )
             return slot, True
 
-    def _wait_for(self, name: str, slot: _Slot) -> bool:
-        """Sleep until the slot is due. False where it was missed, or the clock was set back meanwhile."""
-        while (now := self._clock()) < slot.due:
+    def _move(self, name: str, number: int, to: float) -> Turn:
+        """Let the slot count from a later time, and with it those made from it already, one from the other: where many
+        people wait, several seconds are reserved ahead."""
+        with self._slots.transaction(name) as (execute, _):
+            rows = execute(
+                "SELECT number, due FROM pacing_slots WHERE name = ? AND number >= ? ORDER BY number", name, number
+            )
+            for each, due_before in rows:
+                places, rest = divmod(each - number, self._calls)
+                due = to + places * _SECOND
+                if not rest and due_before < due:
+                    execute("UPDATE pacing_slots SET due = ? WHERE name = ? AND number = ?", due, name, each)
+        return Turn(number, to)
+
+    def _wait_for(self, name: str, slot: _Slot) -> Turn | None:
+        """Sleep until the slot is due. None where it is gone, or the clock was set back meanwhile."""
+        clock = self._slots.clock
+        while (now := clock()) < slot.due:
             self._sleep(slot.due - now)
-            with self._open() as connection:  # a pause moves the slot
-                row = connection.execute(
-                    "SELECT number, due, made FROM slots WHERE name = ? AND number = ?", (name, slot.number)
-                ).fetchone()
-            if row is None or row[2] > self._clock() + _CLOCK_WENT_BACK:
-                return False
-            slot = _Slot(*row)
-        return now - slot.due <= _LATE
-
-    @contextmanager
-    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A write transaction, and the time read inside it, so that times follow the order of the slots."""
-        with self._open() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection, self._clock()
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = _connect(self._path)
-            yield self._connection
+            rows = self._slots.read(  # a pause moves the slot
+                "SELECT number, due, made FROM pacing_slots WHERE name = ? AND number = ?", name, slot.number
+            )
+            if not rows or rows[0][2] > clock() + _CLOCK_WENT_BACK:
+                return None
+            slot = _Slot(*rows[0])
+        return Turn(slot.number, slot.due) if now - slot.due <= _LATE else self._move(name, slot.number, now)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file, made on first use; under a lock, since two that turn it to WAL at once get in each other's way."""
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(_SCHEMA)
-    return connection
-
-
-def _last(connection: sqlite3.Connection, name: str, now: float) -> _Slot:
+def _last(execute: Execute, name: str, now: float) -> _Slot:
     """The newest slot. Where the clock was set back, all slots give way to one that keeps a second of silence."""
-    row = connection.execute(
-        "SELECT number, due, made FROM slots WHERE name = ? ORDER BY number DESC LIMIT 1", (name,)
-    ).fetchone()
-    if row is None:
+    rows = execute("SELECT number, due, made FROM pacing_slots WHERE name = ? ORDER BY number DESC LIMIT 1", name)
+    if not rows:
         return _Slot(0, 0.0, 0.0)
-    last = _Slot(*row)
+    last = _Slot(*rows[0])
     if last.made <= now + _CLOCK_WENT_BACK:
         return last
-    connection.execute("DELETE FROM slots WHERE name = ?", (name,))
+    execute("DELETE FROM pacing_slots WHERE name = ?", name)
     silence = _Slot(last.number + 1, now + _SECOND, now)
-    _insert(connection, name, silence)
+    _insert(execute, name, silence)
     return silence
 
 
-def _due(connection: sqlite3.Connection, name: str, number: int) -> float:
+def _due(execute: Execute, name: str, number: int) -> float:
     """When that slot was due; long ago where it is gone."""
-    row = connection.execute("SELECT due FROM slots WHERE name = ? AND number = ?", (name, number)).fetchone()
-    return float(row[0]) if row else 0.0
+    rows = execute("SELECT due FROM pacing_slots WHERE name = ? AND number = ?", name, number)
+    return float(rows[0][0]) if rows else 0.0
 
 
-def _insert(connection: sqlite3.Connection, name: str, slot: _Slot) -> None:
-    connection.execute("INSERT INTO slots VALUES (?, ?, ?, ?)", (name, *slot))
+def _insert(execute: Execute, name: str, slot: _Slot) -> None:
+    execute("INSERT INTO pacing_slots (name, number, due, made) VALUES (?, ?, ?, ?)", name, *slot)

@@ -1,4 +1,4 @@
-"""``python -m tests.rig``: run cases, print the table, fail where one of them went wrong."""
+"""``python -m tests.rig``: run cases, print the table, fail where one went wrong. ``bulk``, ``keys``: own rigs."""
 
 import argparse
 import logging
@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from tests.rig import world
+from tests.rig import bulk, keys, world
 
 PARTS = {"faults": 50, "killed": 20, "at once": 12, "locked": 12, "stalled": 6}  # of a hundred cases
 
@@ -24,10 +24,19 @@ class Row:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="run.py rig", description="Break refunds and subscription acts on purpose.")
+    if sys.argv[1:2] == ["bulk"]:
+        return bulk.main(sys.argv[2:])
+    if sys.argv[1:2] == ["keys"]:
+        return keys.main(sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        prog="run.py rig",
+        description="Break refunds and subscription acts on purpose.",
+        epilog="On SQLite; on PostgreSQL with TEST_DATABASE_URL=postgres://user:password@host/database.",
+    )
     parser.add_argument("--runs", type=int, default=2000, help="how many cases (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="what the cases are made from (default: %(default)s)")
     parser.add_argument("--part", choices=PARTS, nargs="+", help="only cases of these kinds")
+    parser.add_argument("--act", default="", help="only this act, as the table names it, whatever chance would choose")
     parser.add_argument("--case", type=int, help="only the case of this number, and tell its story")
     options = parser.parse_args()
     started = time.monotonic()
@@ -51,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         runs = -(-options.runs * PARTS[part] // share)
         for number in range(runs) if options.case is None else [options.case]:
             name = f"{options.seed}:{part}:{number}"
-            verdict = Case(part, name).run()
+            verdict = Case(part, name, options.act).run()
             for row in (rows[part], rows[verdict.act], rows["all"]):
                 row.runs += 1
                 row.done += verdict.done > 0
@@ -62,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
                 row.by_person += verdict.by_person
             bad += verdict.is_bad
             if verdict.is_bad or options.case is not None:
-                print(f"\n--seed {options.seed} --part '{part}' --case {number}")
+                print(f"\n--seed {options.seed} --part '{part}' --act '{verdict.act}' --case {number}")
                 print("", *verdict.story, *(f"WRONG: {wrong}" for wrong in verdict.wrong), sep="\n  ")
                 if verdict.double or verdict.lost:
                     print(f"  double acts {verdict.double}, lost outcomes {verdict.lost}")

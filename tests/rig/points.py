@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db import OperationalError, connection, connections
 
 from leads.providers.kartra.client import KartraClient
-from leads.services import _operations, money, settling
+from leads.services import _operations, approvals, held, runs, settling
 from tests.rig import world
 
 Job = Callable[[], object]
@@ -44,7 +44,7 @@ CLAIMING = {
     "before claim": Point(_operations, "claim", "before"),
     "inside claim": Point(_operations, "log_step", "before", _logs("sent")),
     "after claim": Point(_operations, "claim", "after"),
-    "after check": Point(money, "_check_again", "after"),
+    "after check": Point(held, "_check_again", "after"),
 }
 SENDING = {
     "before send": Point(_operations, "send", "before"),
@@ -59,6 +59,21 @@ SETTLING = {
     "after reading": Point(settling, "_read", "after"),
     "inside verdict": Point(settling, "log_step", "before"),
     "after verdict": Point(settling, "settle", "after"),
+}
+
+DECIDING = {
+    "before request": Point(approvals, "_record_request", "before"),
+    "inside request": Point(approvals, "_log", "before"),
+    "after request": Point(approvals, "_record_request", "after"),
+    "before decision": Point(approvals, "_run", "before"),
+    "inside decision": Point(approvals, "_take", "after"),
+}
+RUNNING = {
+    "before run": Point(runs, "begin", "before"),
+    "inside run": Point(runs, "_log", "before"),
+    "before part": Point(runs, "_attempt", "before"),
+    "after part": Point(runs, "_attempt", "after"),
+    "before stock": Point(runs, "_take_stock", "before"),
 }
 
 

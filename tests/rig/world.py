@@ -31,11 +31,28 @@ CREATE TRIGGER act_subscription AFTER UPDATE ON subscriptions
 BEGIN INSERT INTO acts (what, subject, cents) VALUES ('subscription', new.id, 0); END;
 """
 
+# Kartra's rows are not the money: the next refund goes through at the gateway, and its row shows after so many rounds
+# of the worker (NULL: never). Until then it stands at another lead's.
+_HIDING = """
+CREATE TABLE hiding (rounds INTEGER);
+CREATE TABLE hidden (id INTEGER, lead_id INTEGER, parent_id INTEGER, rounds INTEGER);
+CREATE TRIGGER hide_refund AFTER INSERT ON transactions
+WHEN new.kind IN ('refund', 'partial_refund') AND EXISTS (SELECT * FROM hiding)
+BEGIN
+    INSERT INTO hidden SELECT new.id, new.lead_id, new.parent_id, rounds FROM hiding;
+    DELETE FROM hiding;
+    UPDATE transactions SET lead_id = (SELECT min(id) FROM leads), parent_id = new.id WHERE id = new.id;
+END;
+"""
+
 
 class NoLimiter:
     """The rig has no time to keep to twenty calls a second."""
 
     def wait(self, name: str, *, background: bool = False) -> None:
+        pass
+
+    def sent(self, name: str, turn: object) -> None:
         pass
 
     def pause(self, name: str, seconds: float) -> None:
@@ -87,6 +104,7 @@ def _prepare() -> None:
     from leads.providers.kartra.sandbox.seed import seed
 
     Limit.objects.all().delete()
+    Limit.objects.create(role="support", per_transaction=0)  # so that he has to ask
     wiring._limiter = lambda *_: NoLimiter()  # type: ignore[assignment]
     client.KartraClient.__init__.__kwdefaults__["sleep"] = lambda seconds: None  # type: ignore[index]
     credentials.note_worked = lambda connection: None  # type: ignore[assignment]
@@ -94,22 +112,34 @@ def _prepare() -> None:
     seed(path, leads=12)
     state.configure(path, calls_per_second=0)
     with closing(state.connect(path)) as db:
-        db.executescript(_COUNTERS)
+        db.executescript(_COUNTERS + _HIDING)
 
 
 @cache
-def person(role: str) -> Any:
+def person(role: str, number: int = 1) -> Any:
     """Somebody of this role with credentials of the account."""
     from accounts.models import User
     from accounts.services import connections as credentials
     from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 
-    found = User.objects.filter(role=role).first()
+    email = f"{role}{number}@example.com"
+    found = User.objects.filter(email=email).first()
     if found is None:
-        found = User.objects.create_user(email=f"{role}@example.com", name=role.title(), role=role)
+        found = User.objects.create_user(email=email, name=f"{role.title()} {number}", role=role)
         keys = ACCOUNTS[0]
         credentials.place(actor=found, owner=found, api_key=keys.api_key, api_password=keys.api_password)
     return User.objects.select_related("connection__account").get(pk=found.pk)
+
+
+@cache
+def playbook() -> Any:
+    """Give a tag, cancel, refund."""
+    from leads.models import Playbook
+
+    steps = [{"act": "give-tag", "name": "vip"}, {"act": "cancel"}, {"act": "refund"}]
+    return Playbook.objects.get_or_create(
+        account=person("manager").connection.account, name="Leave", defaults={"steps": steps}
+    )[0]
 
 
 @dataclass(frozen=True)
@@ -130,15 +160,15 @@ def sandbox() -> closing[sqlite3.Connection]:
     return closing(connect(sandbox_path()))
 
 
-def new_customer(chance: random.Random, *, status: str) -> Customer:
-    """Part of the sale may be refunded already, by the same amount that will be asked for."""
+def new_customer(chance: random.Random, *, status: str, is_of_plan: bool) -> Customer:
+    """Somebody who bought just now; ``is_of_plan`` makes the sale the last payment of his subscription."""
     from leads.providers.kartra.sandbox.state import est_now, stamp
 
     cents = chance.choice((1995, 4700, 12000, 99900))
     with sandbox() as db:
         db.execute("BEGIN IMMEDIATE")
         lead = _copy(db, "leads", "account_id = 1 AND NOT deleted", email_key=None)
-        facts = json.loads(lead["facts"]) | {"email": f"rig{lead['id']}@example.com"}
+        facts = json.loads(lead["facts"]) | {"email": f"rig{lead['id']}@example.com", "id": str(lead["id"])}
         db.execute(
             "UPDATE leads SET email_key = ?, facts = ? WHERE id = ?", (facts["email"], json.dumps(facts), lead["id"])
         )
@@ -155,7 +185,7 @@ def new_customer(chance: random.Random, *, status: str) -> Customer:
             "at": stamp(est_now() - timedelta(days=2)), "pay_number": None,
         }  # fmt: skip
         what = "account_id = 1 AND kind = 'sale' AND NOT is_test AND NOT gateway_fails"
-        sale = _copy(db, "transactions", what, **bought)
+        sale = _copy(db, "transactions", what, **bought | {"subscription_id": plan["id"] if is_of_plan else None})
         other = _copy(db, "transactions", what, **bought)
         db.execute("COMMIT")
     return Customer(lead["id"], sale["id"], other["id"], plan["id"], cents)
@@ -200,10 +230,31 @@ def arm(command: str, mode: str, times: int) -> None:
     faults.arm(sandbox_path(), command, mode, times)
 
 
+def hide_refund(rounds: int | None) -> None:
+    """Let the row of the next refund show only after so many rounds of the worker, or never."""
+    with sandbox() as db:
+        db.execute("INSERT INTO hiding VALUES (?)", (rounds,))
+
+
+def show_hidden() -> None:
+    """One round nearer to the rows of refunds that were done."""
+    with sandbox() as db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE hidden SET rounds = rounds - 1")
+        for row in db.execute("SELECT * FROM hidden WHERE rounds <= 0").fetchall():
+            db.execute(
+                "UPDATE transactions SET lead_id = ?, parent_id = ? WHERE id = ?",
+                (row["lead_id"], row["parent_id"], row["id"]),
+            )
+        db.execute("DELETE FROM hidden WHERE rounds <= 0")
+        db.execute("COMMIT")
+
+
 def disarm() -> None:
     """What was armed and not met."""
     with sandbox() as db:
         db.execute("DELETE FROM faults")
+        db.execute("DELETE FROM hiding")
 
 
 def operations(customer: Customer) -> Any:
@@ -212,21 +263,33 @@ def operations(customer: Customer) -> Any:
     return Operation.objects.filter(account=person("manager").connection.account_id, lead_id=str(customer.lead_id))
 
 
+def entries(operation_id: Any, action: str = "") -> Any:
+    """What the log holds of an operation."""
+    from accounts.models import AuditEntry
+
+    found = AuditEntry.objects.filter(operation_id=operation_id)
+    return found.filter(action=action) if action else found
+
+
 def pass_time(customer: Customer, seconds: float) -> None:
-    """For this customer's operations the clock goes forward: their times go back."""
-    for field in _UNTIL:
-        operations(customer).filter(**{f"{field}__isnull": False}).update(
-            **{field: F(field) - timedelta(seconds=seconds)}
-        )
+    """For all that the desk keeps of this customer the clock goes forward: its times go back."""
+    from leads.models import Approval, PlaybookRun
+
+    back = timedelta(seconds=seconds)
+    operations(customer).update(**{field: F(field) - back for field in _UNTIL})
+    for model in (Approval, PlaybookRun):
+        model.objects.filter(lead_id=str(customer.lead_id)).update(created_at=F("created_at") - back)
 
 
 def tick() -> None:
     """What the worker does once a minute."""
-    from leads.services import money
+    from leads.services import held, runs
     from leads.services.reconcile import reconcile
 
-    money.send_due_operations()
+    show_hidden()
+    held.send_due_operations()
     reconcile(only_due=True)
+    runs.attend_all()
 
 
 def database_path() -> Path:

@@ -1,0 +1,82 @@
+"""Leads as people paste them: emails and ids, one or many a line, from mails, spreadsheets and address books."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from leads.lookup import read_query
+from leads.providers.base import LeadRef
+
+_SEPARATORS = re.compile(r"[,;\t|]")
+_QUOTED = re.compile(r'"([^"]*)"')
+_LONGEST_LINE, _LONGEST_EMAIL, _SHOWN = 100_000, 320, 120
+
+
+@dataclass(frozen=True)
+class Line:
+    """``number`` counts from 1. ``text`` is what stood there, cut to what fits a page."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """One lead that was named, by id or by email."""
+
+    line: int
+    ref: LeadRef
+
+
+@dataclass
+class Pasted:
+    """``doubles`` named a lead that an earlier line had named; ``bad`` names nobody, or not clearly."""
+
+    leads: list[Named] = field(default_factory=list)
+    doubles: list[Line] = field(default_factory=list)
+    bad: list[Line] = field(default_factory=list)
+
+
+def read_pasted(text: str) -> Pasted:
+    """What the text names, in its order. A line of which one part cannot be read is bad as a whole."""
+    return read_lines(enumerate(text.splitlines(), 1))
+
+
+def read_lines(lines: Iterable[tuple[int, str]], *, most: int | None = None) -> Pasted:
+    """The same for numbered lines, such as the cells of a column; no further than one lead more than ``most``."""
+    found = Pasted()
+    known: set[LeadRef] = set()
+    for number, text in lines:
+        if not text.strip():
+            continue
+        line = Line(number, text.strip()[:_SHOWN])
+        refs = _refs(text) if len(text) <= _LONGEST_LINE else None
+        if not refs:
+            found.bad.append(line)
+            continue
+        new = [ref for ref in dict.fromkeys(refs) if ref not in known]
+        if len(new) < len(refs):
+            found.doubles.append(line)
+        known.update(new)
+        found.leads += [Named(number, ref) for ref in new]
+        if most is not None and len(found.leads) > most:
+            break
+    return found
+
+
+def _refs(text: str) -> list[LeadRef] | None:
+    """Everybody the line names; None where a part of it names nobody for sure.
+
+    A quoted name may hold commas, so what is quoted counts only where it holds an address or a number.
+    """
+    text = _QUOTED.sub(lambda match: match[1] if read_query(match[1]) else " ", text)
+    refs: list[LeadRef] = []
+    for part in _SEPARATORS.split(text):
+        if not part.strip():
+            continue
+        ref = read_query(part)
+        several = [ref] if ref else [read_query(word) for word in part.split()]
+        if any(each is None or len(each.email) > _LONGEST_EMAIL for each in several):
+            return None
+        refs += [each for each in several if each]
+    return refs

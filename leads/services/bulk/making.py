@@ -1,0 +1,113 @@
+"""Laying a job down: who, what, and then the dry run."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Account, User
+from accounts.services import access
+from kartra_admin.lib.errors import AppError, Conflict
+from leads.actions import Action
+from leads.models import Job, JobLead, Operation
+from leads.pasting import Line, Named, Pasted
+from leads.services import _operations
+from leads.services.bulk import slots, steering
+from leads.services.bulk.undoing import undoable
+
+MOST_LEADS = 50_000
+# So many of the lines that were left out are kept, for the page.
+_KEPT = 200
+
+
+def create_job(
+    *,
+    actor: User,
+    account: Account,
+    job_id: UUID,
+    name: str,
+    who: Pasted,
+    actions: Sequence[Action],
+    creates_missing: bool,
+    pace: int,
+) -> Job:
+    """Lay a job down and begin its dry run. The same ``job_id`` again returns the first.
+
+    Raises `Denied`, AppError for more leads or actions than a job takes, `Conflict` for a form that was sent before
+    with something else in it.
+    """
+    job = Job(
+        id=job_id,
+        account=account,
+        actor=actor,
+        name=name[:120],
+        actions=[action.as_json() for action in actions],
+        creates_missing=creates_missing,
+        pace=pace,
+        left_out=[*_kept(who.bad, "not clear"), *_kept(who.doubles, "double")],
+    )
+    steering.require_may(actor, job)
+    if not actions or len(actions) > _operations.MOST_CHANGES:
+        raise AppError(f"A job does at least one thing to each lead, and at most {_operations.MOST_CHANGES}.")
+    rows = [_row(job, position, named) for position, named in enumerate(who.leads)]
+    return _lay_down(job, rows, actions="; ".join(action.words for action in actions)[:500])
+
+
+def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
+    """A job that takes back all that another one did, where it is still so. It begins with a dry run, too."""
+    access.require(actor, "bulk.run")
+    if job.undoes_id:
+        raise AppError("This job took another one back. Lay down a new one instead.")
+    if not job.is_over:
+        raise AppError("This job is not over yet. Cancel it first, or wait until it is done.")
+    undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
+    done = job.leads.exclude(operation=None).order_by("position").select_related("operation")
+    done = done.prefetch_related("operation__steps__undone_by", "operation__undone_by")
+    rows = []
+    for lead in done.iterator(chunk_size=1000):
+        if operations := undoable(lead):
+            rows.append(_row_to_undo(undoing, lead, operations[0]))
+    if not rows:
+        raise AppError("Nothing of this job can be taken back any more.")
+    return _lay_down(undoing, rows, actions=f"undo what {job.name} did")
+
+
+def _kept(lines: Sequence[Line], why: str) -> list[dict[str, object]]:
+    return [{"line": line.number, "text": line.text, "why": why} for line in lines[:_KEPT]]
+
+
+def _row(job: Job, position: int, named: Named) -> JobLead:
+    return JobLead(job=job, position=position, line=named.line, lead_id=named.ref.id, email=named.ref.email)
+
+
+def _row_to_undo(job: Job, lead: JobLead, operation: Operation) -> JobLead:
+    named = {"lead_id": operation.lead_id, "email": lead.email, "name": lead.name}
+    return JobLead(job=job, position=lead.position, line=lead.line, undoes=operation, **named)
+
+
+def _lay_down(job: Job, rows: Sequence[JobLead], *, actions: str) -> Job:
+    if len(rows) > MOST_LEADS:
+        raise AppError(f"A job takes at most {MOST_LEADS:,} leads, and these are {len(rows):,}. Do it in parts.")
+    if not rows:
+        raise AppError("No lead was named, so there is nothing to do.")
+    who = [[row.lead_id, row.email] for row in rows]
+    asked = [job.name, job.actions, job.creates_missing, job.pace, str(job.undoes_id or "")]
+    job.request_digest = _operations.digest("job", asked, who)
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+            JobLead.objects.bulk_create(rows, batch_size=1000)
+            steering.log(job, "create.succeeded", job.actor, leads=len(rows), actions=actions)
+    except IntegrityError:
+        first = Job.objects.filter(pk=job.pk).first()
+        if first is None:
+            raise
+        if _identity(first) != _identity(job):
+            raise Conflict("This form was already sent once, with something else in it. Nothing was begun.") from None
+        return first
+    slots.call_workers(job)
+    return job
+
+
+def _identity(job: Job) -> tuple[object, ...]:
+    return job.actor_id, job.account_id, job.request_digest

@@ -1,0 +1,272 @@
+"""One lead of a job: the dry run's reading, the change itself, and what came of it.
+
+A lead's operation has an id that is made from the job, the lead's place and the attempt. Whoever comes second, be it
+after a crash or beside a slow one, finds it and follows it; the database lets one of them write it. A further attempt
+is made only where the one before surely did nothing of what is left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Connection
+from kartra_admin.lib.crypto import SealBroken
+from kartra_admin.lib.errors import AppError, Denied
+from leads import summaries
+from leads.actions import Action, actions_of, creation, places_for_new, places_to_do
+from leads.models import Job, JobLead, Operation, OperationStep, Outcome
+from leads.providers.base import FieldDefinition, Lead, LeadRef
+from leads.providers.errors import AlreadyDone, Misconfigured, NotFound, RateLimited, Refused, Unavailable
+from leads.selectors import catalogues
+from leads.services import _operations, settling
+from leads.services.bulk.undoing import left_to_undo, next_to_undo, still_done
+from leads.services.changes import read_for_change, send_changes
+from leads.services.leads import send_creation
+from leads.services.undo import changes_to_undo, undo_operation
+
+State, Would = JobLead.State, JobLead.Would
+
+# So often a lead is begun anew without a person, where nothing of it was done and Kartra did not say why.
+MOST_ATTEMPTS = 5
+AGAIN_AFTER = timedelta(seconds=10)
+
+# What concerns more than this lead is for the caller.
+BEYOND_THIS_LEAD = (Misconfigured, SealBroken, RateLimited, Unavailable, Denied)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job as a worker has it at hand."""
+
+    job: Job
+    connection: Connection
+    actions: Sequence[Action]
+    definitions: Sequence[FieldDefinition]
+
+
+def work_for(job: Job, connection: Connection) -> Work:
+    return Work(job, connection, actions_of(job.actions), catalogues.for_account(job.account).fields)
+
+
+# The dry run
+
+
+def check(work: Work, row: JobLead) -> None:
+    """Read the lead, and keep what would be done to it. Raises those of `BEYOND_THIS_LEAD`."""
+    try:
+        lead = read_for_change(work.connection, _ref(row), background=True)
+        found = _finding_of_undo(work.job, row, lead) if row.undoes else _finding(work, lead)
+    except NotFound as error:
+        found = {**_finding_of_nobody(work, row), "sentence": error.sentence[:500]}
+    except BEYOND_THIS_LEAD:
+        raise
+    except AppError as error:
+        found = {"would": Would.FAILED, "sentence": error.sentence[:500]}
+    else:
+        found |= _named(lead)
+    _keep(
+        row, {"sentence": "", "leased_until": None, **found}, if_double={"would": Would.DOUBLE, "state": State.DOUBLE}
+    )
+
+
+def _finding(work: Work, lead: Lead) -> dict[str, Any]:
+    places = places_to_do(work.actions, lead, catalogues.with_options_of(lead, work.definitions))
+    return {"would": Would.CHANGE if places else Would.SAME, **_deeds(work, places)}
+
+
+def _finding_of_nobody(work: Work, row: JobLead) -> dict[str, Any]:
+    if not (work.job.creates_missing and row.email and not row.undoes_id):
+        return {"would": Would.MISSING}
+    return {"would": Would.CREATE, **_deeds(work, places_for_new(work.actions))}
+
+
+def _finding_of_undo(job: Job, row: JobLead, lead: Lead) -> dict[str, Any]:
+    operations = still_done(left_to_undo(job, row), lead) or [_undone(row)]
+    actions = [Action(change) for operation in operations for change in changes_to_undo(operation, lead)]
+    return {
+        "would": Would.CHANGE if actions else Would.SAME,
+        "starts": any(action.may_start_automations for action in actions),
+        "sentence": "; ".join(action.words for action in actions)[:500],
+    }
+
+
+def _deeds(work: Work, places: Sequence[int]) -> dict[str, Any]:
+    return {"would_do": places, "starts": any(work.actions[place].may_start_automations for place in places)}
+
+
+# The run
+
+
+def do(work: Work, row: JobLead) -> None:
+    """Change the lead, once, and keep what came of it. Raises those of `BEYOND_THIS_LEAD`; nothing was sent then."""
+    first = Operation.objects.filter(pk=row.id_of_attempt(row.attempt)).first()
+    if first:
+        follow(work.job, row, _settled(first, work.connection))
+        return
+    try:
+        operation = _undo(work, row) if row.undoes else _change(work, row)
+    except NotFound as error:
+        _end(row, State.MISSING, error.sentence)
+    except AlreadyDone:
+        if not _go_on_undoing(work.job, row, row.operation):
+            is_done = row.undoes and row.operation and row.operation.outcome == Outcome.SUCCEEDED
+            _end(row, State.SUCCEEDED if is_done else State.SAME)
+    except BEYOND_THIS_LEAD:
+        raise
+    except AppError as error:
+        _end(row, State.FAILED, error.sentence)
+    else:
+        if operation:
+            follow(work.job, row, operation)
+
+
+def _change(work: Work, row: JobLead) -> Operation | None:
+    """The operation, or None where another line of the job names the same lead."""
+    job = work.job
+    terms: dict[str, Any] = {
+        "actor": job.actor,
+        "connection": work.connection,
+        "operation_id": row.id_of_attempt(row.attempt),
+        "request_digest": _operations.digest("job", str(job.pk), row.position, row.attempt),
+        "label": job.name,
+        "approved_by": job.approved_by,
+        "background": True,
+    }
+    actions = _left(work.actions, row)
+    try:
+        lead = read_for_change(work.connection, _ref(row), background=True)
+    except NotFound:
+        if not (job.creates_missing and row.email):
+            raise
+        new, also = creation(row.email, actions)
+        return send_creation(change=new, also=also, **terms)
+    if row.lead_id != lead.id and not _keep(row, _named(lead), if_double={"state": State.DOUBLE}):
+        return None
+    return send_changes(lead=lead, changes=[action.change for action in actions], **terms)
+
+
+def _undo(work: Work, row: JobLead) -> Operation:
+    """Take back what one attempt did; `follow` goes on with the one before it. Nothing, where a part must stay.
+
+    Raises `AlreadyDone` where that attempt is taken back already, and others are not or were by this job.
+    """
+    left = left_to_undo(work.job, row)
+    if len(left) > 1 or row.operation:
+        lead = read_for_change(work.connection, _ref(row), background=True)
+        still = still_done(left, lead)
+        for operation in still:
+            changes_to_undo(operation, lead)
+        if row.undoes not in still and (still or row.operation):
+            raise AlreadyDone("This is as it was before.")
+    return undo_operation(
+        actor=work.job.actor,
+        connection=work.connection,
+        operation=_undone(row),
+        operation_id=row.id_of_attempt(row.attempt),
+        label=work.job.name,
+        approved_by=work.job.approved_by,
+        background=True,
+    )
+
+
+def _left(actions: Sequence[Action], row: JobLead) -> list[Action]:
+    """Without what an earlier attempt has done, even where it is no longer so: points are given once."""
+    earlier = [row.id_of_attempt(attempt) for attempt in range(row.attempt)]
+    done = OperationStep.objects.filter(operation__in=earlier, outcome=Outcome.SUCCEEDED) if earlier else []
+    kept = [(step.kind, step.asked) for step in done]
+    return [action for action in actions if (action.change.kind, action.change.as_json()) not in kept]
+
+
+# What came of it
+
+
+def follow(job: Job, row: JobLead, operation: Operation) -> None:
+    """Keep how the operation of the lead's last attempt stands."""
+    match operation.outcome:
+        case Outcome.UNKNOWN:
+            _write(row, {"state": State.UNKNOWN, "operation": operation, "sentence": summaries.IN_DOUBT})
+        case Outcome.SUCCEEDED if _go_on_undoing(job, row, operation):
+            pass
+        case Outcome.SUCCEEDED:
+            remarks = " ".join(step.sentence for step in operation.steps.all() if not step.settled_by)
+            _end(row, State.SUCCEEDED, remarks.strip(), operation=operation, lead_id=row.lead_id or operation.lead_id)
+        case Outcome.FAILED if not job.is_over and row.attempt + 1 < MOST_ATTEMPTS and _is_worth_another(operation):
+            begin_again(row, operation)
+        case Outcome.FAILED:
+            _end(row, State.FAILED, summaries.summarise(operation).text, operation=operation)
+        case _:  # somebody is at it, or was killed: looked at again once it counts as stuck
+            sent_at = operation.sent_at or operation.created_at
+            put_back(row, until=max(sent_at + settling.STUCK_AFTER, timezone.now() + AGAIN_AFTER))
+
+
+def _go_on_undoing(job: Job, row: JobLead, done: Operation | None) -> bool:
+    """Have taken back what an earlier attempt did, after what ``done`` took back. False where there is none.
+
+    A job that is over leaves it to a retry.
+    """
+    older = next_to_undo(job, row)
+    if older and job.is_over:
+        _end(row, State.FAILED, "What an earlier attempt did is not taken back yet: retry it.", undoes=older)
+    elif older:
+        begin_again(row, done, undoes=older, leased_until=None)
+    return older is not None
+
+
+def begin_again(row: JobLead, operation: Operation | None, **also: Any) -> bool:
+    """Have another attempt made at what is left. Once for each attempt, whoever asks."""
+    again = {"attempt": row.attempt + 1, "state": State.WAITING, "leased_until": timezone.now() + AGAIN_AFTER}
+    return _write(row, {**again, "operation": operation, "done_at": None, "sentence": "", **also})
+
+
+def put_back(row: JobLead, *, until: datetime | None) -> None:
+    """Leave the lead to whoever comes, after ``until``."""
+    JobLead.objects.filter(pk=row.pk).update(leased_until=until)
+
+
+def _is_worth_another(operation: Operation) -> bool:
+    """Whether what failed was never carried out, and not for a reason of Kartra's: it was cut off, or not taken."""
+    failed = [step for step in operation.steps.all() if step.outcome == Outcome.FAILED]
+    return all(step.settled_by == "reading" if step.settled_by else not step.code for step in failed)
+
+
+def _settled(operation: Operation, connection: Connection) -> Operation:
+    """The same after a reading, where it is in doubt and old enough to be read for."""
+    return settling.settle(operation, connection=connection) if operation.outcome == Outcome.PENDING else operation
+
+
+def _end(row: JobLead, state: JobLead.State, sentence: str = "", **also: Any) -> None:
+    _write(row, {"state": state, "sentence": sentence[:500], "done_at": timezone.now(), "leased_until": None, **also})
+
+
+def _write(row: JobLead, values: dict[str, Any]) -> bool:
+    """Unless the lead has gone on meanwhile."""
+    same = JobLead.objects.filter(pk=row.pk, attempt=row.attempt, state=row.state)
+    return bool(same.update(**values))
+
+
+def _keep(row: JobLead, values: dict[str, Any], *, if_double: dict[str, Any]) -> bool:
+    """Write what was read. False where another line of the job has this lead already."""
+    try:
+        with transaction.atomic():
+            return _write(row, values)
+    except IntegrityError:
+        _write(row, {**if_double, "done_at": timezone.now()})
+        return False
+
+
+def _named(lead: Lead) -> dict[str, str]:
+    return {"lead_id": lead.id, "name": lead.name[:500], "email": lead.email[:320]}
+
+
+def _ref(row: JobLead) -> LeadRef:
+    return LeadRef(id=row.lead_id, email=row.email)
+
+
+def _undone(row: JobLead) -> Operation:
+    if row.undoes is None:
+        raise Refused("There is nothing to undo.")
+    return row.undoes

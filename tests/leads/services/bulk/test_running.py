@@ -1,0 +1,257 @@
+"""A job from pasted text to its last lead: checked, started, each lead an operation of its own."""
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import AuditEntry, Connection
+from kartra_admin.lib.errors import AppError
+from leads.access import Desk
+from leads.models import Job, Operation, Outcome
+from leads.providers.changes import (
+    AssignTag,
+    EditLead,
+    GivePoints,
+    SubscribeToList,
+    SubscribeToSequence,
+    UnassignTag,
+    UnsubscribeFromList,
+)
+from leads.services.bulk import steering
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
+from tests.leads.helpers import grow_old, read, send, writes
+from tests.leads.services.bulk.conftest import TAG, free_all, lay_down, leads_of, run, states, work, woulds
+
+pytestmark = pytest.mark.django_db
+BEN = NOTABLE["ben"]
+TWO = f"{ADA.email}\n{BEN.email}"
+
+
+def test_the_dry_run_reads_and_sends_nothing(manager: Desk, sandbox: Sandbox) -> None:
+    send(manager, AssignTag(TAG))
+    sandbox.calls()
+    job = work(lay_down(manager, f"{TWO}\nnobody@example.com\n#{NOTABLE['deleted'].id}"))
+    assert job.state == Job.State.CHECKED
+    assert woulds(job) == ["same", "change", "missing", "missing"]
+    assert "deleted" in leads_of(job)[3].sentence
+    assert sandbox.calls() == [("get_lead",)] * 4
+    assert job.findings == [1]
+    assert not Operation.objects.exists()
+
+
+def test_a_run_changes_each_lead_once_in_two_calls(manager: Desk, sandbox: Sandbox) -> None:
+    job = work(lay_down(manager, TWO, AssignTag(TAG), SubscribeToList("Newsletter"), GivePoints(5)))
+    sandbox.calls()
+    job = work(steering.start(actor=manager.user, job=job))
+    assert job.state == Job.State.DONE
+    assert states(job) == ["succeeded", "succeeded"]
+    calls = sandbox.calls()
+    assert len(calls) == 4
+    assert [call[0] for call in calls].count("get_lead") == 2
+    for lead in (ADA, BEN):
+        assert TAG in read(manager, lead.id).tags
+    assert {row.label for row in Operation.objects.all()} == {"Spring sale"}
+    assert AuditEntry.objects.filter(action="points.give.succeeded", detail__label="Spring sale").count() == 2
+
+
+def test_what_is_so_already_takes_one_call_and_no_operation(manager: Desk, sandbox: Sandbox) -> None:
+    send(manager, AssignTag(TAG))
+    job = run(manager, TWO)
+    assert states(job) == ["same", "succeeded"]
+    assert Operation.objects.count() == 1
+
+
+def test_nothing_to_change_is_nothing_to_start(manager: Desk) -> None:
+    send(manager, AssignTag(TAG))
+    job = work(lay_down(manager, ADA.email))
+    with pytest.raises(AppError, match="nothing to start"):
+        steering.start(actor=manager.user, job=job)
+
+
+def test_a_lead_named_by_id_and_by_email_is_done_once(manager: Desk, sandbox: Sandbox) -> None:
+    job = run(manager, f"{ADA.email}, {ADA.id}", GivePoints(5))
+    assert sorted(states(job)) == ["double", "succeeded"]
+    assert Operation.objects.count() == 1
+
+
+def test_the_missing_are_created_with_fields_tags_and_lists(manager: Desk, sandbox: Sandbox) -> None:
+    job = run(
+        manager,
+        "new@example.com\n999999999",
+        AssignTag(TAG),
+        UnassignTag("vip"),
+        SubscribeToList("Newsletter"),
+        UnsubscribeFromList("VIP"),
+        EditLead({"city": "Austin", "phone": ""}),
+        creates_missing=True,
+    )
+    assert woulds(job) == ["create", "missing"]
+    assert states(job) == ["succeeded", "missing"], "an id cannot be created"
+    lead = read(manager, leads_of(job)[0].lead_id)
+    assert (lead.email, lead.profile["city"], TAG in lead.tags) == ("new@example.com", "Austin", True)
+    assert job.findings == [1, 0, 1, 0, 1]
+
+
+def test_who_would_get_automations_is_known_beforehand(manager: Desk) -> None:
+    job = work(lay_down(manager, TWO, SubscribeToSequence("Win back"), UnassignTag("vip")))
+    assert [row.starts for row in leads_of(job)] == [True, True]
+    send(manager, AssignTag(TAG), lead_id=BEN.id)
+    job = work(lay_down(manager, TWO, AssignTag(TAG)))
+    assert [row.starts for row in leads_of(job)] == [True, False]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("mode", ["429", "500", "junk", "refused"])
+def test_what_cannot_be_read_now_waits_and_is_done_later(manager: Desk, sandbox: Sandbox, mode: str) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("get_lead", mode, times=9)
+    work(job)
+    assert states(job).count("waiting") >= 1
+    job.refresh_from_db()
+    assert job.sentence
+    sandbox.disarm()
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["succeeded"] * 2
+    assert job.sentence == ""
+
+
+@pytest.mark.parametrize("mode", ["429", "refused"])
+def test_what_was_surely_not_sent_is_tried_again_by_itself(manager: Desk, sandbox: Sandbox, mode: str) -> None:
+    job = work(lay_down(manager, ADA.email, GivePoints(5)))
+    score = read(manager).score or 0
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("give_points_to_lead", mode, times=4)
+    work(job)
+    assert states(job) == ["waiting"]
+    sandbox.disarm()
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["succeeded"]
+    assert read(manager).score == score + 5
+    assert sorted(row.outcome for row in Operation.objects.all()) == ["failed", "succeeded"]
+
+
+@pytest.mark.parametrize("mode", ["lost", "500", "junk", "half", "late"])
+def test_an_unclear_answer_is_settled_by_reading_before_anything_else(
+    manager: Desk, sandbox: Sandbox, mode: str
+) -> None:
+    from leads.services.reconcile import reconcile
+
+    job = work(lay_down(manager, ADA.email, GivePoints(5)))
+    score = read(manager).score or 0
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("give_points_to_lead", mode)
+    work(job)
+    assert states(job) == ["unknown"]
+    assert job.state == Job.State.RUNNING
+    grow_old(Operation.objects.get())
+    reconcile()
+    free_all(job)
+    work(job)
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["succeeded"]
+    assert read(manager).score == score + 5
+
+
+def test_what_no_reading_can_tell_ends_the_job_and_waits_for_a_person(
+    manager: Desk, sandbox: Sandbox, settings: object
+) -> None:
+    from leads.services import outcomes
+    from leads.services.bulk.slices import sweep
+
+    job = work(lay_down(manager, "new@example.com", creates_missing=True))
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("create_lead", "500")
+    work(job)
+    Operation.objects.update(readings=3)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["unknown"]
+    outcomes.decide(
+        operation=Operation.objects.get(),
+        actor=manager.user,
+        connection=manager.connection,
+        happened=False,
+        reason="not there",
+    )
+    sweep()
+    assert states(job) == ["failed"], "a person retries what a person has settled"
+    job = work(steering.retry(actor=manager.user, job=job))
+    assert states(job) == ["succeeded"]
+
+
+def test_retry_does_only_what_is_left_of_a_lead(manager: Desk, sandbox: Sandbox) -> None:
+    job = run(manager, TWO, GivePoints(5), SubscribeToSequence("No such sequence"))
+    assert job.state == Job.State.DONE
+    assert states(job) == ["failed", "failed"]
+    score = read(manager).score
+    writes(sandbox)
+    job = work(steering.retry(actor=manager.user, job=job))
+    assert states(job) == ["failed", "failed"]
+    assert read(manager).score == score
+    assert [command for call in writes(sandbox) for command in call] == ["subscribe_lead_to_sequence_at_step"] * 2
+
+
+def test_retry_without_failures_says_so(manager: Desk) -> None:
+    job = run(manager, ADA.email)
+    with pytest.raises(AppError, match="No lead of this job has failed"):
+        steering.retry(actor=manager.user, job=job)
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE
+
+
+def test_refused_credentials_stop_the_job_and_lose_nothing(manager: Desk, sandbox: Sandbox, settings: object) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    settings.KARTRA_APP_ID = "WRONG"  # type: ignore[attr-defined]
+    job = work(job)
+    assert job.state == Job.State.PAUSED
+    assert job.sentence
+    settings.KARTRA_APP_ID = "SANDBOXAPP"  # type: ignore[attr-defined]
+    job = work(steering.resume(actor=manager.user, job=job))
+    assert states(job) == ["succeeded"] * 2
+
+
+def test_credentials_that_do_not_open_stop_the_job_and_fail_no_lead(manager: Desk) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    Connection.objects.update(sealed_key="junk")
+    job = work(job)
+    assert job.state == Job.State.PAUSED
+    assert states(job) == ["waiting", "waiting"]
+
+
+def test_who_may_no_longer_stops_the_job(manager: Desk, desk_of: Callable[..., Desk]) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    manager.user.role = "agent"
+    manager.user.save()
+    job = work(job)
+    assert job.state == Job.State.PAUSED
+    assert "may no longer change many leads at once" in job.sentence
+    with pytest.raises(AppError, match="may no longer"):
+        steering.resume(actor=desk_of("admin").user, job=job)
+    assert Operation.objects.count() == 0
+
+
+def test_a_fault_of_ours_stops_the_job(manager: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leads.services.bulk import one
+
+    job = work(lay_down(manager, ADA.email))
+    steering.start(actor=manager.user, job=job)
+    monkeypatch.setattr(one, "send_changes", lambda **_: 1 / 0)
+    job = work(job)
+    assert job.state == Job.State.PAUSED
+    assert "fault in the desk" in job.sentence
+
+
+def test_settled_ones_count_in_the_log_of_the_job(manager: Desk) -> None:
+    job = run(manager, TWO)
+    entry = AuditEntry.objects.get(action="job.finish.succeeded")
+    assert entry.target_id == str(job.pk)
+    assert entry.detail["sentence"] == "2 done"
+    assert Operation.objects.filter(outcome=Outcome.SUCCEEDED).count() == 2

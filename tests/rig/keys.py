@@ -1,0 +1,152 @@
+"""Thousands of secrets sealed anew by a rotation that is killed at random, again and again.
+
+``python3 run.py rig keys`` runs it whole: 10,000 secrets, 100 kills with SIGKILL; `tests/test_rig.py` a shorter one.
+After every kill each secret must still open with the keys that are there; in the end, with the newest alone.
+"""
+
+import argparse
+import os
+import random
+import signal
+import time
+
+from tests.rig import world
+
+_APPS_IN = 5  # each fifth secret is that of an authenticator app, the others are halves of credentials
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="run.py rig keys", description="Kill the rotation of keys at random.")
+    parser.add_argument("--secrets", type=int, default=10_000, help="how many secrets (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=100, help="how often it is killed (default: %(default)s)")
+    parser.add_argument("--within", type=float, default=2.0, help="seconds it lives at most (default: %(default)s)")
+    parser.add_argument("--seed", default="1", help="what chance begins with (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    with world.opened():
+        wrong = _run(options)
+    print(f"{time.monotonic() - started:.0f} s, seed {options.seed}")
+    for line in wrong:
+        print(f"WRONG: {line}")
+    return 1 if wrong else 0
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    from cryptography.fernet import Fernet
+    from django.conf import settings
+
+    from accounts.selectors.keys import uses
+
+    chance = random.Random(f"keys {options.seed}")
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    _make(options.secrets)
+    wrong: list[str] = []
+    killed, rounds = 0, 0
+    while killed < options.kills:
+        settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), settings.CREDENTIAL_KEYS[0]]
+        rounds += 1
+        while killed < options.kills:
+            if not _rotate(kill_after=chance.uniform(0, options.within)):
+                break
+            killed += 1
+            if broken := sum(uses().broken.values()):
+                wrong.append(f"{broken} secrets open with no key after kill {killed}")
+        _rotate(kill_after=None)
+        if left := uses().left:
+            wrong.append(f"{left} secrets on an older key at the end of round {rounds}")
+    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
+    unreadable = _unreadable(options.secrets)
+    if unreadable:
+        wrong.append(f"{unreadable} secrets do not open with the newest key alone, or are not what they were")
+    print(
+        f"{options.secrets} secrets, {killed} kills in {rounds} rotations, {unreadable} unreadable, {uses().left} left"
+    )
+    return wrong
+
+
+def _rotate(*, kill_after: float | None) -> bool:
+    """Rotate in a process of its own. Whether it was killed before it was done."""
+    from django.db import connections
+
+    connections.close_all()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            from accounts.services import rotation
+
+            rotation.rotate_keys(program="rig")
+            code = 0
+        finally:
+            os._exit(code)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise SystemExit("The rotation failed by itself; the lines above say why.")
+    return os.WIFSIGNALED(status)
+
+
+def _make(secrets: int) -> None:
+    from allauth.mfa.models import Authenticator
+
+    from accounts import seals
+    from accounts.models import Account, Connection, User
+    from accounts.services import second_factor
+
+    apps = secrets // _APPS_IN
+    halves = (secrets - apps) // 2
+    people = User.objects.bulk_create(
+        User(email=f"{number}@rig.example", name=str(number), role="agent") for number in range(max(apps, halves))
+    )
+    ring = seals.keyring()
+    print_of = seals.fingerprints("rig")[0]
+    account = Account.objects.create(
+        name="Rig", fingerprint=print_of, sealed_digest=ring.seal("rig", bound_to=seals.of_account(print_of))
+    )
+    Connection.objects.bulk_create(
+        Connection(
+            user=one,
+            account=account,
+            placed_by=one,
+            **{
+                f"sealed_{half}": ring.seal(f"{half} of {one.pk}", bound_to=seals.of_connection(one.pk, "kartra", half))
+                for half in ("key", "password")
+            },
+        )
+        for one in people[:halves]
+    )
+    Authenticator.objects.bulk_create(
+        Authenticator(
+            user=one,
+            type=Authenticator.Type.TOTP,
+            data={"secret": ring.seal(f"app of {one.pk}", bound_to=second_factor.SEALED_FOR), "spent_until": 7},
+        )
+        for one in people[:apps]
+    )
+
+
+def _unreadable(secrets: int) -> int:
+    """How many of all secrets do not open to what they were."""
+    from allauth.mfa.models import Authenticator
+
+    from accounts import seals
+    from accounts.models import Connection
+    from accounts.services import connections, second_factor
+    from kartra_admin.lib.crypto import SealBroken
+
+    good = 0
+    for row in Connection.objects.select_related("account"):
+        try:
+            opened = connections.open_credentials(row)
+        except SealBroken:
+            continue
+        good += (opened.key == f"key of {row.user_id}") + (opened.password == f"password of {row.user_id}")
+    for row in Authenticator.objects.all():
+        try:
+            opened_secret = seals.keyring().open(row.data["secret"], bound_to=second_factor.SEALED_FOR)
+        except SealBroken:
+            continue
+        good += opened_secret == f"app of {row.user_id}" and row.data["spent_until"] == 7
+    return secrets - good
