@@ -1,0 +1,15 @@
+"""The form of the key that payment notifications carry."""
+
+from django import forms
+
+
+class KeyForm(forms.Form):
+    """Typed in, never shown."""
+
+    key = forms.CharField(
+        label="Key of payment notifications",
+        max_length=200,
+        required=False,
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+        help_text="What you typed as secret key in Kartra. Blank: notifications need none.",
+    )

@@ -1,0 +1,104 @@
+"""Kartra's events: the address to paste there, what came, and whether an open lead has changed meanwhile."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
+from kartra_admin.lib.errors import BadRequest
+from leads.access import desk_for, get_event_for
+from leads.forms.inbound import KeyForm
+from leads.models import Hook
+from leads.selectors import events as selectors
+from leads.services import events as services
+
+
+@require_GET
+@require_perm("hook.manage")
+def index(request: StaffRequest) -> HttpResponse:
+    """What came and what was dropped."""
+    account = desk_for(request.user).account
+    page = selectors.event_page(account, cursor=request.GET.get("cursor", ""))
+    url = reverse("leads:events")
+    context = {
+        "hook": selectors.hook_of(account),
+        "page": page,
+        "kinds": selectors.list_kinds(account),
+        "days": settings.EVENT_DAYS,
+        "newer_url": f"{url}?cursor={page.newer}" if page.newer else "",
+        "older_url": f"{url}?cursor={page.older}" if page.older else "",
+    }
+    return render(request, "leads/events/list.html", context)
+
+
+@require_GET
+@require_perm("hook.manage")
+@require_sudo
+def detail(request: StaffRequest, event_id: int) -> HttpResponse:
+    """One post as it came, without its key."""
+    event = get_event_for(desk_for(request.user), event_id)
+    return render(request, "leads/events/detail.html", {"event": event, "body": services.body_of(event)})
+
+
+@require_http_methods(["GET", "POST"])
+@require_perm("hook.manage")
+@require_sudo
+def address(request: StaffRequest) -> HttpResponse:
+    """The secret address with what to do in Kartra; posted, a new one takes its place."""
+    account = desk_for(request.user).account
+    if request.method == "POST":
+        services.make_hook(actor=request.user, account=account)
+        messages.success(request, "This is the new address. Paste it in Kartra: an older one is answered no more.")
+        return redirect("leads:hook")
+    hook = selectors.hook_of(account)
+    return _address_page(request, hook, KeyForm())
+
+
+@sensitive_post_parameters("key")
+@require_POST
+@require_perm("hook.manage")
+@require_sudo
+def key(request: StaffRequest) -> HttpResponse:
+    """Set or remove the key that payment notifications must carry."""
+    hook = selectors.hook_of(desk_for(request.user).account)
+    if hook is None:
+        raise Http404
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _address_page(request, hook, form)
+    typed = form.cleaned_data["key"]
+    services.set_key(actor=request.user, hook=hook, key=typed)
+    messages.success(request, "The key is set." if typed else "Payment notifications need no key any more.")
+    return redirect("leads:hook")
+
+
+@asked_by_page
+@require_GET
+@require_perm("lead.view")
+def changed(request: StaffRequest, lead_id: str) -> HttpResponse:
+    """A notice, where a reading has found something new since the page was made; else 204. Asked by an open page."""
+    try:
+        since = datetime.fromisoformat(request.GET.get("since", "")[:40])
+    except ValueError:
+        since = None
+    if since is None or since.tzinfo is None:
+        raise BadRequest("This page does not say when it was read. Load it again.")
+    if not selectors.has_changed(desk_for(request.user).account, lead_id, since):
+        return HttpResponse(status=204)
+    return render(request, "leads/leads/_stale.html", {"lead_id": lead_id})
+
+
+def _address_page(request: StaffRequest, hook: Hook | None, form: KeyForm) -> HttpResponse:
+    url = _address_of(hook) if hook else ""
+    context = {"hook": hook, "address": url, "by_hand": services.by_hand(url), "form": form}
+    return render(request, "leads/events/address.html", context, status=422 if form.errors else 200)
+
+
+def _address_of(hook: Hook) -> str:
+    return f"{settings.SITE_URL.rstrip('/')}{reverse('leads:hook-post', args=[services.secret_of(hook)])}"

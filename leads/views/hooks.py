@@ -1,0 +1,41 @@
+"""Kartra's posts. The address is the secret; who does not know it learns nothing here."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from leads.services import events
+from leads.services.events import Receipt
+
+_STATUS = {
+    Receipt.KEPT: 200,
+    Receipt.DOUBLE: 200,
+    Receipt.FLOOD: 429,
+    Receipt.UNREADABLE: 400,
+    Receipt.WRONG_TYPE: 415,
+    Receipt.WRONG_KEY: 403,
+}
+
+
+@csrf_exempt
+def receive(request: HttpRequest, secret: str) -> HttpResponse:
+    """Take in one post and answer at once, with nothing but a status."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    hook = events.find_hook(secret)
+    if hook is None:
+        return HttpResponse(status=404)
+    if _length_of(request) > events.BYTES_AT_MOST:
+        events.count(hook, "refused")
+        return HttpResponse(status=413)
+    try:
+        body = request.body
+    except UnreadablePostError:  # it broke off
+        return HttpResponse(status=400)
+    receipt = events.receive(hook, body, request.headers.get("Content-Type", ""))
+    return HttpResponse(status=_STATUS[receipt], headers={"Retry-After": "60"} if receipt is Receipt.FLOOD else {})
+
+
+def _length_of(request: HttpRequest) -> int:
+    """As the request says; without a word nothing is read of it."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length[:18]) if length.isdecimal() else 0
