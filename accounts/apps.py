@@ -8,7 +8,8 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import append_only, receivers  # noqa: F401
+        from accounts import append_only, factors, receivers  # noqa: F401
         from kartra_admin import checks  # noqa: F401
 
+        factors.register_seals()
         post_migrate.connect(append_only.reinstall_after_migrate, sender=self)

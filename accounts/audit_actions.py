@@ -18,6 +18,7 @@ OUTCOMES = {
     "viewed": "Viewed",
     "sent": "Sent",
     "read": "Read",
+    "unread": "Not read",
     "withdrawn": "Taken back",
     "approved": "Approved",
     "declined": "Declined",
@@ -78,13 +79,31 @@ def grouped_choices() -> list[tuple[str, list[tuple[str, str]]]]:
 register(
     "Sign-in",
     {
-        "session.start.succeeded": Action("Signed in", label="Sign in"),
+        "session.start.succeeded": Action("Signed in", frozenset({"by"}), label="Sign in"),
         "session.start.failed": Action("Failed to sign in as {target}", label="Sign in"),
         "session.end.succeeded": Action("Signed out", label="Sign out"),
-        "session.confirm.succeeded": Action("Confirmed by password", label="Confirm by password"),
-        "session.confirm.failed": Action("Failed to confirm by password", label="Confirm by password"),
+        "session.confirm.succeeded": Action("Confirmed again who it is", frozenset({"by"}), label="Confirm who it is"),
+        "session.confirm.failed": Action("Failed to confirm who it is", frozenset({"by"}), label="Confirm who it is"),
+        "session.expire.succeeded": Action("Was signed out: {why}", frozenset({"why"}), label="Sign-in ran out"),
+        "session.revoke.succeeded": Action(
+            "Ended a session from {address}, {browser}", frozenset({"address", "browser"}), label="End a session"
+        ),
+        "session.address.denied": Action(
+            "Was refused: the role {role} may not be used from this address",
+            frozenset({"role"}),
+            label="Refused by address",
+        ),
+        "factor.check.failed": Action("Failed to sign in: the {kind} was refused", frozenset({"kind"})),
+        "factor.add.succeeded": Action("Added a second factor: {kind}", frozenset({"kind"}), label="Add second factor"),
+        "factor.remove.succeeded": Action(
+            "Removed a second factor: {kind}", frozenset({"kind"}), label="Remove second factor"
+        ),
+        "factor.renew.succeeded": Action("Made new {kind}", frozenset({"kind"}), label="Make recovery codes"),
         "password.change.succeeded": Action("Changed the password"),
         "password.reset.succeeded": Action("Set a new password by a link", label="Set password by link"),
+        "password.forgotten.sent": Action(
+            "A link to set a password was sent to {target}", label="Mail a password link"
+        ),
         "profile.edit.succeeded": Action("Changed the profile"),
         "permission.denied": Action(
             "Was refused: may not {permission}", frozenset({"permission", "path"}), label="Refused by permission"
@@ -98,6 +117,7 @@ register(
         "staff.edit.succeeded": Action("Changed {target}", label="Change name or role"),
         "staff.deactivate.succeeded": Action("Deactivated {target}", label="Deactivate"),
         "staff.reactivate.succeeded": Action("Reactivated {target}", label="Reactivate"),
+        "factor.reset.succeeded": Action("Took away the second factor of {target}", label="Take away second factor"),
         "staff.link.succeeded": Action("Made a set-password link for {target}", label="Make a set-password link"),
     },
 )
@@ -108,8 +128,8 @@ register(
         "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
         "account.rename.succeeded": Action("Renamed the account", label="Rename account"),
         "keys.rotate.succeeded": Action(
-            "Sealed everything with the newest key: {connections} connections, {accounts} accounts",
-            frozenset({"connections", "accounts"}),
+            "Sealed everything with the newest key: {connections} connections, {accounts} accounts, {others} others",
+            frozenset({"connections", "accounts", "others"}),
             label="Rotate keys",
         ),
     },

@@ -18,7 +18,8 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts import permissions
 from accounts.models import User
-from accounts.services import access
+from accounts.services import access, second_factor
+from kartra_admin import typed
 
 P = ParamSpec("P")
 
@@ -63,17 +64,17 @@ def require_perm(permission: str) -> Callable[[View[P]], AnyView[P]]:
 
 
 def require_sudo(view: View[P]) -> View[P]:
-    """Ask for the password again, unless it was given a short while ago: for dialogs and pages that do nothing but act.
+    """Ask again who it is, unless that was shown a short while ago: for dialogs and pages that do nothing but act.
 
-    Stands below `require_perm`. Nothing that was posted is sent a second time: the person comes back to the page and
-    confirms there.
+    Stands below `require_perm`. Nothing that was posted is sent a second time by itself: the person comes back to what
+    he typed, or to the page, and sends it there.
     """
 
     @wraps(view)
     def inner(request: StaffRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if is_confirmed(request):
             return view(request, *args, **kwargs)
-        if request.method not in _READING:
+        if request.method not in _READING and typed.Typed.of(request) is None:
             messages.warning(request, "Nothing was done yet: confirm that it is you, then do it again.")
         return _go_and_come_back(request, "account_reauthenticate")
 
@@ -92,18 +93,30 @@ def require_sudo_to_post(view: View[P]) -> View[P]:
 
 
 def is_confirmed(request: StaffRequest) -> bool:
-    """Whether this session has seen the person's password, by signing in or again, a short while ago."""
+    """Whether this session has seen the person's password, by signing in or again, a short while ago; or the second
+    factor of somebody who has one, whose password alone is no longer enough."""
     records = get_authentication_records(request, request.user)
+    if second_factor.is_set(request.user):
+        records = [record for record in records if record["method"] == "mfa"]
     return bool(records) and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
+def asked_by_page(view: AnyView[P]) -> AnyView[P]:
+    """Stands on top. What an open page asks by itself from time to time does not count as somebody being there."""
+    view.asked_by_page = True  # type: ignore[attr-defined]
+    return view
+
+
 def _go_and_come_back(request: HttpRequest, to: str) -> HttpResponse:
-    """Elsewhere, and back to the page the person is on, or to the one asked for; nothing is sent a second time."""
-    htmx, back = cast(StaffRequest, request).htmx, ""
-    if htmx:
+    """Elsewhere, and back: to the page the person is on, to the one asked for, or to what was typed, which is sent only
+    when he says so there."""
+    htmx, back = cast(StaffRequest, request).htmx, typed.keep(request)
+    if htmx and not back:
         with suppress(ValueError):  # a header that holds no address
             back = htmx.current_url_abs_path or ""
-    else:
+        if back and request.method in _READING:  # static/js/dialogs.js opens the dialog there again
+            back = urlsplit(back)._replace(fragment=request.path).geturl()
+    elif not back:
         back = request.get_full_path() if request.method in _READING else _page_of_form(request)
     url = resolve_url(to) + (f"?{urlencode({'next': back})}" if back else "")
     return HttpResponseClientRedirect(url) if htmx else HttpResponseRedirect(url)

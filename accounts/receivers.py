@@ -1,22 +1,35 @@
-"""Sign-in, sign-out and passwords, as Django and allauth tell of them, go to the audit log."""
+"""Sign-in, sign-out and second factors, as Django and allauth tell of them, go to the audit log."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account import signals as allauth_signals
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa import signals as mfa_signals
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.services import audit
+from accounts.services import audit, second_factor, sessions
 
 
 @receiver(signals.user_logged_in)
-def signed_in(user: User, **kwargs: Any) -> None:
-    audit.record(action="session.start.succeeded", outcome="succeeded", actor=user)
+def signed_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    sessions.begin(request.session)
+    ways = {record.get("type") or record["method"] for record in get_authentication_records(request, user)}
+    by = ", ".join(sorted(second_factor.KINDS.get(way, way) for way in ways))
+    audit.record(action="session.start.succeeded", outcome="succeeded", actor=user, detail={"by": by} if by else None)
 
 
 @receiver(signals.user_login_failed)
 def sign_in_failed(credentials: dict[str, Any], **kwargs: Any) -> None:
+    record_failed_sign_in(credentials)
+
+
+def record_failed_sign_in(credentials: Mapping[str, Any]) -> None:
     """The address is kept as it was typed: it may be nobody's."""
     typed = str(credentials.get("email") or credentials.get("username") or "")
     audit.record(action="session.start.failed", outcome="failed", target_name=typed)
@@ -29,17 +42,39 @@ def signed_out(user: User | None, **kwargs: Any) -> None:
 
 
 @receiver(allauth_signals.authentication_step_completed)
-def confirmed(user: User, **kwargs: Any) -> None:
+def confirmed(request: HttpRequest, user: User, method: str, **kwargs: Any) -> None:
     """A password at sign-in completes a step too, and is told by `signed_in`."""
     if kwargs.get("reauthenticated"):
-        audit.record(action="session.confirm.succeeded", outcome="succeeded", actor=user)
+        sessions.renew(request.session)
+        by = second_factor.KINDS.get(kwargs.get("type"), method)
+        audit.record(action="session.confirm.succeeded", outcome="succeeded", actor=user, detail={"by": by})
 
 
-@receiver([allauth_signals.password_changed, allauth_signals.password_set])
-def password_changed(user: User, **kwargs: Any) -> None:
-    audit.record(action="password.change.succeeded", outcome="succeeded", actor=user)
+@receiver(mfa_signals.authenticator_added)
+def factor_added(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """The code that was just shown is spent by that, and whoever could show it has confirmed who he is."""
+    second_factor.record("factor.add.succeeded", user=user, kind=second_factor.KINDS[authenticator.type])
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        return
+    if authenticator.type == Authenticator.Type.TOTP:
+        second_factor.spend_code(authenticator)
+    record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
-@receiver(allauth_signals.password_reset)
-def password_reset(user: User, **kwargs: Any) -> None:
-    audit.record(action="password.reset.succeeded", outcome="succeeded", actor=user)
+@receiver(mfa_signals.authenticator_removed)
+def factor_removed(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    second_factor.record("factor.remove.succeeded", user=user, kind=second_factor.KINDS[authenticator.type])
+
+
+@receiver(mfa_signals.authenticator_reset)
+def recovery_codes_made(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    second_factor.record("factor.renew.succeeded", user=user, kind=second_factor.KINDS[authenticator.type])
+
+
+@receiver(mfa_signals.authentication_failed)
+def code_refused(user: User, authenticator: Authenticator, reauthentication: bool, **kwargs: Any) -> None:
+    kind = second_factor.KINDS[authenticator.type]
+    if reauthentication:
+        audit.record(action="session.confirm.failed", outcome="failed", actor=user, detail={"by": kind})
+    else:
+        second_factor.record("factor.check.failed", user=user, kind=kind)

@@ -1,8 +1,12 @@
-"""The keys that seal credentials, and what each seal is bound to."""
+"""The keys that seal credentials, what each seal is bound to, and who else has seals."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Model
 
 from kartra_admin.lib.crypto import Keyring
 
@@ -30,3 +34,37 @@ def of_account(fingerprint: str) -> str:
 def fingerprints(digest: str) -> list[str]:
     """All fingerprints an account with this digest can have under the present keys, newest first."""
     return keyring().digest(digest, purpose="account")
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Rows that hold seals. ``fields`` maps each sealed field to what its seal is bound to; "" in a field is no seal.
+
+    ``within`` names the JSON field, a map, that holds them instead of fields of their own.
+    """
+
+    label: str
+    rows: Callable[[], Iterable[Model]]
+    fields: Mapping[str, Callable[[Any], str]]
+    within: str = ""
+
+    def tokens(self, row: Model) -> dict[str, str]:
+        """The seals of a row by field."""
+        if self.within:
+            held = {field: getattr(row, self.within).get(field, "") for field in self.fields}
+        else:
+            held = {field: getattr(row, field) for field in self.fields}
+        return {field: token for field, token in held.items() if token}
+
+
+_kinds: list[Sealed] = []
+
+
+def register(sealed: Sealed) -> None:
+    """Have these rows counted and rotated too. Called once, when the app that owns them is ready."""
+    _kinds.append(sealed)
+
+
+def kinds() -> Sequence[Sealed]:
+    """All that were registered; credentials and accounts are apart, see `services/rotation.py`."""
+    return _kinds

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import audit, profile, team
+from accounts.views import audit, factors, keys, profile, sessions, team
 
 app_name = "accounts"
 
@@ -14,6 +14,11 @@ urlpatterns = [
     path("team/<int:user_id>/deactivate/", team.deactivate, name="team-deactivate"),
     path("team/<int:user_id>/reactivate/", team.reactivate, name="team-reactivate"),
     path("team/<int:user_id>/link/", team.link, name="team-link"),
+    path("team/<int:user_id>/factor/", factors.take_away, name="team-factor"),
+    path("sessions/", sessions.index, name="sessions"),
+    path("sessions/<int:session_id>/end/", sessions.end, name="session-end"),
+    path("sessions/end-others/", sessions.end_others, name="sessions-end-others"),
+    path("settings/keys/", keys.index, name="keys"),
     path("audit/", audit.index, name="audit"),
     path("audit/<int:entry_id>/", audit.detail, name="audit-entry"),
 ]

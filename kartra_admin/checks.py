@@ -8,20 +8,24 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import networks
+from accounts.permissions import ROLES
 from kartra_admin.lib.crypto import Keyring
 
+# Of every check of settings, wherever it is made.
+TAG = "kartra_admin"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-@checks.register("kartra_admin")
+@checks.register(TAG)
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Everything that is wrong with the environment."""
-    return [*_secrets(), *_addresses(), *_sharing()]
+    return [*_secrets(), *_addresses(), *_sign_in(), *_numbers(), *_sharing()]
 
 
 def refuse_unsound() -> None:
     """Raise `ImproperlyConfigured` for what is wrong. Commands check by themselves; a web server is to call this."""
-    wrong = [message.msg for message in check_settings(None) if message.is_serious()]
+    wrong = [message.msg for message in checks.run_checks(tags=[TAG]) if message.is_serious()]
     if wrong:
         raise ImproperlyConfigured(" ".join(wrong))
 
@@ -77,15 +81,64 @@ def _addresses() -> list[checks.CheckMessage]:
     return found
 
 
-def _sharing() -> list[checks.CheckMessage]:
-    if settings.DEBUG or settings.DEMO or "LocMem" not in settings.CACHES["default"]["BACKEND"]:
-        return []
-    return [
-        checks.Warning(
-            "CACHE_URL is not set, so each web process counts failed sign-ins alone: set it where more than one runs.",
-            id="kartra_admin.cache",
+def _sign_in() -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    if unknown := set(settings.SECOND_FACTOR_ROLES) - set(ROLES):
+        roles = ", ".join(ROLES)
+        found.append(
+            checks.Error(
+                f"SECOND_FACTOR_ROLES names {', '.join(sorted(unknown))}, which is no role. Roles are {roles}.",
+                id="kartra_admin.second_factor_roles",
+            )
         )
+    try:
+        networks.parse(settings.ROLE_ADDRESSES)
+    except ValueError as error:
+        found.append(
+            checks.Error(
+                f"ROLE_ADDRESSES cannot be read: {error}. Write it as admin=10.0.0.0/8,2001:db8::/32; manager=1.2.3.4.",
+                id="kartra_admin.role_addresses",
+            )
+        )
+    return found
+
+
+def _numbers() -> list[checks.CheckMessage]:
+    """What would let money be settled without a reading, or a call without an end."""
+    sound = {
+        "SETTLE_READINGS": (settings.SETTLE_READINGS >= 1, "at least 1: how often money in doubt is read for"),
+        "SETTLE_WITHIN": (settings.SETTLE_WITHIN > 0, "more than 0: the seconds of the first readings"),
+        "KARTRA_TIMEOUT": (1 <= settings.KARTRA_TIMEOUT <= 60, "between 1 and 60 seconds"),
+        "SESSION_HOURS": (1 <= settings.SESSION_HOURS <= 24 * 14, "between 1 hour and 14 days"),
+        "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without anything being done"),
+        "MONEY_HOLD": (settings.MONEY_HOLD >= 0, "0 or more: the seconds in which money can be taken back"),
+    }
+    return [
+        checks.Error(f"{name} must be {rule}.", id=f"kartra_admin.{name.lower()}")
+        for name, (is_sound, rule) in sound.items()
+        if not is_sound
     ]
+
+
+def _sharing() -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    if settings.DEBUG or settings.DEMO:
+        return found
+    if "LocMem" in settings.CACHES["default"]["BACKEND"]:
+        found.append(
+            checks.Warning(
+                "CACHE_URL is not set, so each web process counts failed sign-ins alone: set it where several run.",
+                id="kartra_admin.cache",
+            )
+        )
+    if "console" in settings.EMAIL_BACKEND:
+        found.append(
+            checks.Warning(
+                "EMAIL_URL is not set, so links to set a forgotten password are written to the worker's log.",
+                id="kartra_admin.mail",
+            )
+        )
+    return found
 
 
 def _split(url: str) -> Any:

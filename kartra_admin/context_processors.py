@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from kartra_admin.lib.names import initials
-from leads.selectors import approvals
+from leads.selectors import approvals, jobs
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,14 @@ PLACES = (
         "Leads", "leads:find", "user-round", ("leads:", "leads:playbook-run", "leads:playbook-progress"), ("lead.view",)
     ),
     _Place(
+        "Directory", "leads:directory", "book-user", ("leads:directory", "leads:view-", "leads:import"), ("lead.view",)
+    ),
+    _Place(
         "Recipes", "leads:recipes", "key-round", ("leads:recipe", "leads:playbook"), ("recipe.run", "recipe.manage")
     ),
+    _Place("Bulk", "leads:jobs", "layers", ("leads:job",), ("bulk.run",)),
     _Place("Approvals", "leads:approvals", "stamp", ("leads:approval",), ("transaction.refund",)),
-    _Place("Audit", "accounts:audit", "shield", ("accounts:audit", "leads:report"), ("audit.view",)),
+    _Place("Audit", "accounts:audit", "shield", ("accounts:audit", "leads:report", "leads:unusual"), ("audit.view",)),
     _Place(
         "Team",
         "accounts:team",
@@ -51,8 +55,14 @@ PLACES = (
             "leads:field-create",
             "leads:limit",
             "leads:reason",
+            "leads:event",
+            "leads:hook",
+            "leads:health",
+            "accounts:keys",
+            "accounts:sessions",
             "accounts:profile",
             "account_",
+            "mfa_",
         ),
     ),
 )
@@ -60,17 +70,25 @@ PLACES = (
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One line of the menu, ready to draw. ``count`` is how much waits there for this person."""
+    """One line of the menu, ready to draw. ``count`` is how much waits there for this person, ``counted`` for what."""
 
     label: str
     url: str
     icon: str
     active: bool
     count: int = 0
+    counted: str = ""
+
+
+# What waits behind an entry, how it is counted, and what is to be done with it.
+_COUNTS = {
+    "leads:approvals": (approvals.count_to_decide, "to decide"),
+    "leads:jobs": (jobs.count_waiting, "waiting for you"),
+}
 
 
 class Shell:
-    """Everything is worked out when a template first asks, so a fragment costs nothing; two queries at most."""
+    """Everything is worked out when a template first asks, so a fragment costs nothing; three queries at most."""
 
     def __init__(self, request: HttpRequest) -> None:
         user = getattr(request, "user", None)
@@ -94,15 +112,18 @@ class Shell:
                 place.label,
                 reverse(place.url_name),
                 place.icon,
-                active=here in place.covers,
-                count=self._to_decide if place.url_name == "leads:approvals" else 0,
+                here in place.covers,
+                *self._waiting_at(place.url_name),
             )
             for place in places
         ]
 
-    @property
-    def _to_decide(self) -> int:
-        return approvals.count_to_decide(self.account, self._user) if self.account and self._user else 0
+    def _waiting_at(self, url_name: str) -> tuple[int, str]:
+        """How much waits there for this person, and what to do with it."""
+        if url_name not in _COUNTS or self.account is None or self._user is None:
+            return 0, ""
+        count, counted = _COUNTS[url_name]
+        return count(self.account, self._user), counted
 
     @cached_property
     def connection(self) -> Connection | None:

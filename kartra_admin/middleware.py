@@ -28,10 +28,16 @@ _STATUS: tuple[tuple[type[AppError], int], ...] = (
 )
 
 
+# Posted by a machine, and read by its view alone, which bounds what it reads.
+_POSTED_FROM_OUTSIDE = ("/hooks/", "/csp-report/")
+_BESIDE_A_FILE = 64 * 1024
+
+
 class RequestContextMiddleware:
     """Sets `lib.context.current` for the time of the request, and keeps pages out of caches.
 
-    A NUL in the address or the form is refused here, once: PostgreSQL cannot take it and no page of ours sends one.
+    A NUL in the address or the form is refused here, once: PostgreSQL cannot take it and no page of ours sends one. So
+    is what is larger than any file we take, before it is read.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -40,13 +46,18 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
         with asking(client_ip(request), request_id, request.path[:200]):
-            if _holds_nul(request):
+            if _is_too_large(request):
+                large = BadRequest(f"This is larger than {settings.IMPORT_MAX_MB} MB. Nothing was read of it.")
+                response = error_response(request, large, 413)
+            elif _holds_nul(request):
                 response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
             else:
                 response = self.get_response(request)
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         response["X-Request-ID"] = request_id
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response["Reporting-Endpoints"] = 'csp="/csp-report/"'
         return response
 
 
@@ -83,9 +94,20 @@ def client_ip(request: HttpRequest) -> str:
         return ""
 
 
+def _is_too_large(request: HttpRequest) -> bool:
+    """Judged by what the request says of itself; no more than that is ever read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    allowed = settings.IMPORT_MAX_MB * 1024 * 1024 + _BESIDE_A_FILE
+    return length.isdecimal() and int(length[:18]) > allowed and not _is_from_outside(request)
+
+
+def _is_from_outside(request: HttpRequest) -> bool:
+    return request.path.startswith(_POSTED_FROM_OUTSIDE)
+
+
 def _holds_nul(request: HttpRequest) -> bool:
     texts = [request.path]
-    for form in (request.GET, request.POST):
+    for form in (request.GET,) if _is_from_outside(request) else (request.GET, request.POST):
         for key, values in form.lists():
             texts += [key, *values]
     return any("\x00" in text for text in texts)

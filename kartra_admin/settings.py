@@ -65,6 +65,31 @@ SETTLE_WITHIN = env.int("SETTLE_WITHIN", default=120)
 # Minutes that the only approver's own approval waits, and can be recalled, before it runs.
 LONE_APPROVER_COOLING = env.int("LONE_APPROVER_COOLING", default=15)
 
+# Background work
+
+# What a worker does at once, mostly waiting for Kartra; all but one of these may be at bulk jobs, so that money never
+# waits behind them. A job has at most twelve leads in hand, so that its calls of 0.3 s use up twenty a second.
+WORKER_THREADS = env.int("WORKER_THREADS", default=14)
+# Bulk jobs of more leads than that wait until somebody else has approved them.
+BULK_APPROVAL_ABOVE = env.int("BULK_APPROVAL_ABOVE", default=500)
+# The share of all calls that may go into reading the directory again while nobody waits; 0 for none.
+REFRESH_SHARE = env.float("REFRESH_SHARE", default=0.2)
+
+# What is unusual
+
+# Hours of the day, in TIME_ZONE, from when to when money is usually moved.
+WORKING_HOURS = tuple(env.list("WORKING_HOURS", cast=int, default=[6, 22]))
+# Numbers of the rules in leads/unusual.py, in place of their own: person=40,views=0. 0 switches a rule off.
+UNUSUAL = env.dict("UNUSUAL", default={})
+
+# What comes in
+
+# Megabytes that an imported file may have.
+IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
+# Days for which Kartra's events are kept, and how many posts a minute are taken for one account.
+EVENT_DAYS = env.int("EVENT_DAYS", default=90)
+EVENTS_PER_MINUTE = env.int("EVENTS_PER_MINUTE", default=1200)
+
 # Django
 
 INSTALLED_APPS = [
@@ -79,6 +104,8 @@ INSTALLED_APPS = [
     "django.forms",  # its widgets are looked for among the project's templates
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "bulma",
     "django_htmx",
@@ -102,6 +129,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "kartra_admin.middleware.RequestContextMiddleware",
     "kartra_admin.middleware.AppErrorMiddleware",
+    "accounts.middleware.SessionGuardMiddleware",
 ]
 
 ROOT_URLCONF = "kartra_admin.urls"
@@ -121,6 +149,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "kartra_admin.context_processors.shell",
             ],
+            "libraries": {"drawn": "kartra_admin.drawn"},
         },
     },
 ]
@@ -134,8 +163,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# On SQLite too, where closing the last connection tidies the whole log up and waits for the disk.
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 
@@ -157,6 +187,7 @@ if "postgresql" in _database["ENGINE"]:
         "dbname": _database["NAME"],
         "user": _database["USER"],
         "password": _database["PASSWORD"],
+        "blocking": False,  # to be told of new work would take a second connection for each thread
         **_database.get("OPTIONS", {}),
     }
 else:
@@ -171,18 +202,26 @@ HUEY = {
     # What is queued is pickled: signed, so that what others put there is not unpacked.
     "serializer": SignedSerializer(secret=SECRET_KEY, salt="kartra_admin.queue"),
     # SIGTERM lets what runs end first. An idle worker looks for work twice a second.
-    "consumer": {"workers": env.int("WORKER_THREADS", default=4), "graceful_signal": "TERM", "max_delay": 0.5},
+    "consumer": {"workers": WORKER_THREADS, "graceful_signal": "TERM", "max_delay": 0.5},
 }
 
 # Sign-in
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backend.StaffBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    # Django's list holds the 20,000 passwords most often seen in breaches; a longer one of yours may take its place.
+    {
+        "NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+        "OPTIONS": {"password_list_path": env.str("PASSWORD_LIST")} if env.str("PASSWORD_LIST", default="") else {},
+    },
+    {"NAME": "accounts.passwords.OwnWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
@@ -197,21 +236,58 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.tokens.SetPasswordTokens"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which money, credentials and staff do not ask for the password
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which money, credentials and staff do not ask again who it is
 ACCOUNT_PREVENT_ENUMERATION = "strict"
-SESSION_COOKIE_AGE = 60 * 60 * 12
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+ACCOUNT_FORMS = {"reset_password": "accounts.forms.sign_in.ForgottenForm"}
+# Failed sign-ins: by address, and by the email that was typed, whether it is anybody's or not.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 24 * 3
+
+# The second factor. In the demo nobody needs one, so that the printed people can sign in.
+SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=[] if DEMO else ["support", "manager", "admin"])
+MFA_ADAPTER = "accounts.factors.StaffMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # the finger or PIN: with the thing itself, two factors
+MFA_REAUTHENTICATION_REQUIRED = False  # our own step-up stands before its pages: accounts/views/factors.py
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "accounts.forms.factors.CodeForm",
+    "reauthenticate": "accounts.forms.factors.ConfirmCodeForm",
+    "activate_totp": "accounts.forms.factors.ActivateForm",
+    "authenticate_webauthn": "accounts.forms.factors.PasskeyForm",
+    "login_webauthn": "accounts.forms.factors.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.forms.factors.ConfirmPasskeyForm",
+    "add_webauthn": "accounts.forms.factors.AddPasskeyForm",
+}
+
+# How long a sign-in lasts: at most, and without anything being done.
+SESSION_HOURS = env.int("SESSION_HOURS", default=12)
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=60)
+SESSION_COOKIE_AGE = 60 * 60 * SESSION_HOURS
+# Roles that may be used from some addresses only: "admin=10.0.0.0/8,2001:db8::/32; manager=192.0.2.7"
+ROLE_ADDRESSES = env.str("ROLE_ADDRESSES", default="")
+
+# Mail: links to set a password. By default it is written to the console.
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default=f"Kartra Admin <no-reply@{SITE.hostname}>")
 
 # Browser security
 
 _HTTPS = SITE.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+if _HTTPS:  # set by this host alone, for this host alone, over HTTPS alone
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+MESSAGE_STORAGE = (
+    "django.contrib.messages.storage.session.SessionStorage"  # and no third cookie, which would hold names
+)
 SECURE_SSL_REDIRECT = _HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
 SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "kartra_admin.views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
@@ -225,10 +301,19 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        "report-uri": ["/csp-report/"],
+        "report-to": ["csp"],
+        **({"upgrade-insecure-requests": True} if _HTTPS else {}),
     }
 }
+_NEVER = (
+    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+    "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi",
+    "payment", "picture-in-picture", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
+)  # fmt: skip
 PERMISSIONS_POLICY: dict[str, list[str]] = {
-    name: [] for name in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+    **{name: [] for name in _NEVER},
+    **{name: ["self"] for name in ("publickey-credentials-create", "publickey-credentials-get")},
 }
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "kartra_admin.debug.HidingFilter"
@@ -252,15 +337,23 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEMO or DEBUG
 
+
+def WHITENOISE_ADD_HEADERS_FUNCTION(headers: dict[str, str], path: str, url: str) -> None:  # noqa: N802
+    """Files are for this desk's own pages only."""
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"secret_addresses": {"()": "kartra_admin.lib.redact.Hiding", "pattern": r"(?<=/hooks/)[^/\s]+"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secret_addresses"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "huey": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -5,7 +5,7 @@ People, accounts and targets are kept by number and by name as text, without for
 becomes of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
@@ -61,6 +61,9 @@ class AuditEntry(models.Model):
     detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     ip = models.CharField(max_length=45, default="")
     request_id = models.CharField(max_length=64, default="")
+
+    # What it is part of, in words: `accounts.marks` puts them on for a page.
+    marks: Sequence[str] = ()
 
     objects: ClassVar[models.Manager["AuditEntry"]] = AuditEntries.as_manager()
 

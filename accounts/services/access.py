@@ -9,10 +9,11 @@ from kartra_admin.lib import context
 def require(actor: User, permission: str) -> None:
     """Raise `Denied` unless the actor has the permission. Call it outside of transactions, or the entry is lost."""
     if not actor.has_permission(permission):
-        audit.record(
-            action="permission.denied",
-            outcome="denied",
-            actor=actor,
-            detail={"permission": permissions.PERMISSIONS[permission][0], "path": context.current.get().path},
-        )
+        record_refusal(actor, permissions.PERMISSIONS[permission][0])
     permissions.require(actor, permission)
+
+
+def record_refusal(actor: User, act: str) -> None:
+    """Write down what somebody tried and may not, such as "refund"."""
+    detail = {"permission": act, "path": context.current.get().path}
+    audit.record(action="permission.denied", outcome="denied", actor=actor, detail=detail)

@@ -64,6 +64,7 @@ def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Conne
             before={"account": str(before.account)} if before else None,
             after={"account": str(account)},
         )
+    connection.user = owner  # who may have had another, read before
     return connection
 
 
@@ -91,7 +92,8 @@ def remove(*, actor: User, owner: User) -> bool:
 
 
 def rename_account(*, actor: User, account: Account, name: str) -> None:
-    """Call the account what the team calls it. Does nothing where it is called so already."""
+    """Call the account what the team calls it. Does nothing where it is called so already. Raises `Denied`."""
+    access.require(actor, "account.rename")
     with transaction.atomic():
         account = Account.objects.select_for_update().get(pk=account.pk)
         if account.name == name:
@@ -122,13 +124,18 @@ def open_credentials(connection: Connection) -> Credentials:
 def note_worked(connection: Connection) -> None:
     """Remember that the provider took the credentials; written once a minute at most, unless an error stood there."""
     now = timezone.now()
+    worked = connection.last_worked_at
+    if worked and now - worked < _NOTE_EVERY and not connection.is_failing:
+        return
     stale = Q(last_worked_at=None) | Q(last_worked_at__lt=now - _NOTE_EVERY) | Q(last_error_at__gte=F("last_worked_at"))
-    _same(connection).filter(stale).update(last_worked_at=now)
+    if _same(connection).filter(stale).update(last_worked_at=now):
+        connection.last_worked_at = now
 
 
 def note_failed(connection: Connection, sentence: str) -> None:
     """Remember that the provider refused them, in a sentence that holds no secret."""
-    _same(connection).update(last_error=sentence[:500], last_error_at=timezone.now())
+    connection.last_error, connection.last_error_at = sentence[:500], timezone.now()
+    _same(connection).update(last_error=connection.last_error, last_error_at=connection.last_error_at)
 
 
 def _same(connection: Connection) -> QuerySet[Connection]:
@@ -141,13 +148,24 @@ def _require(actor: User, owner: User) -> None:
 
 
 @sensitive_variables("api_key")
+def find_account(api_key: str, provider: str = "kartra") -> Account | None:
+    """The account the key belongs to, where it was met before."""
+    return Account.objects.filter(fingerprint__in=seals.fingerprints(_digest(api_key, provider))).first()
+
+
+@sensitive_variables("api_key")
+def _digest(api_key: str, provider: str) -> str:
+    return hashlib.sha256(f"{provider}:{api_key}".encode()).hexdigest()
+
+
+@sensitive_variables("api_key", "plain")
 def _account_of(api_key: str, provider: str = "kartra") -> Account:
     """The account the key belongs to, made when it is met for the first time."""
-    plain = hashlib.sha256(f"{provider}:{api_key}".encode()).hexdigest()
-    fingerprints = seals.fingerprints(plain)
-    known = Account.objects.filter(fingerprint__in=fingerprints).first()
+    known = find_account(api_key, provider)
     if known is not None:
         return known
+    plain = _digest(api_key, provider)
+    fingerprints = seals.fingerprints(plain)
     account, _ = Account.objects.get_or_create(
         fingerprint=fingerprints[0],
         defaults={

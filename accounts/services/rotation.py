@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.db import transaction
+from django.db.models import Model
+
 from accounts import seals
 from accounts.models import Account, Connection
 from accounts.services import audit
@@ -14,6 +17,7 @@ class Rotation:
 
     connections: int
     accounts: int
+    others: int
     left: tuple[str, ...]
 
 
@@ -25,18 +29,20 @@ def rotate_keys(*, program: str) -> Rotation:
     """
     connections = sum(_reseal_connection(row) for row in _connections())
     accounts = sum(_reseal_account(row) for row in Account.objects.order_by("pk"))
+    others = sum(_reseal(row, kind) for kind in seals.kinds() for row in kind.rows())
     is_current = seals.keyring().is_current
     left = (
         *(f"credentials of {row.user.email}" for row in _connections() if not _is_current(row)),
         *(f"account {row}" for row in Account.objects.order_by("pk") if not is_current(row.sealed_digest)),
+        *(f"{count} {kind.label}" for kind in seals.kinds() if (count := _count_left(kind))),
     )
     audit.record(
         action="keys.rotate.succeeded",
         outcome="succeeded",
         actor_name=program,
-        detail={"connections": connections, "accounts": accounts},
+        detail={"connections": connections, "accounts": accounts, "others": others},
     )
-    return Rotation(connections, accounts, left)
+    return Rotation(connections, accounts, others, left)
 
 
 def _connections() -> list[Connection]:
@@ -74,3 +80,31 @@ def _reseal_account(account: Account) -> int:
     sealed = keyring.seal(digest, bound_to=seals.of_account(fingerprint))
     row = Account.objects.filter(pk=account.pk, fingerprint=account.fingerprint)
     return row.update(fingerprint=fingerprint, sealed_digest=sealed)
+
+
+def _count_left(kind: seals.Sealed) -> int:
+    is_current = seals.keyring().is_current
+    return sum(any(not is_current(token) for token in kind.tokens(row).values()) for row in kind.rows())
+
+
+def _reseal(row: Model, kind: seals.Sealed) -> int:
+    keyring = seals.keyring()
+    as_read = {field: token for field, token in kind.tokens(row).items() if not keyring.is_current(token)}
+    if not as_read:
+        return 0
+    try:
+        resealed = {
+            field: keyring.seal(keyring.open(token, bound_to=kind.fields[field](row)), bound_to=kind.fields[field](row))
+            for field, token in as_read.items()
+        }
+    except SealBroken:
+        return 0
+    rows = type(row)._default_manager.filter(pk=row.pk)
+    if not kind.within:
+        return rows.filter(**as_read).update(**resealed)
+    with transaction.atomic():
+        fresh = rows.select_for_update().first()
+        held = getattr(fresh, kind.within, {})
+        if any(held.get(field) != token for field, token in as_read.items()):
+            return 0
+        return rows.update(**{kind.within: {**held, **resealed}})

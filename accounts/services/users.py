@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from accounts import permissions
 from accounts.models import User
+from accounts.models.users import normalise
 from accounts.services import access, audit
 from accounts.tokens import SetPasswordTokens
 from kartra_admin.lib.errors import AppError, Conflict
@@ -51,7 +53,7 @@ def _create(
 def edit_staff(*, actor: User, user: User, name: str, role: str) -> User:
     """Another name or role. A new role ends the person's sessions. Raises `Denied`, `NotYourself`."""
     with transaction.atomic():
-        user = _locked(actor=actor, user=user)
+        user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk and role != user.role:
             raise NotYourself("You cannot change your own role. Ask another admin.")
         before = _state(user)
@@ -67,7 +69,7 @@ def edit_staff(*, actor: User, user: User, name: str, role: str) -> User:
 def deactivate_staff(*, actor: User, user: User) -> User:
     """Shut somebody out, at once and with all his sessions. Raises `Denied`, `NotYourself`."""
     with transaction.atomic():
-        user = _locked(actor=actor, user=user)
+        user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
             raise NotYourself("You cannot deactivate yourself. Ask another admin.")
         if user.is_active:
@@ -82,7 +84,7 @@ def deactivate_staff(*, actor: User, user: User) -> User:
 def reactivate_staff(*, actor: User, user: User) -> User:
     """Let somebody in again, with the password he had."""
     with transaction.atomic():
-        user = _locked(actor=actor, user=user)
+        user = locked_for_managing(actor=actor, user=user)
         if not user.is_active:
             before = _state(user)
             user.is_active = True
@@ -97,7 +99,7 @@ def set_password_link(*, actor: User, user: User) -> str:
     Ends the person's sessions and every earlier link. Raises `NotYourself`, and `AppError` for somebody deactivated.
     """
     with transaction.atomic():
-        user = _locked(actor=actor, user=user)
+        user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
             raise NotYourself("You change your own password on your profile.")
         if not user.is_active:
@@ -105,6 +107,34 @@ def set_password_link(*, actor: User, user: User) -> str:
         user.session_version += 1
         user.save(update_fields=["session_version"])
         _record("staff.link.succeeded", actor, user)
+    return _password_link(user)
+
+
+def mail_password_link(email: str) -> None:
+    """Send somebody who forgot his password a link; do nothing where the address is nobody's or is shut out.
+
+    In the background, so that who asks cannot tell by the time it takes whether the address is known.
+    """
+    user = User.objects.filter(email=normalise(email), is_active=True).first()
+    if user is None:
+        return
+    hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+    words = (
+        f"Somebody, probably you, asked for a link to set a new password for {settings.SITE_URL}.\n\n"
+        f"{_password_link(user)}\n\n"
+        f"It works once, for {hours} hours. If it was not you, do nothing: your password is as it was.\n"
+    )
+    audit.record(
+        action="password.forgotten.sent",
+        outcome="sent",
+        target_kind="user",
+        target_id=str(user.pk),
+        target_name=str(user),
+    )
+    send_mail("Set a new password for Kartra Admin", words, None, [user.email])
+
+
+def _password_link(user: User) -> str:
     key = SetPasswordTokens().make_token(user)
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
     return f"{settings.SITE_URL.rstrip('/')}{path}"
@@ -122,7 +152,7 @@ def rename_self(*, actor: User, name: str) -> User:
     return user
 
 
-def _locked(*, actor: User, user: User) -> User:
+def locked_for_managing(*, actor: User, user: User) -> User:
     """The person's row, locked together with the actor's. Raises `Denied` where the actor may not manage the team.
 
     Whoever takes an admin away is thus an active admin himself at that moment, and stays one: nobody changes himself,

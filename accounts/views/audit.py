@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from accounts import marks
 from accounts.decorators import StaffRequest, require_perm
 from accounts.forms.audit import AuditFilterForm
 from accounts.models import AuditEntry
@@ -22,6 +23,7 @@ def index(request: StaffRequest) -> HttpResponse:
     page: Page[AuditEntry] = Page([], "", "")
     if usable:
         page = audit.entry_page(**form.cleaned_data, cursor=request.GET.get("cursor", ""))
+        marks.put_on(page.rows)
     context = {
         "form": form,
         "page": page,
@@ -37,6 +39,7 @@ def index(request: StaffRequest) -> HttpResponse:
 @require_perm("audit.view")
 def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=entry_id)
+    marks.put_on([entry])
     same = audit.list_for_operation(entry.operation_id)[:50] if entry.operation_id else []
     return render(request, "accounts/audit/detail.html", {"entry": entry, "same_operation": same})
 

@@ -9,8 +9,8 @@ from accounts import permissions
 from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from accounts.forms.team import AddStaffForm, StaffForm
 from accounts.models import User
-from accounts.selectors.users import list_for_team
-from accounts.services import users
+from accounts.selectors.users import factors_of, list_for_team
+from accounts.services import second_factor, users
 from kartra_admin.lib.htmx import is_fragment
 
 
@@ -51,7 +51,13 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
         users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
         messages.success(request, "Saved.")
         return redirect("accounts:team")
-    context = {"form": form, "person": person, **_roles()}
+    context = {
+        "form": form,
+        "person": person,
+        "factors": factors_of(person),
+        "needs_factor": second_factor.is_required(person),
+        **_roles(),
+    }
     return render(request, "accounts/team/edit.html", context, status=422 if form.is_bound else 200)
 
 
@@ -93,6 +99,7 @@ def _show_link(request: StaffRequest, person: User, *, is_new: bool) -> HttpResp
 def _roles() -> dict[str, object]:
     """The table of roles and permissions, for the page to explain."""
     table = [
-        (says, [role in having for role in permissions.ROLES]) for says, having in permissions.PERMISSIONS.values()
+        (says, [(label, role in having) for role, label in permissions.ROLES.items()])
+        for says, having in permissions.PERMISSIONS.values()
     ]
     return {"roles": list(permissions.ROLES.values()), "permissions": table}

@@ -9,6 +9,8 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -23,6 +25,13 @@ class SealBroken(AppError):
             "These credentials cannot be opened with the present keys. Place them again in Settings, Connection, "
             "or put the key they were sealed with back into CREDENTIAL_KEYS."
         )
+
+
+class Made(NamedTuple):
+    """``key``: its place in the ring, 0 for the newest; ``at``: seconds since 1970."""
+
+    key: int
+    at: int
 
 
 class Keyring:
@@ -55,6 +64,18 @@ class Keyring:
         except InvalidToken:
             return False
         return True
+
+    @property
+    def marks(self) -> list[str]:
+        """What each key is called where it must not be shown: eight hex digits that tell nothing of it."""
+        return [hmac.digest(raw, b"mark", hashlib.sha256).hex()[:8] for raw in self._raw]
+
+    def made_by(self, token: str) -> Made | None:
+        """Which key sealed it, and when; None where no present key did. The seal is checked, not opened."""
+        for index, fernet in enumerate(self._fernets):
+            with suppress(InvalidToken):
+                return Made(index, fernet.extract_timestamp(token.encode()))
+        return None
 
     def digest(self, text: str, *, purpose: str) -> list[str]:
         """Keyed digests of ``text`` in hex, one for each key, newest first. Equal texts are found by them, not read."""

@@ -1,5 +1,7 @@
 """Values that must not show by accident."""
 
+import logging
+import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -25,3 +27,19 @@ class Secret(Generic[T]):
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not written down")
+
+
+class Hiding(logging.Filter):
+    """Takes out of every log line what ``pattern`` matches: an address that is a secret, say."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__()
+        self._pattern = re.compile(pattern)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):  # the handler says what is wrong with it
+            return True
+        record.msg, record.args = self._pattern.sub("…", said), ()
+        return True

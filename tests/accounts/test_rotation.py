@@ -1,15 +1,23 @@
 """Rotating keys: all rows, resumable, and no access lost on the way."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import seals
 from accounts.models import Account, AuditEntry, Connection, User
-from accounts.services import connections, rotation
+from accounts.selectors.keys import uses
+from accounts.services import connections, rotation, second_factor
+from tests.accounts.factors import code_for, give_app
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -43,7 +51,7 @@ def check_all_open() -> None:
 def test_everything_opens_with_the_new_key_alone(placed: list[Connection], settings: Settings) -> None:
     check_all_open()
     accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True))
-    assert "Sealed anew: 6 connections, 3 accounts." in rotate()
+    assert "Sealed anew: 6 connections, 3 accounts, 0 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
     again = connections.place(actor=placed[0].user, owner=placed[0].user, api_key="key1", api_password="password0")
@@ -59,10 +67,10 @@ def test_before_rotation_accounts_are_found_by_the_old_key_too(placed: list[Conn
 
 def test_a_second_run_has_nothing_to_do(placed: list[Connection]) -> None:
     rotate()
-    assert "Sealed anew: 0 connections, 0 accounts." in rotate()
+    assert "Sealed anew: 0 connections, 0 accounts, 0 other rows." in rotate()
     entry = AuditEntry.objects.filter(action="keys.rotate.succeeded").earliest("pk")
     assert (entry.actor_name, entry.ip, entry.detail) == (
-        "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3}
+        "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3, "others": 0}
     )  # fmt: skip
 
 
@@ -89,7 +97,7 @@ def test_killed_after_any_row_and_run_again(
             rotate()
     check_all_open()
     done = min(after, 6)
-    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts." in rotate()
+    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts, 0 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
 
@@ -124,3 +132,57 @@ def test_accounts_whose_digests_are_swapped_do_not_rotate_into_each_other(placed
     with pytest.raises(CommandError, match="account"):
         rotate()
     assert Account.objects.get(pk=one.pk).fingerprint == one.fingerprint
+
+
+# The page
+
+
+def test_the_page_counts_by_key_and_says_what_is_left(
+    placed: list[Connection], settings: Settings, client_of: Callable[[str], Client]
+) -> None:
+    client = client_of("admin")
+    found = uses()
+    assert [(key.is_newest, key.total) for key in found.keys] == [(True, 0), (False, 15)]
+    assert found.keys[1].counts == {"Kartra credentials": 12, "accounts": 3}
+    age = timezone.now() - (found.keys[1].since or timezone.now())
+    assert timedelta(0) < age < timedelta(minutes=5)
+    assert "15 left to seal" in client.get("/settings/keys/").content.decode()
+    rotate()
+    found = uses()
+    assert [key.total for key in found.keys] == [15, 0]
+    page = client.get("/settings/keys/").content.decode()
+    assert "Nothing needs an older key" in page
+    assert not [key for key in settings.CREDENTIAL_KEYS if key in page]
+    assert all(key.mark in page for key in found.keys)
+
+
+def test_the_page_says_what_no_key_opens(
+    placed: list[Connection], settings: Settings, client_of: Callable[[str], Client]
+) -> None:
+    settings.CREDENTIAL_KEYS = [NEW]
+    page = client_of("admin").get("/settings/keys/").content.decode()
+    assert "No present key opens some of what is sealed" in page
+    assert "12 Kartra credentials" in page
+
+
+def test_second_factors_rotate_with_the_rest(placed: list[Connection], settings: Settings) -> None:
+    settings.CREDENTIAL_KEYS = [OLD]
+    user = placed[0].user
+    secret = give_app(user)
+    codes = RecoveryCodes.activate(user).generate_codes()
+    settings.CREDENTIAL_KEYS = [NEW, OLD]
+    assert uses().keys[1].counts["second factors"] == 2
+    assert "3 accounts, 2 other rows." in rotate()
+    settings.CREDENTIAL_KEYS = [NEW]
+    app, recovery = Authenticator.objects.order_by("pk")
+    assert app.wrap().validate_code(code_for(secret))
+    assert recovery.wrap().generate_codes() == codes
+
+
+def test_a_code_spent_meanwhile_stays_spent(placed: list[Connection], settings: Settings) -> None:
+    give_app(placed[0].user)
+    row = Authenticator.objects.get()
+    second_factor.spend_code(row)
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
+    rotation._reseal(row, next(kind for kind in seals.kinds() if kind.label == "second factors"))
+    assert not second_factor.spend_code(row)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import pytest
 from django.test import Client
@@ -43,12 +44,13 @@ def test_a_page_that_shows_something_asks_only_for_the_change(client_of: SignIn,
 
 
 def test_a_fragment_is_sent_there_by_the_browser_and_returns_to_the_page(client_of: SignIn, someone: User) -> None:
-    answer = client_of("admin", stale=True).get(
-        reverse("accounts:team-deactivate", args=[someone.pk]),
-        headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/team/7/?from=list"},
-    )
-    assert answer.status_code == 200
-    assert answer["HX-Redirect"] == f"{AGAIN}?next=%2Fteam%2F7%2F%3Ffrom%3Dlist"
+    """With the fragment's own address behind the ``#``, so that the page can ask for it again."""
+    url = reverse("accounts:team-deactivate", args=[someone.pk])
+    for page in ("/team/7/?from=list", "/team/7/?from=list#/an/earlier/one/"):
+        headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+        answer = client_of("admin", stale=True).get(url, headers=headers)
+        assert answer.status_code == 200
+        assert unquote(answer["HX-Redirect"]) == f"{AGAIN}?next=/team/7/?from=list#{url}"
     assert not answer.content
 
 
@@ -64,6 +66,45 @@ def test_what_was_posted_is_not_sent_again(client_of: SignIn, someone: User) -> 
     client.post(reverse("accounts:team-deactivate", args=[someone.pk]))
     someone.refresh_from_db()
     assert not someone.is_active
+
+
+def test_what_was_typed_waits_and_is_sent_when_the_person_says_so(client_of: SignIn, someone: User) -> None:
+    client, url = client_of("admin", stale=True), reverse("accounts:team-edit", args=[someone.pk])
+    sent = client.post(url, {"name": "Somebody Else", "role": "agent", "password": "a secret word"})
+    assert sent["Location"] == f"{AGAIN}?next=%2Fnot-sent%2F"
+    assert "a secret word" not in str(dict(client.session))
+    back = client.post(sent["Location"], {"password": PASSWORD, "next": "/not-sent/"}, follow=True)
+    page = back.content.decode()
+    assert f'action="{url}"' in page
+    assert '<input type="hidden" name="name" value="Somebody Else">' in page
+    assert "a secret word" not in page
+    assert "Passwords and keys are never kept. The form will ask for them again." in page
+    someone.refresh_from_db()
+    assert someone.name == "Viewer Person"
+    client.post(url, {"name": "Somebody Else", "role": "agent"})
+    someone.refresh_from_db()
+    assert (someone.name, someone.role) == ("Somebody Else", "agent")
+    assert client.get("/not-sent/")["Location"] == "/"
+
+
+def test_what_was_typed_outlives_the_end_of_a_session(client_of: SignIn, user_of: Callable[[str], User]) -> None:
+    client = client_of("admin")
+    user_of("admin")
+    client.logout()
+    person = {"name": "New Person", "email": "new@example.com", "role": "agent", "phone_country_code": "+43"}
+    sent = client.post("/team/add/", person)
+    assert sent["Location"] == "/sign-in/?next=%2Fnot-sent%2F"
+    client.post("/sign-in/", {"login": "admin@example.com", "password": PASSWORD})
+    page = client.get("/not-sent/").content.decode()
+    assert "New Person" in page
+    assert "+43" in page, "no code to sign in with"
+    assert "never kept" not in page, "no secret was among it"
+
+
+def test_more_than_a_form_holds_is_not_kept(client_of: SignIn) -> None:
+    client = client_of("admin", stale=True)
+    sent = client.post("/team/add/", {"name": "x" * 30_000})
+    assert "not-sent" not in sent["Location"]
 
 
 @pytest.mark.parametrize("referer", ["", "http://elsewhere.example/team/", "javascript:alert(1)", "//evil.example/x"])

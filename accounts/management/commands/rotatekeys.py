@@ -14,7 +14,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         with asking("command"):
             done = rotation.rotate_keys(program="manage.py rotatekeys")
-        self.stdout.write(f"Sealed anew: {done.connections} connections, {done.accounts} accounts.")
+        self.stdout.write(
+            f"Sealed anew: {done.connections} connections, {done.accounts} accounts, {done.others} other rows."
+        )
         if done.left:
             raise CommandError(
                 "No present key opens these, so they stay as they are: "

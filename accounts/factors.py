@@ -1,0 +1,45 @@
+"""How allauth's second factors behave here: sealed at rest, named in our words, kept by roles that need one."""
+
+from typing import Any
+
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+
+from accounts import seals
+from accounts.models import User
+from accounts.services import second_factor
+
+
+class StaffMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This was not accepted. A code counts once, and a passkey only for this desk's own address.",
+        "cannot_delete_authenticator": "Your role needs a second factor. Add another one first, then remove this one.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        return seals.keyring().seal(text, bound_to=second_factor.SEALED_FOR)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return seals.keyring().open(encrypted_text, bound_to=second_factor.SEALED_FOR)
+
+    def get_totp_issuer(self) -> str:
+        return f"Kartra Admin {settings.SITE.hostname}"
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        return not (second_factor.is_required(authenticator.user) and second_factor.is_last(authenticator))
+
+    def generate_authenticator_name(self, user: User, type: Any) -> str:  # noqa: A002
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return f"Passkey {count + 1}" if count else "Passkey"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": "Kartra Admin"}
+
+
+def register_seals() -> None:
+    """Called once, when the app is ready."""
+    sealed = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
+    bound_to = {name: lambda row: second_factor.SEALED_FOR for name in ("secret", "seed")}
+    seals.register(seals.Sealed("second factors", lambda: sealed.iterator(500), bound_to, within="data"))

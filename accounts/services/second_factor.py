@@ -1,0 +1,100 @@
+"""The second factor: whether somebody has one and needs one, which codes are spent, and taking it away when it is lost.
+
+Adding and checking are allauth's; what it knows of a factor are rows of `Authenticator`.
+"""
+
+import time
+
+from allauth.mfa import app_settings
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from accounts.services import audit
+from accounts.services.users import NotYourself, locked_for_managing
+from kartra_admin.lib.errors import AppError
+
+KINDS = {
+    Authenticator.Type.TOTP: "authenticator app",
+    Authenticator.Type.WEBAUTHN: "passkey",
+    Authenticator.Type.RECOVERY_CODES: "recovery codes",
+}
+_MAIN = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+SEALED_FOR = "second factor"
+_SPENT = "spent_until"
+
+
+def is_set(user: User) -> bool:
+    """Whether the person has a factor; recovery codes alone are none."""
+    found: bool = Authenticator.objects.filter(user_id=user.pk, type__in=_MAIN).exists()
+    return found
+
+
+def is_required(user: User) -> bool:
+    return user.role in settings.SECOND_FACTOR_ROLES
+
+
+def is_last(authenticator: Authenticator) -> bool:
+    """Whether its owner would be without a factor if this one were removed."""
+    others = Authenticator.objects.filter(user_id=authenticator.user_id, type__in=_MAIN).exclude(pk=authenticator.pk)
+    return authenticator.type in _MAIN and not others.exists()
+
+
+def spend_code(authenticator: Authenticator) -> bool:
+    """Spend the code of this half minute. False where it, or a later one, was spent before: by anybody, in any process.
+
+    allauth remembers spent codes in the cache, which a second process may not share and a restart may empty.
+    """
+    step = int(time.time()) // app_settings.TOTP_PERIOD
+    with transaction.atomic():
+        row = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
+        if row.data.get(_SPENT, -1) >= step:
+            return False
+        row.data[_SPENT] = step
+        row.save(update_fields=["data"])
+    return True
+
+
+def take_away(*, actor: User, user: User) -> None:
+    """Forget every factor of somebody who lost his, and end his sessions. He sets up another when he signs in next.
+
+    Raises `Denied`, `NotYourself`, and `AppError` where there is none.
+    """
+    with transaction.atomic():
+        user = locked_for_managing(actor=actor, user=user)
+        if user.pk == actor.pk:
+            raise NotYourself("You remove your own factors on your profile. If you lost them, ask another admin.")
+        _forget(user, actor=actor)
+
+
+def take_away_by_command(*, program: str, user: User) -> None:
+    """The same from the command line, for an only admin who lost his."""
+    with transaction.atomic():
+        _forget(User.objects.select_for_update().get(pk=user.pk), program=program)
+
+
+def record(action: str, *, user: User, kind: str) -> None:
+    """One entry about a factor of the person's own."""
+    outcome = "failed" if action.endswith("failed") else "succeeded"
+    audit.record(action=action, outcome=outcome, actor=user, detail={"kind": kind})
+
+
+def _forget(user: User, *, actor: User | None = None, program: str = "") -> None:
+    kinds = list(Authenticator.objects.filter(user_id=user.pk).order_by("pk").values_list("type", flat=True))
+    if not kinds:
+        raise AppError(f"{user} has no second factor.")
+    Authenticator.objects.filter(user_id=user.pk).delete()
+    user.session_version += 1
+    user.save(update_fields=["session_version"])
+    audit.record(
+        action="factor.reset.succeeded",
+        outcome="succeeded",
+        actor=actor,
+        actor_name=program,
+        target_kind="user",
+        target_id=str(user.pk),
+        target_name=str(user),
+        before={"factors": [KINDS[Authenticator.Type(kind)] for kind in kinds]},
+        after={"factors": []},
+    )

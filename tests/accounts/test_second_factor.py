@@ -1,0 +1,399 @@
+"""The second factor: set up, asked for, spent once, at this address only, and taken away when it is lost."""
+
+import json
+import re
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import AuditEntry, User
+from accounts.services import second_factor
+from accounts.services.users import NotYourself
+from kartra_admin.lib.errors import Denied
+from tests.accounts.factors import HOST, Device, code_for, give_app, give_passkey, options_on
+from tests.conftest import PASSWORD, SignIn
+
+pytestmark = pytest.mark.django_db(transaction=True)  # allauth tells of a new factor after the commit
+UserOf = Callable[[str], User]
+FACTOR = "/sign-in/factor/"
+
+
+@pytest.fixture
+def required(settings: Settings) -> None:
+    settings.SECOND_FACTOR_ROLES = ["support", "manager", "admin"]
+
+
+def begin(email: str, password: str = PASSWORD, client: Client | None = None) -> Client:
+    client = client or Client()
+    client.post("/sign-in/", {"login": email, "password": password}, **HOST)
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/profile/", **HOST).status_code == 200
+
+
+def log() -> list[str]:
+    return list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
+
+
+# What a password alone is worth
+
+
+def test_a_stolen_password_alone_signs_nobody_in(user_of: UserOf) -> None:
+    give_app(user_of("manager"))
+    thief = begin("manager@example.com")
+    assert thief.get("/", **HOST)["Location"].startswith("/sign-in/")
+    assert not is_in(thief)
+    for code in ("", "000000", "abc", "½½½½½½", "9" * 4000, "\x00"):
+        thief.post(FACTOR, {"code": code}, **HOST)
+    assert not is_in(thief)
+    assert "session.start.succeeded" not in log()
+    assert "factor.check.failed" in log()
+
+
+def test_password_and_code_sign_in(user_of: UserOf) -> None:
+    secret = give_app(user_of("manager"))
+    client = begin("manager@example.com")
+    assert client.post(FACTOR, {"code": code_for(secret)}, **HOST)["Location"] == "/"
+    assert is_in(client)
+    assert AuditEntry.objects.get(action="session.start.succeeded").detail == {"by": "authenticator app, password"}
+
+
+def test_a_code_counts_once(user_of: UserOf) -> None:
+    """Also where the cache, which allauth remembers codes in, is another process's or was emptied."""
+    secret = give_app(user_of("manager"))
+    code = code_for(secret)
+    begin("manager@example.com").post(FACTOR, {"code": code}, **HOST)
+    cache.clear()
+    again = begin("manager@example.com")
+    answer = again.post(FACTOR, {"code": code}, **HOST)
+    assert "A code counts once" in answer.content.decode()
+    assert not is_in(again)
+    assert log()[-1] == "factor.check.failed"
+
+
+def test_a_code_of_another_half_minute_is_refused(user_of: UserOf) -> None:
+    secret = give_app(user_of("manager"))
+    client = begin("manager@example.com")
+    for later in (-2, 2, 10):
+        client.post(FACTOR, {"code": code_for(secret, later)}, **HOST)
+    assert not is_in(client)
+
+
+def test_the_code_that_set_the_app_up_is_spent(user_of: UserOf, client_of: SignIn) -> None:
+    client = client_of("manager")
+    secret = set_up_app(client)
+    cache.clear()
+    other = begin("manager@example.com")
+    other.post(FACTOR, {"code": code_for(secret)}, **HOST)
+    assert not is_in(other)
+
+
+def test_guessing_codes_is_stopped_and_says_so(user_of: UserOf) -> None:
+    secret = give_app(user_of("manager"))
+    client = begin("manager@example.com")
+    for _ in range(5):
+        client.post(FACTOR, {"code": "123456"}, **HOST)
+    answer = client.post(FACTOR, {"code": code_for(secret)}, **HOST)
+    assert "Wait five minutes at most" in answer.content.decode()
+    assert not is_in(client)
+
+
+def test_a_recovery_code_signs_in_once(user_of: UserOf, client_of: SignIn) -> None:
+    client = client_of("manager")
+    set_up_app(client)
+    page = client.get("/sign-in/factors/codes/", **HOST).content.decode()
+    codes = re.findall(r"<code>(\d{8})</code>", page)
+    assert len(codes) == 10
+    assert codes[0] not in client.get("/sign-in/factors/codes/", **HOST).content.decode(), "shown once"
+    for is_first in (True, False):
+        other = begin("manager@example.com")
+        other.post(FACTOR, {"code": codes[0]}, **HOST)
+        assert is_in(other) is is_first
+
+
+# Setting up
+
+
+def set_up_app(client: Client) -> str:
+    page = client.get("/sign-in/factors/app/", **HOST).content.decode()
+    secret = re.search(r'id="app-key"[^>]*value="([A-Z2-7]{32})"', page)[1]  # type: ignore[index]
+    answer = client.post("/sign-in/factors/app/", {"code": code_for(secret)}, **HOST)
+    assert answer["Location"] == "/sign-in/factors/codes/", answer.content.decode()
+    return secret
+
+
+def test_secrets_are_sealed_in_the_database(user_of: UserOf, client_of: SignIn) -> None:
+    secret = set_up_app(client_of("manager"))
+    kept = json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
+    assert secret not in kept
+    assert kept.count("gAAAA") == 2, "the app's secret, and the seed of the recovery codes"
+    assert log()[-2:] == ["factor.add.succeeded", "factor.add.succeeded"]
+
+
+def test_a_secret_that_waits_for_its_first_code_is_sealed(client_of: SignIn, settings: Settings) -> None:
+    client = client_of("manager")
+    page = client.get("/sign-in/factors/app/", **HOST).content.decode()
+    secret = re.search(r'id="app-key"[^>]*value="([A-Z2-7]{32})"', page)[1]  # type: ignore[index]
+    assert secret not in str(dict(client.session))
+    wrong = client.post("/sign-in/factors/app/", {"code": "000000"}, **HOST).content.decode()
+    assert secret in wrong, "the same, so that the app need not be set up twice"
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    assert client.post("/sign-in/factors/app/", {"code": code_for(secret)}, **HOST).status_code == 200
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["support", "manager", "admin"])
+def test_who_needs_a_factor_gets_nowhere_but_to_setting_it_up(required: None, user_of: UserOf, role: str) -> None:
+    user_of(role)
+    client = begin(f"{role}@example.com")
+    for path in (
+        "/",
+        "/profile/",
+        "/leads/",
+        "/sessions/",
+        "/directory/",
+        "/sign-in/password/",
+        "/settings/connection/",
+    ):
+        assert client.get(path, **HOST)["Location"] == "/sign-in/factors/", path
+    fragment = client.get("/directory/", HTTP_HX_REQUEST="true", **HOST)
+    assert (fragment["HX-Redirect"], fragment.content) == ("/sign-in/factors/", b"")
+    assert client.post("/profile/", {"name": "Thief"}, **HOST)["Location"] == "/sign-in/factors/"
+    assert User.objects.get(role=role).name != "Thief"
+    assert "Your role needs a second factor" in client.get("/sign-in/factors/", **HOST).content.decode()
+    set_up_app(client)
+    assert is_in(client)
+
+
+@pytest.mark.parametrize("role", ["viewer", "agent", "auditor"])
+def test_others_need_none(required: None, user_of: UserOf, role: str) -> None:
+    user_of(role)
+    assert is_in(begin(f"{role}@example.com"))
+
+
+def test_a_session_from_before_it_was_needed_has_to_show_it(required: None, user_of: UserOf, client_of: SignIn) -> None:
+    secret = give_app(user_of("admin"))
+    client = client_of("admin")
+    assert client.get("/", **HOST)["Location"] == "/sign-in/again/"
+    client.post("/sign-in/again/code/", {"code": code_for(secret)}, **HOST)
+    assert is_in(client)
+
+
+def test_who_needs_a_factor_does_not_remove_the_last_one(required: None, user_of: UserOf) -> None:
+    user_of("admin")
+    client = begin("admin@example.com")
+    set_up_app(client)
+    answer = client.post("/sign-in/factors/app/remove/", **HOST)
+    assert "Your role needs a second factor" in answer.content.decode()
+    passkey = give_passkey(client)
+    client.post("/sign-in/factors/app/remove/", **HOST)
+    kept = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    client.post(f"/sign-in/factors/passkey/{kept.pk}/remove/", **HOST)
+    types = set(Authenticator.objects.values_list("type", flat=True))
+    assert types == {"webauthn", "recovery_codes"}
+    assert passkey.id
+
+
+def test_setting_up_and_removing_ask_again_who_it_is(user_of: UserOf, client_of: SignIn) -> None:
+    client = client_of("agent", stale=True)
+    for path in ("app/", "passkey/"):
+        assert client.get(f"/sign-in/factors/{path}", **HOST)["Location"].startswith("/sign-in/again/")
+    give_app(user_of("agent"))
+    for path in ("app/remove/", "codes/", "codes/new/"):
+        assert client.post(f"/sign-in/factors/{path}", **HOST)["Location"].startswith("/sign-in/again/")
+    assert Authenticator.objects.count() == 1
+
+
+# Step-up
+
+
+def test_step_up_takes_the_factor_and_the_password_no_longer(user_of: UserOf, client_of: SignIn) -> None:
+    secret = give_app(user_of("admin"))
+    client = client_of("admin")  # who gave the password just now
+    assert client.get("/team/add/", **HOST).status_code == 302
+    to = client.get("/sign-in/again/?next=/team/add/", **HOST)
+    assert to["Location"] == "/sign-in/again/code/?next=%2Fteam%2Fadd%2F"
+    client.post("/sign-in/again/", {"password": PASSWORD, "next": "/team/add/"}, **HOST)
+    assert client.get("/team/add/", **HOST).status_code == 302, "the password confirms nothing any more"
+    refused = client.post("/sign-in/again/code/", {"code": "000000"}, **HOST)
+    assert "Not confirmed." in refused.content.decode()
+    assert log()[-1] == "session.confirm.failed"
+    done = client.post("/sign-in/again/code/", {"code": code_for(secret), "next": "/team/add/"}, **HOST)
+    assert done["Location"] == "/team/add/"
+    assert client.get("/team/add/", **HOST).status_code == 200
+    assert AuditEntry.objects.get(action="session.confirm.succeeded").detail == {"by": "authenticator app"}
+
+
+def test_step_up_by_passkey(client_of: SignIn) -> None:
+    client = client_of("admin")
+    device = give_passkey(client)
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 3600
+    session.save()
+    there = client.get("/team/add/", follow=True, **HOST)
+    assert there.redirect_chain[-1][0] == "/sign-in/again/passkey/?next=%2Fteam%2Fadd%2F"
+    elsewhere = Device("http://evil.localhost", device.key, device.id, device.user)
+    answer = {"credential": elsewhere.use(options_on(there.content.decode())), "next": "/team/add/"}
+    back = client.post("/sign-in/again/passkey/", answer, **HOST)
+    assert back["Location"] == "/sign-in/again/passkey/?next=%2Fteam%2Fadd%2F"
+    page = client.get(back["Location"], **HOST).content.decode()
+    assert "only for this desk" in page
+    assert log()[-1] == "session.confirm.failed"
+    answer = {"credential": device.use(options_on(page)), "next": "/team/add/"}
+    assert client.post("/sign-in/again/passkey/", answer, **HOST)["Location"] == "/team/add/"
+    assert client.get("/team/add/", **HOST).status_code == 200
+
+
+# Passkeys
+
+
+def ask(client: Client) -> dict[str, object]:
+    options: dict[str, object] = client.get("/sign-in/passkey/", HTTP_ACCEPT="application/json", **HOST).json()[
+        "request_options"
+    ]["publicKey"]
+    return options
+
+
+def test_a_passkey_signs_in_alone(client_of: SignIn) -> None:
+    device = give_passkey(client_of("manager"))
+    client = Client()
+    assert client.post("/sign-in/passkey/", {"credential": device.use(ask(client))}, **HOST)["Location"] == "/"
+    assert is_in(client)
+    assert AuditEntry.objects.filter(action="session.start.succeeded").latest("pk").detail == {"by": "passkey"}
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://sub.localhost", "http://localhost:99", "", "null"])
+def test_a_passkey_of_another_origin_is_refused(client_of: SignIn, origin: str) -> None:
+    """Though it is signed rightly, as by a browser that was led to a page that only looks like ours."""
+    device = give_passkey(client_of("manager"))
+    device.origin = origin
+    alone = Client()
+    answer = alone.post("/sign-in/passkey/", {"credential": device.use(ask(alone))}, follow=True, **HOST)
+    assert "only for this desk&#x27;s own address" in answer.content.decode()
+    assert not is_in(alone)
+    assert log()[-1] == "session.start.failed"
+    second = begin("manager@example.com")
+    options = options_on(second.get(FACTOR, **HOST).content.decode())
+    assert "Not signed in." in second.post(FACTOR, {"credential": device.use(options)}, **HOST).content.decode()
+    assert not is_in(second)
+    assert log()[-1] == "factor.check.failed"
+
+
+def test_an_answer_to_an_older_question_is_refused(client_of: SignIn) -> None:
+    device = give_passkey(client_of("manager"))
+    client = Client()
+    answer = {"credential": device.use(ask(client))}
+    client.post("/sign-in/passkey/", answer, **HOST)
+    assert is_in(client)
+    for again in (client, Client()):
+        again.logout()
+        ask(again)
+        again.post("/sign-in/passkey/", answer, **HOST)
+        assert not is_in(again)
+
+
+def test_a_passkey_that_nobody_opened_by_finger_or_pin_is_refused(client_of: SignIn) -> None:
+    device = give_passkey(client_of("manager"))
+    device.is_verified = False
+    client = Client()
+    client.post("/sign-in/passkey/", {"credential": device.use(ask(client))}, **HOST)
+    assert not is_in(client)
+
+
+def test_a_deactivated_person_s_passkey_opens_nothing(user_of: UserOf, client_of: SignIn) -> None:
+    device = give_passkey(client_of("manager"))
+    User.objects.filter(pk=user_of("manager").pk).update(is_active=False)
+    client = Client()
+    client.post("/sign-in/passkey/", {"credential": device.use(ask(client))}, **HOST)
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "", "null", "[]", "1", '"x"', "{", "{}", '{"response": 1}', '{"response": {"clientDataJSON": 5}}',
+        '{"response": {"clientDataJSON": "!!"}}', '{"response": {"clientDataJSON": "bnVsbA"}}',
+        '{"rawId": "AA", "response": {"clientDataJSON": "eyJvcmlnaW4iOiJodHRwOi8vbG9jYWxob3N0In0"}}',
+        '{"id": "AA", "rawId": "AA", "type": "public-key", "response": {"userHandle": "AA", "signature": "AA",'
+        ' "authenticatorData": "AA", "clientDataJSON": "eyJvcmlnaW4iOiJodHRwOi8vbG9jYWxob3N0In0"}}',
+    ],
+)  # fmt: skip
+def test_a_forged_answer_is_refused_wherever_it_is_posted(user_of: UserOf, client_of: SignIn, junk: str) -> None:
+    client = client_of("admin")
+    give_passkey(client)
+    factors = list(Authenticator.objects.values_list("pk", flat=True))
+    stage, out = begin("admin@example.com"), Client()
+    ask(out)
+    for browser, path in (
+        (client, "/sign-in/factors/passkey/"),
+        (client, "/sign-in/again/passkey/"),
+        (stage, FACTOR),
+        (out, "/sign-in/passkey/"),
+    ):
+        assert browser.post(path, {"name": "x", "credential": junk}, **HOST).status_code in (200, 302)
+    assert not is_in(stage)
+    assert not is_in(out)
+    assert list(Authenticator.objects.values_list("pk", flat=True)) == factors
+
+
+# Lost
+
+
+def test_an_admin_takes_a_lost_factor_away(user_of: UserOf, client_of: SignIn) -> None:
+    person = user_of("manager")
+    secret = give_app(person)
+    theirs = begin("manager@example.com")
+    theirs.post(FACTOR, {"code": code_for(secret)}, **HOST)
+    admin = client_of("admin")
+    assert "None" not in admin.get(f"/team/{person.pk}/", **HOST).content.decode().split("Second factor")[1][:60]
+    assert admin.get(f"/team/{person.pk}/factor/", **HOST).status_code == 200
+    assert is_in(theirs), "asking is not doing"
+    team = admin.get("/team/", **HOST).content.decode()
+    assert team.count("No second factor") == 1, "the admin's own"
+    admin.post(f"/team/{person.pk}/factor/", **HOST)
+    assert admin.get("/team/", **HOST).content.decode().count("No second factor") == 2
+    assert not is_in(theirs)
+    assert is_in(begin("manager@example.com"))
+    entry = AuditEntry.objects.get(action="factor.reset.succeeded")
+    assert (entry.actor_name, entry.target_name, entry.before) == (
+        "Admin Person", "Manager Person", {"factors": ["authenticator app"]}
+    )  # fmt: skip
+
+
+def test_taking_away_asks_again_who_it_is(user_of: UserOf, client_of: SignIn) -> None:
+    give_app(user_of("manager"))
+    path = f"/team/{user_of('manager').pk}/factor/"
+    assert client_of("admin", stale=True).post(path, **HOST)["Location"].startswith("/sign-in/again/")
+    assert Authenticator.objects.exists()
+
+
+def test_nobody_takes_his_own_away_so_nor_without_the_right(user_of: UserOf) -> None:
+    give_app(user_of("admin"))
+    give_app(user_of("manager"))
+    with pytest.raises(NotYourself):
+        second_factor.take_away(actor=user_of("admin"), user=user_of("admin"))
+    with pytest.raises(Denied):
+        second_factor.take_away(actor=user_of("manager"), user=user_of("admin"))
+    assert Authenticator.objects.count() == 2
+
+
+def test_an_only_admin_who_lost_his_is_helped_from_the_command_line(user_of: UserOf) -> None:
+    give_app(user_of("admin"))
+    out = StringIO()
+    call_command("resetfactor", "Admin@example.com", stdout=out)
+    assert "without a second factor" in out.getvalue()
+    assert not Authenticator.objects.exists()
+    assert AuditEntry.objects.get(action="factor.reset.succeeded").actor_name == "manage.py resetfactor"
+    for email in ("admin@example.com", "nobody@example.com"):
+        with pytest.raises(CommandError):
+            call_command("resetfactor", email)
