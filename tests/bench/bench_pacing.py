@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kartra_admin.lib.pacing import Limiter
+from kartra_admin.lib.pacing_slots import FileSlots
+from tests.bench.table import Line, say
 
 RATE = 20
 SECONDS = 1.008 * 15
 CALL = 0.3
+HOW = f"limiter alone, 4 processes, calls of {CALL} s, {SECONDS:.0f} s"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def work(path: Path, people: int, background: int, until: float, results: "multi
             calls.append(Call(at, at - asked, is_background))
             time.sleep(CALL if is_background or background == 0 else 1)
 
-    with closing(Limiter(path, RATE)) as limiter:
+    with closing(Limiter(FileSlots(path), RATE)) as limiter:
         kinds = [False] * people + [True] * background
         threads = [threading.Thread(target=call, args=(kind,)) for kind in kinds]
         for thread in threads:
@@ -60,29 +63,28 @@ def measure(title: str, *, people: int, background: int, processes: int = 4) -> 
     times = [call.at for call in calls]
     most = max(sum(at <= other < at + 1 for other in times[index : index + RATE * 3]) for index, at in enumerate(times))
     share = sum(start <= at < start + SECONDS for at in times) / SECONDS / RATE
-    print(f"{title:<46} {share:6.1%} of the rate, at most {most} in a second", end="")
+    say(Line(f"limiter, {title}: calls a second, to the limit", share, HOW, goal=0.99, at_least=True))
+    print(f"    at most {most / RATE:.2f} of the limit in any one second")
     for kind in (False, True):
         waits = sorted(call.waited for call in calls if call.is_background is kind and call.at >= start)
         if waits:
             who = "background" if kind else "people"
-            print(
-                f"; {who} wait {statistics.median(waits):.2f} s, 95 % under {waits[int(len(waits) * 0.95)]:.2f} s",
-                end="",
-            )
-    print()
+            print(f"    {who} wait {statistics.median(waits):.2f} s, 95 % under {waits[int(len(waits) * 0.95)]:.2f} s")
 
 
 def measure_idle() -> None:
-    with tempfile.TemporaryDirectory() as folder, closing(Limiter(Path(folder, "pacing.sqlite3"), 5000)) as limiter:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Limiter(FileSlots(Path(folder, "pacing.sqlite3")), 5000)) as limiter,
+    ):
         limiter.wait("app")
         start = time.perf_counter()
         for _ in range(1000):
             limiter.wait("app")
-        print(f"{'an idle name':<46} {(time.perf_counter() - start):6.3f} ms a call")
+        print(f"  an idle name: {time.perf_counter() - start:.3f} ms a call")
 
 
 if __name__ == "__main__":
-    print(f"Limiter at {RATE} calls a second, 4 processes")
     measure_idle()
     measure("8 people in each", people=8, background=0)
     measure("8 background threads in each", people=0, background=8)
