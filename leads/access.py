@@ -7,11 +7,11 @@ from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
-from leads.models import Approval, Note, Operation, Playbook, PlaybookRun, Recent, Recipe
+from leads.models import Approval, Event, Import, Job, Note, Operation, Playbook, PlaybookRun, Recent, Recipe, SavedView
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Misconfigured, NotFound
-from leads.selectors import approvals
-from leads.services import money
+from leads.selectors import approvals, directory, jobs, refs
+from leads.services import leads, money
 from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
 
@@ -29,16 +29,21 @@ class Desk:
 
 
 def desk_for(user: User) -> Desk:
-    """Raises `Misconfigured` for a person without credentials."""
+    """Raises `Misconfigured` for a person without credentials, or with some that the provider refuses.
+
+    What is kept of an account is for people whose credentials work: those that were refused are tried once more.
+    """
     connection = connections.for_user(user)
     if connection is None:
         raise Misconfigured("You have no Kartra credentials yet, so no lead can be read. Add them in Settings.")
+    if connection.is_failing:
+        provider_for(connection).check_credentials()
     return Desk(user, connection)
 
 
 def get_lead_for(desk: Desk, lead_id: str) -> Lead:
     """The lead, read now. Raises `NotFound`, or another `ProviderError` where it could not be read."""
-    return provider_for(desk.connection).get_lead(LeadRef(id=lead_id))
+    return provider_for(desk.connection).get_lead(refs.find_ref(desk.connection, lead_id))
 
 
 def look_up_lead_for(desk: Desk, lead_id: str) -> Lead | None:
@@ -52,14 +57,19 @@ def look_up_lead_for(desk: Desk, lead_id: str) -> Lead | None:
 def find_lead_for(desk: Desk, ref: LeadRef) -> str:
     """The id of the lead with this exact email or id, or "" where there is none."""
     try:
-        return provider_for(desk.connection).find_lead_id(ref)
+        lead_id = provider_for(desk.connection).find_lead_id(ref)
     except NotFound:
         return ""
+    if ref.email:
+        refs.note_found(desk.account, lead_id, ref.email)
+    return lead_id
 
 
 def get_money_for(desk: Desk, lead_id: str) -> Money:
-    """The lead's transactions and subscriptions, read now."""
-    return provider_for(desk.connection).get_money(LeadRef(id=lead_id))
+    """The lead's transactions and subscriptions, read now; the log says who saw them, as of all money below."""
+    found = provider_for(desk.connection).get_money(LeadRef(id=lead_id))
+    leads.record_visit(actor=desk.user, account=desk.account, lead_id=lead_id)
+    return found
 
 
 def whose_for(desk: Desk, lead_id: str) -> Whose:
@@ -71,19 +81,22 @@ def whose_for(desk: Desk, lead_id: str) -> Whose:
 
 def get_sale_for(desk: Desk, lead_id: str, transaction_id: str) -> Sale:
     """One payment of this lead, read now. Raises `NotFound` for another lead's, or another `ProviderError`."""
-    return money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), transaction_id)
+    sale = money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), transaction_id)
+    leads.record_visit(actor=desk.user, account=desk.account, lead_id=lead_id)
+    return sale
 
 
 def get_plan_for(desk: Desk, lead_id: str, subscription_id: str) -> Plan:
     """One subscription of this lead, read now. Raises as `get_sale_for` does."""
-    return money.read_plan(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), subscription_id)
+    plan = money.read_plan(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), subscription_id)
+    leads.record_visit(actor=desk.user, account=desk.account, lead_id=lead_id)
+    return plan
 
 
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account."""
-    operations = Operation.objects.select_related("actor", "account", "undoes", "approved_by").prefetch_related(
-        "steps", "undone_by"
-    )
+    operations = Operation.objects.select_related("actor", "account", "undoes", "undoes_step", "approved_by")
+    operations = operations.prefetch_related("steps__undone_by", "undone_by")
     operation = operations.filter(account=desk.account, id=operation_id).first()
     if operation is None:
         raise Http404
@@ -96,6 +109,14 @@ def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
     if recipe is None:
         raise Http404
     return recipe
+
+
+def get_saved_view_for(desk: Desk, view_id: int) -> SavedView:
+    """One's own, or one that is shared. Raises Http404 for every other."""
+    view = directory.list_views(desk.account, desk.user).filter(pk=view_id).first()
+    if view is None:
+        raise Http404
+    return view
 
 
 def get_playbook_for(desk: Desk, playbook_id: int) -> Playbook:
@@ -112,6 +133,14 @@ def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
     if run is None:
         raise Http404
     return run
+
+
+def get_job_for(desk: Desk, job_id: UUID) -> Job:
+    """Raises Http404 for a bulk job of another account."""
+    job = jobs.find(desk.account, job_id)
+    if job is None:
+        raise Http404
+    return job
 
 
 def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
@@ -131,3 +160,20 @@ def get_approval_for(desk: Desk, approval_id: UUID) -> Approval:
     if approval is None:
         raise Http404
     return approval
+
+
+def get_event_for(desk: Desk, event_id: int) -> Event:
+    """Raises Http404 for an event of another account."""
+    event = Event.objects.filter(account=desk.account, pk=event_id).first()
+    if event is None:
+        raise Http404
+    return event
+
+
+def get_import_for(desk: Desk, import_id: int) -> Import:
+    """Raises Http404 for an import of another account, or one whose file is still being read."""
+    imports = Import.objects.select_related("account", "actor").exclude(state=Import.State.READING)
+    source = imports.filter(account=desk.account, pk=import_id).first()
+    if source is None:
+        raise Http404
+    return source

@@ -4,7 +4,7 @@ from accounts.audit_actions import Action, register
 from leads.labels import CHANGE_WORDS
 
 _KEEPS = frozenset(
-    {"subject", "label", "code", "words", "settled_by", "sentence", "amount", "reason", "note", "approved_by"}
+    {"subject", "label", "code", "words", "settled_by", "sentence", "amount", "reason", "note", "approved_by", "seen"}
 )
 
 # The heading of the log's filter for each noun.
@@ -28,7 +28,8 @@ _SENTENCES = {
     "succeeded": "{did}",
     "failed": "Not done: {do}. {{sentence}}",
     "unknown": "No clear answer: {do}",
-    "read": "Read again, and it proves nothing yet: {do}",
+    "read": "Read again, and it proves nothing yet: {do}. {{seen}}",
+    "unread": "Could not be read, which proves nothing: {do}. {{seen}}",
     "withdrawn": "Took back before it was sent: {do}",
 }
 
@@ -114,9 +115,85 @@ register(
         "playbook.delete.succeeded": Action("Deleted playbook {target}", label="Delete playbook"),
         "playbook.start.requested": Action("Started playbook {label}", _RUN_KEEPS, label="Start playbook"),
         "playbook.resume.requested": Action("Resumed playbook {label}", _RUN_KEEPS, label="Resume playbook"),
+        "playbook.close.succeeded": Action("Closed playbook {label}: {sentence}", _RUN_KEEPS, label="Close playbook"),
         "playbook.stop.failed": Action("Playbook {label} stopped: {sentence}", _RUN_KEEPS, label="Playbook stopped"),
         "report.export.succeeded": Action(
             "Exported the report of {month}, {rows} rows", frozenset({"month", "rows"}), label="Export report"
+        ),
+    },
+)
+
+_JOB_KEEPS = frozenset({"leads", "actions", "note", "sentence", "requester", "pace", "undoes", "rows"})
+register(
+    "Bulk",
+    {
+        "job.create.succeeded": Action(
+            "Laid down bulk job {target}: {actions}, for {leads} leads", _JOB_KEEPS, label="Lay down bulk job"
+        ),
+        "job.start.requested": Action("Started bulk job {target}", _JOB_KEEPS, label="Start bulk job"),
+        "job.ask.requested": Action(
+            "Asked for approval of bulk job {target}, {leads} leads", _JOB_KEEPS, label="Ask to start bulk job"
+        ),
+        "job.decide.approved": Action(
+            "Approved bulk job {target}, asked for by {requester}", _JOB_KEEPS, label="Decide bulk job"
+        ),
+        "job.decide.declined": Action(
+            "Declined bulk job {target}, asked for by {requester}: {note}", _JOB_KEEPS, label="Decide bulk job"
+        ),
+        "job.decide.recalled": Action(
+            "Took back the request to start bulk job {target}", _JOB_KEEPS, label="Decide bulk job"
+        ),
+        "job.decide.expired": Action(
+            "The request to start bulk job {target} expired", _JOB_KEEPS, label="Decide bulk job"
+        ),
+        "job.pause.succeeded": Action("Paused bulk job {target}", _JOB_KEEPS, label="Pause bulk job"),
+        "job.pause.failed": Action("Bulk job {target} stopped: {sentence}", _JOB_KEEPS, label="Bulk job stopped"),
+        "job.resume.succeeded": Action("Resumed bulk job {target}", _JOB_KEEPS, label="Resume bulk job"),
+        "job.cancel.succeeded": Action("Cancelled bulk job {target}", _JOB_KEEPS, label="Cancel bulk job"),
+        "job.pace.succeeded": Action(
+            "Set the pace of bulk job {target} to {pace} leads a second", _JOB_KEEPS, label="Set pace of bulk job"
+        ),
+        "job.retry.requested": Action(
+            "Began the {leads} leads anew that had failed in bulk job {target}", _JOB_KEEPS, label="Retry bulk job"
+        ),
+        "job.finish.succeeded": Action("Bulk job {target} ended: {sentence}", _JOB_KEEPS, label="Bulk job ended"),
+        "job.export.succeeded": Action(
+            "Exported the results of bulk job {target}, {rows} rows", _JOB_KEEPS, label="Export results of bulk job"
+        ),
+    },
+)
+
+register(
+    "Account",
+    {
+        "hook.make.succeeded": Action("Made an address for Kartra's events", label="Make event address"),
+        "hook.rotate.succeeded": Action("Replaced the address for Kartra's events", label="Replace event address"),
+        "hook.key.succeeded": Action("Changed the key of payment notifications", label="Change notification key"),
+        "import.upload.succeeded": Action(
+            "Read the file {target}, {rows} lines", frozenset({"rows"}), label="Read a file of leads"
+        ),
+        "import.start.requested": Action("Started the import of {target}", label="Import leads"),
+        "import.start.succeeded": Action(
+            "Imported {target}: {new} new, {changed} changed, {same} known, {failed} failed",
+            frozenset({"new", "changed", "same", "failed"}),
+            label="Import leads",
+        ),
+        "import.start.failed": Action(
+            "Imported nothing of {target}: {sentence}", frozenset({"sentence"}), label="Import leads"
+        ),
+        "import.discard.succeeded": Action("Discarded the file {target}", label="Discard a file of leads"),
+        "import.export.succeeded": Action(
+            "Took the failed lines of {target} as CSV", frozenset({"rows"}), label="Export failed lines"
+        ),
+    },
+)
+register(
+    "Directory",
+    {
+        "directory.export.succeeded": Action(
+            "Exported {rows} leads of the directory: {filters}",
+            frozenset({"rows", "filters"}),
+            label="Export directory",
         ),
     },
 )

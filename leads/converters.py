@@ -1,7 +1,7 @@
 class LeadIdConverter:
-    """A lead's id in a URL: digits, as every provider numbers its leads. Kept as text."""
+    """A lead's id in a URL: digits, as every provider numbers its leads, without zeros before them. Kept as text."""
 
-    regex = "[0-9]{1,20}"
+    regex = "0|[1-9][0-9]{0,19}"
 
     def to_python(self, value: str) -> str:
         return value

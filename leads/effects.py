@@ -59,12 +59,13 @@ def _asked(change: changes.EditSubscription) -> State:
 
 def _of_lead(change: Change, lead: Lead) -> State:
     match change:
-        case changes.EditLead():
+        case changes.EditLead() | changes.CreateLead():
             state = {FIELD_LABELS[key]: lead.profile.get(key, "") for key in change.profile}
             for identifier in change.custom_fields:
                 value = lead.custom_field(identifier)
                 state[identifier] = value.display if value else ""
-            return state | ({FIELD_LABELS["email"]: lead.email} if change.new_email else {})
+            has_email = isinstance(change, changes.CreateLead) or change.new_email
+            return state | ({FIELD_LABELS["email"]: lead.email} if has_email else {})
         case changes.AssignTag(tag) | changes.UnassignTag(tag):
             return {f"Tag {tag}": YES if tag in lead.tags else NO}
         case changes.SubscribeToList(name) | changes.UnsubscribeFromList(name):
@@ -155,6 +156,18 @@ def agrees(change: Change, state: Mapping[str, str], thing: Lead | Subscription)
     if isinstance(change, changes.SubscribeToSequence | changes.UnsubscribeFromSequence):
         return {key: value == OFF for key, value in now.items()} == {key: value == OFF for key, value in state.items()}
     return all(alike(value) == alike(state.get(key, "")) for key, value in now.items())
+
+
+def is_untouched(change: Change, state: State, lead: Lead) -> bool:
+    """Whether the lead still reads just as ``state`` says. Stricter than `agrees`: another case, or words in another
+    order, are somebody's edit. Choices and the email have no case and no order of their own."""
+    if not isinstance(change, changes.EditLead):
+        return agrees(change, state, lead)
+    loose = {FIELD_LABELS["email"]} | {key for key, value in change.custom_fields.items() if not isinstance(value, str)}
+    return all(
+        alike(value) == alike(state.get(label, "")) if label in loose else value.split() == state.get(label, "").split()
+        for label, value in state_of(change, lead).items()
+    )
 
 
 def alike(value: str) -> list[str]:

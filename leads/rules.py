@@ -12,6 +12,7 @@ from leads.selectors.money import MoneyGroup, Payment
 FINISHED = ("cancelled", "terminated")
 LOWEST_PRICE, HIGHEST_PRICE = Decimal("1.00"), Decimal("9999.99")
 HIGHEST_QUANTITY = 9999
+_CENT = Decimal("0.01")
 
 
 def why_not_refund(payment: Payment, *, is_locked: bool = False) -> str:
@@ -19,16 +20,22 @@ def why_not_refund(payment: Payment, *, is_locked: bool = False) -> str:
     transaction = payment.transaction
     if is_locked:
         return "A refund of it is being checked. Nothing more can be refunded until that is settled."
-    if transaction.kind not in ("sale", "rebill"):
+    if not payment.is_payment:
         return "Only sales and rebills can be refunded."
+    if payment.chargebacks:
+        return "It was charged back: the customer's bank took the money back already."
     if not transaction.has_details or transaction.amount is None:
         return "Kartra did not tell its amount. Reload to read it again."
     if transaction.amount <= 0:
         return "Nothing was paid."
+    if payment.strays:
+        return "Kartra lists a refund without telling of which payment. Reload, or refund it in Kartra."
     if payment.left is None:
         return "What was refunded so far is not known. Reload to read it again."
     if payment.left <= 0:
         return "It is refunded already."
+    if transaction.amount % _CENT or payment.left % _CENT:
+        return "Its amount has fractions of a cent. Refund it in Kartra."
     return ""
 
 
@@ -63,11 +70,7 @@ def why_not_edit(group: MoneyGroup, *, is_locked: bool = False) -> str:
 
 def is_paypal(group: MoneyGroup) -> bool:
     """Whether a payment of it shows that PayPal holds the subscription. Kartra does not say it of the subscription."""
-    return any(
-        "paypal" in payment.transaction.processor.casefold()
-        or payment.transaction.gateway_subscription_id.startswith("I-")
-        for payment in group.payments
-    )
+    return any("paypal" in payment.processor.casefold() for payment in group.payments)
 
 
 def _locked(is_locked: bool) -> str:

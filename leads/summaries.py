@@ -1,5 +1,6 @@
 """What became of an operation, in one sentence for a toast, a row, a page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from leads import labels
-from leads.models import Operation, OperationStep, Outcome
+from leads.models import JobLead, Operation, OperationStep, Outcome
 
 IN_DOUBT = (
     "No clear answer from Kartra. It may or may not have happened; nothing is sent again. "
@@ -61,6 +62,35 @@ def stands(operation: Operation) -> Standing:
         case Outcome.FAILED:
             return Standing("Failed", "failed")
     return Standing("Succeeded", "succeeded")
+
+
+_LEAD_KINDS: dict[str, str] = {
+    JobLead.State.SUCCEEDED: "succeeded",
+    JobLead.State.FAILED: "failed",
+    JobLead.State.UNKNOWN: "unknown",
+    JobLead.Would.CHANGE: "waiting",
+    JobLead.Would.CREATE: "waiting",
+}
+
+
+def job_lead_stands(row: JobLead) -> Standing:
+    """A lead of a bulk job: as the dry run found it, until something else became of it."""
+    if row.state == JobLead.State.WAITING and row.would:
+        return Standing(row.get_would_display(), _LEAD_KINDS.get(row.would, "neutral"))
+    return Standing(row.get_state_display(), _LEAD_KINDS.get(row.state, "neutral"))
+
+
+def job_lead_what(row: JobLead, actions: Sequence[str]) -> str:
+    """What was done to a lead of a bulk job, or would be, or why not. ``actions`` are the job's, in words.
+
+    Reads the steps of its operation: prefetch them for lists.
+    """
+    if row.state == JobLead.State.WAITING and row.would_do:
+        return "; ".join(actions[place] for place in row.would_do)
+    if row.state != JobLead.State.SUCCEEDED or row.operation is None:
+        return row.sentence
+    deeds = ", ".join(labels.done(step.kind, step.subject) for step in row.operation.steps.all())
+    return f"{deeds[:1].upper()}{deeds[1:]}. {row.sentence}".strip()
 
 
 def seconds_left(operation: Operation) -> int:

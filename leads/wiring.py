@@ -1,33 +1,63 @@
 """Where a provider is put together from settings and a person's credentials. Providers themselves know neither."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 from django.conf import settings
+from django.db import connection as db
 
 from accounts.models import Connection
 from accounts.services import connections
 from accounts.services.connections import Credentials
 from kartra_admin.lib.pacing import Limiter
+from kartra_admin.lib.pacing_slots import DatabaseSlots, FileSlots
 from leads.providers.base import Provider
 from leads.providers.errors import Misconfigured, ProviderError
+from leads.providers.events import Told
+from leads.providers.kartra import exports, webhooks
 from leads.providers.kartra.client import SANDBOX, KartraClient
 from leads.providers.kartra.provider import KartraProvider
 from leads.providers.kartra.sandbox.app import app_for
+from leads.remembering import Remembering
 
 Report = Callable[[ProviderError | None], None]
 
 
 def provider_for(connection: Connection, *, background: bool = False) -> Provider:
-    """The provider with this person's credentials. Raises `SealBroken`, or `Misconfigured` by settings."""
+    """The provider with this person's credentials. Raises `SealBroken`, or `Misconfigured` by settings.
+
+    What it reads and changes is kept in the account's directory.
+    """
     credentials = connections.open_credentials(connection)
-    return _provider(credentials, background=background, report=_noting(connection))
+    provider = _provider(credentials, background=background, report=_noting(connection))
+    return cast(Provider, Remembering(provider, connection.account))
 
 
 def provider_with(credentials: Credentials) -> Provider:
     """The provider with credentials that are not kept yet, to try them."""
     return _provider(credentials)
+
+
+def read_post(body: bytes, content_type: str) -> Told:
+    """What the provider posted by itself. Raises `Unreadable`."""
+    return webhooks.read_post(body, content_type)
+
+
+def example_post() -> str:
+    """A post as the provider would send it, for trying an address by hand."""
+    return webhooks.EXAMPLE
+
+
+def set_out_post(text: str) -> str:
+    """A post that was kept, as a person reads it."""
+    return webhooks.set_out(text)
+
+
+def export_headings() -> Mapping[str, tuple[str, ...]]:
+    """What the provider calls a lead's fields in a file: small words, by our field."""
+    return exports.HEADINGS
 
 
 def sandbox_path() -> Path:
@@ -50,9 +80,30 @@ def _provider(credentials: Credentials, *, background: bool = False, report: Rep
     return KartraProvider(client)
 
 
+def wait_for_share(calls: int) -> None:
+    """Return when reading that nobody waits for may make so many calls: its share of all, over all processes. Each of
+    them waits for its place among all calls besides."""
+    share = max(1, round(settings.REFRESH_SHARE * settings.KARTRA_CALLS_PER_SECOND))
+    for _ in range(calls):
+        _limiter(settings.DATA_DIR / "calls.sqlite3", share).wait(f"share of {settings.KARTRA_APP_ID}", background=True)
+
+
 @lru_cache
 def _limiter(path: Path, calls_per_second: int) -> Limiter:
-    return Limiter(path, calls_per_second)
+    """The slots lie where the database lies, so that all machines that share it share them."""
+    return Limiter(database_slots() if db.vendor == "postgresql" else FileSlots(path), calls_per_second)
+
+
+@lru_cache
+def database_slots() -> DatabaseSlots:
+    """By a connection to PostgreSQL beside Django's own, which commits by itself."""
+
+    def connect() -> Any:
+        opened = db.get_new_connection(db.get_connection_params())
+        opened.autocommit = True
+        return opened
+
+    return DatabaseSlots(connect)
 
 
 def _noting(connection: Connection) -> Report:

@@ -27,6 +27,7 @@ class CardForm(OperationForm):
 
     title: ClassVar[str]
     submit: ClassVar[str]
+    permission: ClassVar[str] = "lead.subscribe"
     warning: ClassVar[str] = ""
     catalogue: ClassVar[str] = ""
     focus: ClassVar[str] = "add"
@@ -58,6 +59,7 @@ class CardForm(OperationForm):
 
 class TagsForm(CardForm):
     title, submit, catalogue = "Add tags", "Add tags", "tags"
+    permission = "lead.tag"
     warning = "A tag may start automations in Kartra: mails may be sent and access given."
 
     def add_fields(self) -> None:
@@ -100,6 +102,7 @@ class SequencesForm(CardForm):
 
 
 class PointsForm(CardForm):
+    permission = "lead.points"
     focus = "points"
     title, submit = "Give or remove points", "Change points"
     direction = forms.ChoiceField(

@@ -96,6 +96,11 @@ class ConnectionForm(forms.Form):
         label="API password", max_length=500, widget=forms.PasswordInput({"autocomplete": "off"})
     )
 
+    def __init__(self, data: Any = None, *, may_rename: bool, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        if not may_rename:
+            del self.fields["account_name"]
+
 
 class DecisionForm(forms.Form):
     """A person says what became of an operation that no reading could settle."""

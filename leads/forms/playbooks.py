@@ -144,6 +144,12 @@ class RunForm(MoneyForm):
         return Terms(values.get("reason", ""), values.get("note", ""), values["seen"].digest)
 
 
+class CloseForm(forms.Form):
+    """Leaves the rest of a run undone."""
+
+    note = forms.CharField(label="Why is the rest not done?", max_length=500, widget=forms.Textarea({"rows": 2}))
+
+
 def seen_of(preview: Preview) -> Seen:
     """What the preview shows, to tell afterwards what changed."""
     shown = {f"Step {place}": f"{line.sentence} {line.note}".strip() for place, line in enumerate(preview.lines, 1)}

@@ -1,19 +1,41 @@
+from leads.models.bulk import Job, JobLead, JobSlot
 from leads.models.desk import Catalogue, Note, Recent, Recipe
+from leads.models.directory import Entry, Mark, MarkKind, Payment, SavedView, Word
+from leads.models.health import Heartbeat
+from leads.models.imports import Import, ImportRow
+from leads.models.inbound import Event, Hook, Reread
 from leads.models.money import Approval, Limit, Playbook, PlaybookRun, Reason
 from leads.models.operations import OPEN, Operation, OperationStep, Outcome
+from leads.models.unusual import Finding
 
 __all__ = [
     "OPEN",
     "Approval",
     "Catalogue",
+    "Entry",
+    "Event",
+    "Finding",
+    "Heartbeat",
+    "Hook",
+    "Import",
+    "ImportRow",
+    "Job",
+    "JobLead",
+    "JobSlot",
     "Limit",
+    "Mark",
+    "MarkKind",
     "Note",
     "Operation",
     "OperationStep",
     "Outcome",
+    "Payment",
     "Playbook",
     "PlaybookRun",
     "Reason",
     "Recent",
     "Recipe",
+    "Reread",
+    "SavedView",
+    "Word",
 ]

@@ -137,6 +137,11 @@ class Approval(models.Model):
         return self.status in (self.Status.WAITING, self.Status.COOLING) and not self.is_late
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether somebody has been asked for more than an hour."""
+        return self.status == self.Status.WAITING and self.created_at < timezone.now() - timedelta(hours=1)
+
+    @property
     def is_late(self) -> bool:
         """Whether nobody decided it in time, or nothing could be sent for as long after it had cooled."""
         since = {self.Status.WAITING: self.created_at, self.Status.COOLING: self.cools_until}.get(
@@ -168,7 +173,8 @@ class PlaybookRun(models.Model):
     """One run of a playbook on one lead. ``steps`` are the playbook's as they were then.
 
     The operation of each part has an id made from the run's and the part's number, so that resuming finds what was
-    done already and never does it again.
+    done already and never does it again. ``ended_at`` is set when the last step is done, or the run is closed before
+    that: then ``closed_note`` says why, and ``closed_by`` who did it, None for the program itself.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -178,12 +184,31 @@ class PlaybookRun(models.Model):
     steps: Any = models.JSONField(default=list)
     lead_id = models.CharField(max_length=64)
     lead_name = models.CharField(max_length=500, blank=True)
+    lead_email = models.CharField(max_length=320, blank=True)
     subscription_id = models.CharField(max_length=64, blank=True)
     transaction_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=120, blank=True)
     note = models.CharField(max_length=500, blank=True)
     figures_digest = models.CharField(max_length=64)
+    goes_on = models.BooleanField(
+        default=False, help_text="Whether the worker goes on with it once the first part has surely succeeded."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    closed_note = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["account", "-created_at"], condition=models.Q(ended_at=None), name="leads_run_not_ended"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} on {self.lead_id}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was ended before its last step was done."""
+        return self.ended_at is not None and bool(self.closed_note)

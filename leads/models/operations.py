@@ -1,11 +1,12 @@
 """What leaves the house: one row for each call that changes something outside, written before the call is made."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from accounts.models import Account
 from leads import labels
@@ -52,6 +53,7 @@ class Operation(models.Model):
     label = models.CharField(max_length=200, blank=True, help_text="Why it was done, such as the name of a recipe.")
     request_digest = models.CharField(max_length=64)
     undoes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="undone_by")
+    undoes_step = models.ForeignKey("leads.OperationStep", models.PROTECT, null=True, related_name="undone_by")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
     reason = models.CharField(max_length=120, blank=True)
     note = models.CharField(max_length=500, blank=True)
@@ -63,6 +65,9 @@ class Operation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     readings = models.PositiveSmallIntegerField(default=0, help_text="How often it was read for in vain.")
     next_reading_at = models.DateTimeField(null=True, blank=True)
+
+    # What is held so long after its time does not leave, because no worker runs.
+    LEFT_LYING = timedelta(minutes=5)
 
     objects = OperationQuerySet.as_manager()
 
@@ -82,7 +87,12 @@ class Operation(models.Model):
                 fields=["undoes"],
                 condition=~models.Q(outcome__in=("failed", "withdrawn")),
                 name="leads_operation_undone_once",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["undoes_step"],
+                condition=~models.Q(outcome__in=("failed", "withdrawn")),
+                name="leads_operation_step_undone_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,8 +119,22 @@ class Operation(models.Model):
 
     @property
     def waits_for_person(self) -> bool:
-        """Whether the readings of the first minutes have proved nothing."""
-        return self.outcome == Outcome.UNKNOWN and self.readings >= settings.SETTLE_READINGS
+        """Whether the readings of the first minutes have proved nothing, and those minutes are over: several that come
+        together are no better than one."""
+        is_read = self.outcome == Outcome.UNKNOWN and self.readings >= settings.SETTLE_READINGS
+        return is_read and timezone.now() >= self.waits_from
+
+    @property
+    def waits_from(self) -> datetime:
+        """Before this it cannot come to wait for a person."""
+        return (self.sent_at or self.created_at) + timedelta(seconds=settings.SETTLE_WITHIN)
+
+    @property
+    def is_left_lying(self) -> bool:
+        """Whether it should have left by now, and nothing sends it."""
+        if self.outcome != Outcome.HELD or self.send_at is None:
+            return False
+        return timezone.now() - self.send_at > self.LEFT_LYING
 
     @property
     def is_refused(self) -> bool:
@@ -119,15 +143,20 @@ class Operation(models.Model):
 
     @property
     def is_undone(self) -> bool:
-        """Whether an undo of it succeeded, or is still in doubt."""
+        """Whether an undo of all of it succeeded, or is still in doubt."""
         return any(other.outcome != Outcome.FAILED for other in self.undone_by.all())
 
     @property
+    def steps_to_undo(self) -> "list[OperationStep]":
+        """What an undo would take back. Reads ``undone_by``, ``steps`` and their ``undone_by``: prefetch for lists."""
+        if self.undoes_id or self.undoes_step_id or not self.is_settled or self.is_undone:
+            return []
+        return [step for step in self.steps.all() if step.has_inverse and not step.is_undone]
+
+    @property
     def can_undo(self) -> bool:
-        """Whether an undo may be offered. Reads ``steps`` and ``undone_by``: prefetch both for lists."""
-        if self.undoes_id or not self.is_settled or self.is_undone:
-            return False
-        return any(step.outcome == Outcome.SUCCEEDED and step.inverse for step in self.steps.all())
+        """Whether an undo may be offered."""
+        return bool(self.steps_to_undo)
 
 
 class OperationStep(models.Model):
@@ -175,6 +204,16 @@ class OperationStep(models.Model):
     @property
     def is_open(self) -> bool:
         return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
+
+    @property
+    def has_inverse(self) -> bool:
+        """Whether it did something that can be taken back."""
+        return self.outcome == Outcome.SUCCEEDED and bool(self.inverse)
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether an undo of this step alone succeeded, or is still in doubt."""
+        return any(other.outcome != Outcome.FAILED for other in self.undone_by.all())
 
     @property
     def change(self) -> changes.Change:

@@ -25,7 +25,7 @@ CatalogueKind = Literal["tags", "lists", "sequences", "fields", "pages"]
 
 @dataclass(frozen=True)
 class LeadRef:
-    """Names one lead: by id, or by exact email where no id is known."""
+    """Names one lead: by id, or by exact email where no id is known. With both, the id decides."""
 
     id: str = ""
     email: str = ""
@@ -260,7 +260,8 @@ class Provider(Protocol):
         """Make the cheapest harmless read. Raises `Misconfigured` where the credentials are refused."""
 
     def get_lead(self, ref: LeadRef) -> Lead:
-        """The whole lead, in one call."""
+        """The whole lead, in one call. Where both are given and the id finds nothing, a second one goes by email, and
+        counts only if it brings the lead of that id."""
 
     def find_lead_id(self, ref: LeadRef) -> str:
         """The id of the lead, by exact email or id. Raises `NotFound`."""

@@ -21,6 +21,11 @@ def open_in(account: Account) -> QuerySet[Approval]:
     return with_people().filter(_open(), account=account).order_by("created_at")
 
 
+def open_of_lead(account: Account, lead_id: str) -> QuerySet[Approval]:
+    """The same of one lead, with who asked for it and nothing else beside it: every money card looks."""
+    return Approval.objects.filter(_open(), account=account, lead_id=lead_id).select_related("requester")
+
+
 def find_open(account: Account, change: Change) -> Approval | None:
     """What was asked for already of the same payment."""
     same = {f"asked__{change.subject_field}": change.subject}
@@ -64,15 +69,16 @@ def list_late() -> list[Approval]:
     return list(with_people().filter(status__in=(Status.WAITING, Status.COOLING)).exclude(_open()))
 
 
-def others_who_decide(person: User) -> QuerySet[User]:
-    """Everybody else who may approve now."""
+def others_who_decide(person: User, account: Account) -> QuerySet[User]:
+    """Everybody else who may approve in this account now: whoever has no credentials of it cannot."""
     roles = permissions.PERMISSIONS["approval.decide"][1]
-    return User.objects.filter(role__in=roles, is_active=True).exclude(pk=person.pk).order_by("name")
+    able = User.objects.filter(role__in=roles, is_active=True, connection__account=account)
+    return able.exclude(pk=person.pk).order_by("name")
 
 
-def is_alone(person: User) -> bool:
-    """Whether this person may approve and nobody else does."""
-    return person.has_permission("approval.decide") and not others_who_decide(person).exists()
+def is_alone(person: User, account: Account) -> bool:
+    """Whether this person may approve in this account and nobody else does."""
+    return person.has_permission("approval.decide") and not others_who_decide(person, account).exists()
 
 
 def connections_of(approval: Approval) -> list[Connection]:

@@ -1,12 +1,14 @@
 """A lead's money, arranged as people ask for it: each subscription with its payments, then single purchases."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from leads.models import OperationStep, Outcome
 from leads.providers.base import Money, Subscription, Transaction
 
 REFUNDS = ("refund", "partial_refund")
+_CHARGEBACK = "chargeback"
 _PAYMENTS = ("sale", "rebill")
 _STATES = {
     "failed": ("Failed", "failed"),
@@ -19,10 +21,23 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Payment:
-    """A transaction with the refunds that belong to it. ``left`` is a computed estimate, None where it is not known."""
+    """A transaction with what went back of it. ``left`` is a computed estimate, None where it is not known.
+
+    ``unlisted`` are refunds that were made here and that the provider does not list yet: its list may lag behind its
+    answers, and a person may know of a refund by other ways. ``strays`` are listed, without telling of which payment,
+    and may be of this one.
+    """
 
     transaction: Transaction
     refunds: tuple[Transaction, ...] = ()
+    chargebacks: tuple[Transaction, ...] = ()
+    unlisted: tuple[OperationStep, ...] = ()
+    strays: tuple[Transaction, ...] = ()
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether money was paid with it, as not with a failed payment or a cancellation."""
+        return self.transaction.kind in _PAYMENTS
 
     @property
     def title(self) -> str:
@@ -31,22 +46,32 @@ class Payment:
         return self.transaction.kind.replace("_", " ").capitalize()
 
     @property
+    def processor(self) -> str:
+        """Who took it, where that is known: what PayPal holds is known by PayPal's own number alone."""
+        row = self.transaction
+        return row.processor or ("PayPal" if row.gateway_subscription_id.startswith("I-") else "")
+
+    @property
     def refunded(self) -> Decimal | None:
-        amounts = [refund.amount for refund in self.refunds]
-        return None if None in amounts else sum((amount for amount in amounts if amount), Decimal(0))
+        amounts = [*(row.amount for row in self.refunds), *(step.amount for step in self.unlisted)]
+        if self.strays or None in amounts:
+            return None
+        return sum((abs(amount) for amount in amounts if amount), Decimal(0))
 
     @property
     def left(self) -> Decimal | None:
-        if self.transaction.kind not in _PAYMENTS or self.transaction.amount is None or self.refunded is None:
+        if not self.is_payment or self.chargebacks or self.transaction.amount is None or self.refunded is None:
             return None
         return max(self.transaction.amount - self.refunded, Decimal(0))
 
     @property
     def state(self) -> tuple[str, str]:
         """Word and colour."""
-        if self.transaction.kind not in _PAYMENTS:
+        if self.chargebacks:
+            return _STATES[_CHARGEBACK]
+        if not self.is_payment:
             return _STATES.get(self.transaction.kind, (self.transaction.kind.capitalize(), "neutral"))
-        if not self.refunds:
+        if not self.refunds and not self.unlisted:
             return ("Paid", "succeeded") if self.transaction.has_details else ("Details not read", "neutral")
         is_full = any(refund.kind == "refund" for refund in self.refunds) or self.left == 0
         return ("Refunded", "neutral") if is_full else ("Part refunded", "waiting")
@@ -80,7 +105,13 @@ class MoneyGroup:
 
     @property
     def processor(self) -> str:
-        return next((payment.transaction.processor for payment in self.payments if payment.transaction.processor), "")
+        return next((payment.processor for payment in self.payments if payment.processor), "")
+
+    @property
+    def last_payment(self) -> Payment | None:
+        """The newest payment that money was paid with, refunded or not: an older one is never refunded instead."""
+        paid = (row for row in self.payments if row.transaction.kind in _PAYMENTS)
+        return next((row for row in paid if row.transaction.amount != 0), None)
 
 
 def arrange(money: Money) -> list[MoneyGroup]:
@@ -97,19 +128,72 @@ def arrange(money: Money) -> list[MoneyGroup]:
     return [*groups, *([MoneyGroup(None, single)] if single else [])]
 
 
+def count_own(groups: Iterable[MoneyGroup], steps: Sequence[OperationStep]) -> list[MoneyGroup]:
+    """The groups, with what was refunded here and is not listed yet. ``steps`` are oldest first, of any payment."""
+    by_payment: dict[str, list[OperationStep]] = {}
+    for step in steps:
+        by_payment.setdefault(step.subject, []).append(step)
+    return [
+        replace(group, payments=tuple(_with_own(row, by_payment.get(row.transaction.id, ())) for row in group.payments))
+        for group in groups
+    ]
+
+
+def _with_own(payment: Payment, steps: Sequence[OperationStep]) -> Payment:
+    return replace(payment, unlisted=tuple(match(payment.refunds, steps)[1]))
+
+
+def match(
+    refunds: Sequence[Transaction], steps: Sequence[OperationStep]
+) -> tuple[dict[str, OperationStep], list[OperationStep]]:
+    """The operation that made each listed refund, by its id, and those whose refund is not listed yet.
+
+    The provider does not tell which call made a refund, so each operation takes the first one of its amount that was
+    not there before it.
+    """
+    made_by: dict[str, OperationStep] = {}
+    unlisted = []
+    for step in steps:
+        if step.kind != "transaction.refund" or step.outcome != Outcome.SUCCEEDED:
+            continue
+        known = {*step.evidence.get("refunds", ()), *made_by}
+        found = next((row for row in refunds if row.id not in known and row.amount == step.amount), None)
+        if found:
+            made_by[found.id] = step
+        else:
+            unlisted.append(step)
+    return made_by, unlisted
+
+
 def _payments(transactions: Sequence[Transaction]) -> list[Payment]:
-    """Each transaction once: refunds under the payment they belong to, where that is known."""
+    """Each transaction once: what went back under the payment it belongs to, where that is known."""
     by_parent: dict[str, list[Transaction]] = {}
     ids = {row.id for row in transactions}
-    for row in transactions:
-        if row.kind in REFUNDS and row.parent_id in ids:
+    strays = []
+    for row in sorted(transactions, key=lambda row: _number(row.id)):
+        if row.kind not in (*REFUNDS, _CHARGEBACK):
+            continue
+        if row.parent_id in ids:
             by_parent.setdefault(row.parent_id, []).append(row)
+        elif not row.parent_id:
+            strays.append(row)
     nested = {row.id for rows in by_parent.values() for row in rows}
     return [
-        Payment(row, tuple(sorted(by_parent.get(row.id, ()), key=lambda refund: _number(refund.id))))
+        Payment(
+            row,
+            tuple(back for back in by_parent.get(row.id, ()) if back.kind in REFUNDS),
+            tuple(back for back in by_parent.get(row.id, ()) if back.kind == _CHARGEBACK),
+            strays=tuple(stray for stray in strays if _may_be_of(stray, row)),
+        )
         for row in sorted(transactions, key=_newest_first)
         if row.id not in nested
     ]
+
+
+def _may_be_of(stray: Transaction, payment: Transaction) -> bool:
+    """Whether a refund or chargeback without a parent may be of it: its number is higher than its payment's."""
+    is_numbered = (stray.id + payment.id).isdecimal()
+    return payment.kind in _PAYMENTS and not (is_numbered and int(stray.id) < int(payment.id))
 
 
 def _newest_first(row: Transaction) -> tuple[float, int]:

@@ -1,7 +1,10 @@
 """Operations as people look for them: of a lead, of a person, waiting. One account at a time."""
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.utils import timezone
 
 from accounts.models import Account, User
 from leads.models import Operation, OperationStep, Outcome
@@ -15,7 +18,7 @@ def _of(account: Account) -> OperationQuerySet:
     return (
         Operation.objects.filter(account=account)
         .select_related("actor", "approved_by")
-        .prefetch_related("steps", "undone_by")
+        .prefetch_related("steps__undone_by", "undone_by")
         .order_by("-created_at")
     )
 
@@ -36,8 +39,17 @@ def list_for_subject(account: Account, lead_id: str, noun: str, subject: str) ->
 
 
 def list_waiting(account: Account) -> OperationQuerySet:
-    """Everything of the account that is not settled: money that waits for a person first, then the oldest."""
+    """Everything of the account that is not settled, and what was to leave and did not: money that waits for a person
+    first, then the oldest."""
+    now = timezone.now()
     moves_money = Exists(OperationStep.objects.filter(operation=OuterRef("pk")).exclude(lock=""))
-    waits = Q(moves_money, outcome=Outcome.UNKNOWN, readings__gte=settings.SETTLE_READINGS)
-    first = Case(When(waits, then=Value(0)), default=Value(1))
-    return _of(account).unsettled().order_by(first, "created_at")[:SHOWN_AT_MOST]
+    is_old = Q(sent_at__lte=now - timedelta(seconds=settings.SETTLE_WITHIN))
+    waits = Q(moves_money, is_old, outcome=Outcome.UNKNOWN, readings__gte=settings.SETTLE_READINGS)
+    first = Case(When(waits | _left_lying(now), then=Value(0)), default=Value(1))
+    unsettled = Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+    return _of(account).filter(unsettled | _left_lying(now)).order_by(first, "created_at")[:SHOWN_AT_MOST]
+
+
+def _left_lying(now: datetime) -> Q:
+    """Held back and not sent long after its time: no worker runs."""
+    return Q(outcome=Outcome.HELD, send_at__lt=now - Operation.LEFT_LYING)

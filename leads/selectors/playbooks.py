@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
@@ -13,16 +13,16 @@ from leads.acts import Part, Step, attempt_id, parts_of, steps_of
 from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun
 
 MOST_ATTEMPTS = 20
-LISTED_FOR = timedelta(days=30)
-MOST_LISTED = 100
+# What goes on by itself needs nobody, unless it takes so long.
+LONG = timedelta(hours=1)
 
 DONE, SKIPPED, OPEN = "done", "skipped", "open"
-SENDING, CHECKING, FAILED, APPROVAL = "sending", "checking", "failed", "approval"
+SENDING, CHECKING, FAILED, APPROVAL, WITHDRAWN = "sending", "checking", "failed", "approval", "withdrawn"
 
 _STATES = {
     Outcome.SUCCEEDED: DONE,
     Outcome.FAILED: FAILED,
-    Outcome.WITHDRAWN: FAILED,
+    Outcome.WITHDRAWN: WITHDRAWN,
     Outcome.UNKNOWN: CHECKING,
     Outcome.PENDING: SENDING,
     Outcome.HELD: SENDING,
@@ -33,6 +33,7 @@ STATES = {
     SENDING: ("Being sent", "waiting"),
     APPROVAL: ("Waiting for approval", "waiting"),
     FAILED: ("Failed", "failed"),
+    WITHDRAWN: ("Taken back", "neutral"),
     OPEN: ("Not begun", "neutral"),
     DONE: ("Done", "succeeded"),
     SKIPPED: ("So already", "neutral"),
@@ -41,6 +42,7 @@ _WHY_NOT = {
     CHECKING: "Kartra gave no clear answer to a step. It has to be settled first; nothing is sent again before that.",
     SENDING: "A step is being sent right now. Load the page again in a moment.",
     APPROVAL: "The refund waits for approval. Resume once that is decided.",
+    WITHDRAWN: "It was taken back before anything was sent.",
 }
 
 
@@ -86,6 +88,8 @@ class PartProgress:
 
 @dataclass(frozen=True)
 class Progress:
+    """How far a run has come. ``current`` is None once every part is done."""
+
     run: PlaybookRun
     parts: tuple[PartProgress, ...]
 
@@ -101,7 +105,35 @@ class Progress:
     @property
     def why_not(self) -> str:
         """Against going on."""
+        if self.run.is_closed:
+            by = f" by {self.run.closed_by}" if self.run.closed_by else ""
+            return f"This run is closed{by}: {self.run.closed_note}"
         return self.current.why_not if self.current else "All steps are done."
+
+    @property
+    def is_over(self) -> bool:
+        return self.current is None or self.run.is_closed
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether the worker is about to begin the next part."""
+        next_part = self.current.part.number if self.current and self.current.state == OPEN else 0
+        return self.run.goes_on and bool(next_part) and not self.stopped
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has waited for so long that it is shown in red."""
+        return not self.is_over and self.run.created_at < timezone.now() - LONG
+
+    @property
+    def why_not_close(self) -> str:
+        """Against leaving the rest undone."""
+        if self.current is None:
+            return "All steps are done."
+        return {
+            SENDING: "A step is being sent. Take it back while it is held, or wait until it is over.",
+            APPROVAL: "The refund waits for approval. Take that request back, or have it declined, first.",
+        }.get(self.current.state, "")
 
     @property
     def next_id(self) -> UUID | None:
@@ -115,6 +147,12 @@ class Progress:
         """How the run stands as a whole."""
         if self.current is None:
             return STATES[DONE]
+        if self.run.is_closed:
+            return ("Closed", "neutral")
+        if self.run.goes_on and not self.current.part.number:
+            return ("Waits for the cancellation", "waiting")
+        if self.is_going_on:
+            return ("Goes on by itself", "waiting")
         if self.current.state == OPEN:
             return ("Stopped", "failed") if self.stopped else ("Can go on", "waiting")
         return STATES[self.current.state]
@@ -133,21 +171,41 @@ def list_playbooks(account: Account) -> QuerySet[Playbook]:
     return Playbook.objects.filter(account=account)
 
 
-def list_unfinished(account: Account) -> list[Progress]:
-    """Runs of the last 30 days that somebody has to go on with, newest first."""
-    since = timezone.now() - LISTED_FOR
-    runs = PlaybookRun.objects.filter(account=account, created_at__gte=since).select_related("actor")
-    return [progress for progress in _progress(runs.order_by("-created_at")[:MOST_LISTED]) if progress.current]
+def list_unfinished(account: Account, lead_id: str = "") -> list[Progress]:
+    """Runs that are not over, newest first, of one lead or of all."""
+    runs = _not_ended().filter(account=account)
+    return _unfinished(runs.filter(lead_id=lead_id) if lead_id else runs)
+
+
+def list_waiting(account: Account) -> list[Progress]:
+    """Runs that somebody has to go on with, newest first."""
+    needs_nobody = Q(goes_on=True, created_at__gt=timezone.now() - LONG)
+    return _unfinished(_not_ended().filter(account=account).exclude(needs_nobody))
+
+
+def list_not_ended() -> list[Progress]:
+    """Every run, of any account, that is not known to be over. One that is done may be among them."""
+    return _progress(_not_ended().select_related("account"))
+
+
+def _not_ended() -> QuerySet[PlaybookRun]:
+    return PlaybookRun.objects.filter(ended_at=None).select_related("actor").order_by("-created_at")
+
+
+def _unfinished(runs: QuerySet[PlaybookRun]) -> list[Progress]:
+    return [progress for progress in _progress(runs) if progress.current]
 
 
 def progress_of(run: PlaybookRun) -> Progress:
     """Read anew, the run's own row too."""
-    return _progress(PlaybookRun.objects.filter(pk=run.pk).select_related("actor", "account"))[0]
+    return _progress(PlaybookRun.objects.filter(pk=run.pk).select_related("actor", "account", "closed_by"))[0]
 
 
 def _progress(found: Iterable[PlaybookRun]) -> list[Progress]:
     """A few queries, however many runs."""
     runs = {run: parts_of(steps_of(run.steps)) for run in found}
+    if not runs:
+        return []
     operations = {row.pk: row for row in Operation.objects.filter(run__in=runs).prefetch_related("steps")}
     requests = Approval.objects.filter(run__in=runs).select_related("operation").prefetch_related("operation__steps")
     approvals = {row.pk: row for row in requests}
@@ -197,10 +255,10 @@ def _ended(approval: Approval) -> str:
 
 def _on_lead(step: Step, attempts: list[Operation]) -> StepProgress:
     """What succeeded in any attempt is done; else the last attempt counts, which leaves out what was so already."""
-    if step.skipped or not attempts:
-        return _not_begun(step)
     found = [(operation, row) for operation in attempts for row in operation.steps.all() if _is_of(row, step)]
     done = next(((operation, row) for operation, row in found if row.outcome == Outcome.SUCCEEDED), None)
+    if done is None and (step.skipped or not attempts):  # who came second may have found it done by the first
+        return _not_begun(step)
     if done is None and (not found or found[-1][0] != attempts[-1]):
         return StepProgress(step, SKIPPED, "It was so already.", attempts[-1])
     operation, row = done or found[-1]

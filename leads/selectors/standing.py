@@ -1,6 +1,6 @@
 """What may be done with each row of a lead's money, what stands against it, what is under way and who did what.
 
-Two queries for a lead, however long his history.
+A few queries for a lead, however long his history.
 """
 
 from collections import defaultdict
@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from accounts import permissions
 from accounts.models import Account, User
 from leads import labels, rules
-from leads.models import OPEN, Approval, OperationStep, Outcome
+from leads.models import OPEN, Approval, OperationStep
 from leads.providers.base import Transaction
-from leads.selectors import approvals
-from leads.selectors.money import MoneyGroup, Payment
+from leads.selectors import approvals, playbooks
+from leads.selectors.money import MoneyGroup, Payment, count_own, match
+from leads.selectors.playbooks import Progress
 
 _REFUND = "transaction.refund"
 # Every act on a subscription: its kind, the word on its button, the permission it needs.
@@ -46,7 +47,7 @@ class Act:
 
 @dataclass(frozen=True)
 class RefundNote:
-    """A refund under its payment: as the provider lists it, as it was made here, or both."""
+    """A refund or chargeback under its payment: as the provider lists it, as it was made here, or both."""
 
     transaction: Transaction | None
     step: OperationStep | None = None
@@ -54,17 +55,17 @@ class RefundNote:
 
 @dataclass(frozen=True)
 class PaymentRow:
-    """``doing`` is what is not settled yet, ``request`` what waits for approval. ``act`` is None for no payment."""
+    """``doing`` is what is not settled yet, ``request`` what waits for approval."""
 
     payment: Payment
-    act: Act | None
+    act: Act
     doing: OperationStep | None = None
     notes: tuple[RefundNote, ...] = ()
     request: Approval | None = None
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        return (self.act,) if self.act else ()
+        return (self.act,)
 
     @property
     def name(self) -> str:
@@ -108,10 +109,11 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class Standing:
-    """All of a lead's money. ``denials`` say what this person's role leaves out, and who may."""
+    """All of a lead's money. ``denials`` say what this person's role leaves out, and who may; ``runs`` are not over."""
 
     groups: tuple[GroupRow, ...]
     denials: tuple[str, ...] = field(default=())
+    runs: tuple[Progress, ...] = field(default=())
 
     def row_of(self, transaction_id: str) -> PaymentRow:
         """Raises StopIteration for a transaction that is not among them."""
@@ -126,13 +128,14 @@ class Standing:
 
 
 def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, user: User) -> Standing:
-    """Two queries: what was done, and what waits for approval."""
-    requests = {row.change.subject: row for row in approvals.open_in(account).filter(lead_id=lead_id)}
+    """Three queries: what was done, what waits for approval, which runs are not over; a few more where some are."""
+    requests = {row.change.subject: row for row in approvals.open_of_lead(account, lead_id)}
     steps: dict[tuple[str, str], list[OperationStep]] = defaultdict(list)
-    for step in _money_steps(account, lead_id):
+    done = list(_money_steps(account, lead_id))
+    for step in done:
         steps[step.kind.partition(".")[0], step.subject].append(step)
     rows = []
-    for group in groups:
+    for group in count_own(groups, done):
         payments = tuple(
             _payment_row(payment, steps["transaction", payment.transaction.id], requests, user)
             for payment in group.payments
@@ -151,15 +154,17 @@ def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, us
                 rules.why_not_cancel(group.subscription) if final else "",
             )
         )
-    return Standing(tuple(rows), tuple(_denials(user, rows)))
+    runs = playbooks.list_unfinished(account, lead_id)
+    return Standing(tuple(rows), tuple(_denials(user, rows)), tuple(runs))
 
 
 def _money_steps(account: Account, lead_id: str) -> QuerySet[OperationStep]:
-    """Every step of the lead that has to do with money, oldest first."""
+    """Every step of the lead that has to do with money, oldest first. People are read apart: mostly there are none."""
     return (
         OperationStep.objects.filter(operation__account=account, operation__lead_id=lead_id)
         .exclude(lock="")
-        .select_related("operation__actor", "operation__approved_by")
+        .select_related("operation")
+        .prefetch_related("operation__actor", "operation__approved_by")
         .order_by("operation__created_at")
     )
 
@@ -172,10 +177,8 @@ def _payment_row(
     payment: Payment, steps: Sequence[OperationStep], requests: Mapping[str, Approval], user: User
 ) -> PaymentRow:
     doing = _open(steps)
-    act = None
-    if payment.transaction.kind in ("sale", "rebill") and payment.transaction.has_details:
-        why_not = rules.why_not_refund(payment, is_locked=doing is not None)
-        act = _act((_REFUND, "Refund", _REFUND), why_not, user)
+    why_not = rules.why_not_refund(payment, is_locked=doing is not None)
+    act = _act((_REFUND, "Refund", _REFUND), why_not, user)
     notes = tuple(_notes(payment, steps))
     return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))
 
@@ -197,28 +200,19 @@ def _subscription_acts(group: MoneyGroup, user: User, *, is_locked: bool) -> tup
 
 
 def _notes(payment: Payment, steps: Sequence[OperationStep]) -> list[RefundNote]:
-    """Each refund the provider lists beside the operation that made it.
-
-    The provider does not tell which call made a refund, so each operation takes the first one of its amount that was
-    not there before it. What was done here and is not listed yet stands by itself.
-    """
-    made_by: dict[str, OperationStep] = {}
-    unlisted = []
-    for step in steps:
-        if step.outcome != Outcome.SUCCEEDED:
-            continue
-        known = {*step.evidence.get("refunds", ()), *made_by}
-        found = next((row for row in payment.refunds if row.id not in known and row.amount == step.amount), None)
-        if found:
-            made_by[found.id] = step
-        else:
-            unlisted.append(RefundNote(None, step))
-    return [*(RefundNote(row, made_by.get(row.id)) for row in payment.refunds), *unlisted]
+    """Each refund the provider lists beside the operation that made it, what was made here and is not listed yet, and
+    the chargebacks."""
+    made_by, unlisted = match(payment.refunds, steps)
+    return [
+        *(RefundNote(row, made_by.get(row.id)) for row in payment.refunds),
+        *(RefundNote(None, step) for step in unlisted),
+        *(RefundNote(row) for row in payment.chargebacks),
+    ]
 
 
 def _denials(user: User, rows: Sequence[GroupRow]) -> list[str]:
     """One sentence for each set of roles that may what this person may not."""
-    acts = [act for row in rows for act in (*row.acts, *(payment.act for payment in row.rows)) if act]
+    acts = [act for row in rows for act in (*row.acts, *(payment.act for payment in row.rows))]
     lacking = {_permission(act.kind) for act in acts if act.is_denied}
     by_holders: dict[frozenset[str], list[str]] = {}
     for permission, (_, holders) in permissions.PERMISSIONS.items():

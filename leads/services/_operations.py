@@ -23,7 +23,7 @@ from django.utils import timezone
 from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.models import Operation, OperationStep, Outcome
+from leads.models import Operation, OperationStep, Outcome, PlaybookRun
 from leads.providers import base
 from leads.providers.base import LeadRef
 from leads.providers.changes import Change
@@ -86,18 +86,26 @@ def find_replay(*, operation_id: UUID, actor: User, account: Account, request_di
     return operation
 
 
-def perform(*, connection: Connection, steps: Sequence[Step], operation_id: UUID, **terms: Any) -> Operation:
+def perform(
+    *,
+    connection: Connection,
+    steps: Sequence[Step],
+    operation_id: UUID,
+    guard: Callable[[], None] | None = None,
+    background: bool = False,
+    **terms: Any,
+) -> Operation:
     """Record, send once, record the outcome. Returns the operation, which may be unknown.
 
-    ``terms`` are fields of `Operation`. The same ``operation_id`` again returns the first and sends nothing. Raises
-    AppError for more than one call takes.
+    ``terms`` are fields of `Operation`, ``guard`` is that of `record`. With ``background`` people's calls go first. The
+    same ``operation_id`` again returns the first and sends nothing. Raises AppError for more than one call takes.
     """
     if len(steps) > MOST_CHANGES:
         raise AppError(f"One save takes at most {MOST_CHANGES} changes. Nothing was sent: do it in parts.")
     operation = Operation(id=operation_id, account=connection.account, **terms)
     provider_for(connection)  # raises before anything is recorded where the credentials do not open
-    first = record(operation, steps)
-    return send(operation, connection) if first is operation else first
+    first = record(operation, steps, guard=guard)
+    return send(operation, connection, background=background) if first is operation else first
 
 
 def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], None] | None = None) -> Operation:
@@ -112,6 +120,7 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
         with transaction.atomic(durable=True):
             if guard:
                 guard()
+            require_open_run(operation.run_id)
             operation.save(force_insert=True)
             _require_unmoved(operation, steps)
             rows = OperationStep.objects.bulk_create(
@@ -130,12 +139,18 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
         )
         if first is not None:
             return first
-        if operation.undoes_id:
+        if operation.undoes_id or operation.undoes_step_id:
             raise Conflict("This was undone already, or is being undone right now.") from None
         if isinstance(error, _Moved):
             raise
         raise Locked("Something else of it is not settled yet. Nothing was sent; wait until that is done.") from None
     return operation
+
+
+def require_open_run(run_id: UUID | None) -> None:
+    """Raise Conflict where the run of a playbook was closed. It stays as it is until the caller's transaction ends."""
+    if run_id and PlaybookRun.objects.select_for_update().get(pk=run_id).is_closed:
+        raise Conflict("This run was closed meanwhile. Nothing more was sent.")
 
 
 def known_of(lock: str) -> Known:
@@ -214,10 +229,10 @@ def refuse(operation: Operation, sentence: str) -> Operation:
     return operation
 
 
-def send(operation: Operation, connection: Connection) -> Operation:
+def send(operation: Operation, connection: Connection, *, background: bool = False) -> Operation:
     """Send a pending operation that the caller has just recorded or claimed, and record what came of it."""
     try:
-        provider = provider_for(connection)
+        provider = provider_for(connection, background=background)
     except AppError as error:
         return refuse(operation, error.sentence)
     if _is_given_up(operation):
@@ -279,8 +294,8 @@ def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:
     operation.save(update_fields=["outcome", "lead_id", "finished_at", "next_reading_at"])
 
 
-def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_name: str = "") -> None:
-    """One audit entry for one step, in the transaction of its caller."""
+def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_name: str = "", seen: str = "") -> None:
+    """One audit entry for one step, in the transaction of its caller. ``seen`` is what a reading showed."""
     operation = step.operation
     approver = operation.approved_by
     detail = {
@@ -294,6 +309,7 @@ def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_nam
         "words": step.words,
         "sentence": step.sentence,
         "settled_by": step.settled_by,
+        "seen": seen,
     }
     audit.record(
         action=f"{step.kind}.{outcome}",

@@ -113,6 +113,7 @@ def _record_request(request: Approval) -> Approval:
     try:
         with transaction.atomic(durable=True):
             Account.objects.select_for_update().get(pk=request.account_id)
+            _operations.require_open_run(request.run_id)
             if waiting := selectors.find_open(request.account, request.change):
                 if waiting.pk == request.pk:
                     return waiting
@@ -149,7 +150,7 @@ def approve(*, actor: User, connection: Connection, approval: Approval, note: st
     _require_open(approval, Status.WAITING)
     if approval.requester_id != actor.pk:
         return _run(approval, connection, _Decision(actor, note), was=Status.WAITING)
-    if not selectors.is_alone(actor):
+    if not selectors.is_alone(actor, connection.account):
         _deny(actor, "approve one's own request", "You cannot approve your own request. Somebody else has to.")
     return _cool(approval, connection, _Decision(actor, note, alone=True))
 
@@ -215,9 +216,9 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
     asked = _operations.digest("approval", str(approval.pk))
     own_id = operation_id_of(approval)
     operation = money.new_operation(
-        own_id, approval.requester, _whose(approval), approval.account, asked, terms, approval.run
+        own_id, approval.requester, _whose(approval), approval.account, asked, terms, approval.run, held=False
     )
-    operation.approved_by, operation.send_at = decision.by, None
+    operation.approved_by = decision.by
 
     def take() -> None:
         _require_fit(approval, decision)
@@ -253,7 +254,8 @@ def _read_again(approval: Approval, connection: Connection) -> _operations.Step:
     subject = approval.change.subject
     try:
         sale = money.read_sale(provider_for(connection), approval.account, _whose(approval), subject)
-        step = money.refund_step(sale, approval.amount, seen=approval.figures_digest)
+        amount = None if approval.asked["everything"] else approval.amount
+        step = money.refund_step(sale, amount, seen=approval.figures_digest)
         if step.change != approval.change:
             raise Changed
     except (Changed, NotFound):

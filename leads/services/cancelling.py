@@ -1,4 +1,9 @@
-"""Cancel a subscription and refund its last payment: two operations, each with its own outcome, in this order."""
+"""Cancel a subscription and refund its last payment, confirmed as one act.
+
+It is a run of two parts (`runs`), recorded before anything is sent: so the wish to refund outlives a cancellation that
+is held back, in doubt, or sent by a process that was killed. The refund starts by itself once the cancellation has
+surely succeeded; where it failed or was taken back, the run is closed and nothing is refunded.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,29 +11,22 @@ from uuid import UUID
 from accounts.models import Connection, User
 from accounts.services import access
 from kartra_admin.lib.errors import AppError
-from leads.models import Approval, Operation, Outcome
+from leads.acts import CANCEL, REFUND, Step
+from leads.models import PlaybookRun
 from leads.providers.changes import CancelSubscription
-from leads.services import approvals, money
-from leads.services.money import Terms, Whose
+from leads.services import _operations, money, runs
+from leads.services.money import Changed, Terms, Whose
 from leads.wiring import provider_for
+
+NAME = "Cancel and refund"
 
 
 @dataclass(frozen=True)
 class LastPayment:
-    """The payment to refund, the digest of what was shown of it, and the id of its operation."""
+    """The payment to refund, and the digest of what was shown of it."""
 
     transaction_id: str
     seen: str
-    operation_id: UUID
-
-
-@dataclass(frozen=True)
-class Ended:
-    """``why_not_refunded`` says why no refund was started."""
-
-    cancelled: Operation
-    refund: Operation | Approval | None = None
-    why_not_refunded: str = ""
 
 
 def cancel_and_refund(
@@ -38,40 +36,49 @@ def cancel_and_refund(
     whose: Whose,
     subscription_id: str,
     terms: Terms,
-    operation_id: UUID,
     last: LastPayment,
-) -> Ended:
-    """Cancel at once; only when that surely succeeded, refund all that is left of the last payment.
+    run_id: UUID,
+) -> PlaybookRun:
+    """Cancel, then refund all that is left of the last payment; `progress_of` the run tells how far it came.
 
-    Raises as `money.change_subscription` does, and where the refund could not be made anyway; nothing was sent then.
-    Called again with the same ids it sends nothing twice, and goes on where it was cut off.
+    Raises as `money.change_subscription` does, and where the refund could not be made; nothing was sent then. The same
+    ``run_id`` again returns the first.
     """
     access.require(actor, "transaction.refund")
-    if not Operation.objects.filter(pk=operation_id).exists():
-        sale = money.read_sale(provider_for(connection), connection.account, whose, last.transaction_id)
-        money.refund_step(sale, None, seen=last.seen)
-    cancelled = money.change_subscription(
+    access.require(actor, "subscription.cancel")
+    run = PlaybookRun(
+        id=run_id,
+        account=connection.account,
         actor=actor,
-        connection=connection,
-        whose=whose,
-        change=CancelSubscription(subscription_id),
-        terms=terms,
-        operation_id=operation_id,
-        at_once=True,
+        name=NAME,
+        lead_id=whose.lead_id,
+        lead_name=whose.name[:500],
+        lead_email=whose.email[:320],
+        subscription_id=subscription_id,
+        transaction_id=last.transaction_id,
+        reason=terms.reason,
+        note=terms.note,
+        figures_digest=_operations.digest("end", subscription_id, terms.seen, last.transaction_id, last.seen),
+        goes_on=True,
     )
-    if cancelled.outcome != Outcome.SUCCEEDED:
-        why = "was not cancelled" if cancelled.outcome == Outcome.FAILED else "is not known to be cancelled"
-        return Ended(cancelled, why_not_refunded=f"The refund was not started, since the subscription {why}.")
+    if first := runs.find_replay(run):
+        return first
+    provider = provider_for(connection)
     try:
-        refund = approvals.refund_or_request(
-            actor=actor,
-            connection=connection,
-            whose=whose,
-            transaction_id=last.transaction_id,
-            amount=None,
-            terms=Terms(terms.reason, terms.note, last.seen),
-            operation_id=last.operation_id,
-        )
-    except AppError as error:
-        return Ended(cancelled, why_not_refunded=f"The refund was not started. {error.sentence}")
-    return Ended(cancelled, refund)
+        plan = money.read_plan(provider, connection.account, whose, subscription_id)
+        money.subscription_step(plan, CancelSubscription(subscription_id), seen=terms.seen)
+        newest = plan.group.last_payment
+        if newest is None or newest.transaction.id != last.transaction_id:
+            raise Changed
+        sale = money.read_sale(provider, connection.account, whose, last.transaction_id)
+        refund = money.refund_step(sale, None, seen=last.seen)
+    except AppError:
+        if first := runs.find_replay(run):  # what stands against it is what the first click did
+            return first
+        raise
+    steps = (
+        Step(CANCEL, subject=subscription_id, seen=terms.seen),
+        Step(REFUND, subject=last.transaction_id, seen=last.seen, amount=f"{refund.amount:.2f}"),
+    )
+    run.steps = [step.as_json() for step in steps]
+    return runs.begin(run, connection)

@@ -1,17 +1,18 @@
 """Change one lead: tags, lists, sequences, points, calendars, fields, in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from accounts.models import Connection, User
 from accounts.services import access
 from leads import effects
-from leads.models import Operation, PlaybookRun
+from leads.models import Operation, OperationStep, PlaybookRun
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.changes import Change
 from leads.providers.errors import AlreadyDone, Refused
-from leads.selectors import catalogues
+from leads.selectors import catalogues, refs
 from leads.services import _operations
+from leads.services.reading_back import read_back
 from leads.wiring import provider_for
 
 # The first part of a change's kind -> the permission it needs.
@@ -50,7 +51,7 @@ def change_lead(
     )
     if first:
         return first
-    lead = read_for_change(connection, lead_id)
+    lead = read_for_change(connection, LeadRef(id=lead_id))
     return send_changes(
         actor=actor,
         connection=connection,
@@ -73,14 +74,21 @@ def send_changes(
     request_digest: str,
     label: str = "",
     undoes: Operation | None = None,
+    undoes_step: OperationStep | None = None,
+    guard: Callable[[], None] | None = None,
     run: PlaybookRun | None = None,
+    approved_by: User | None = None,
+    background: bool = False,
 ) -> Operation:
-    """Send what is not so already on the lead as it was just read. The caller has checked permissions and replays."""
+    """Send what is not so already on the lead as it was just read; fields that were written are read back.
+
+    The caller has checked permissions and replays. Raises `AlreadyDone` where nothing is left to send.
+    """
     definitions = catalogues.with_options_of(lead, catalogues.for_account(connection.account).fields)
     wanted = [change for change in changes if not effects.is_already_so(change, lead, definitions)]
     if not wanted:
         raise AlreadyDone("Nothing to do: the lead is so already. Nothing was sent.")
-    return _operations.perform(
+    operation = _operations.perform(
         operation_id=operation_id,
         actor=actor,
         connection=connection,
@@ -91,8 +99,14 @@ def send_changes(
         lead_email=lead.email,
         label=label,
         undoes=undoes,
+        undoes_step=undoes_step,
+        guard=guard,
         run=run,
+        approved_by=approved_by,
+        background=background,
     )
+    read_back(operation, connection, background=background)
+    return operation
 
 
 def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) -> _operations.Step:
@@ -109,9 +123,10 @@ def require(actor: User, changes: Sequence[Change], permission: str = "") -> Non
         access.require(actor, name)
 
 
-def read_for_change(connection: Connection, lead_id: str) -> Lead:
+def read_for_change(connection: Connection, ref: LeadRef, *, background: bool = False) -> Lead:
     """The lead, read now. Raises `Refused` for a deleted one."""
-    lead = provider_for(connection).get_lead(LeadRef(id=lead_id))
+    whole = ref if ref.email else refs.find_ref(connection, ref.id)
+    lead = provider_for(connection, background=background).get_lead(whole)
     if lead.deleted:
         raise Refused("This lead is deleted in Kartra and cannot be changed.")
     return lead

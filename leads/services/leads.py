@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from accounts.services import audit
 from kartra_admin.lib.errors import Conflict
 from leads import effects
 from leads.labels import FIELD_LABELS, person
-from leads.models import Operation, OperationStep, Outcome, Recent
+from leads.models import Operation, Recent
 from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import (
     AssignTag,
@@ -24,14 +25,18 @@ from leads.providers.changes import (
     UnassignTag,
     UnsubscribeFromList,
 )
-from leads.providers.errors import AlreadyDone, NotFound, ProviderError, Refused
+from leads.providers.errors import AlreadyDone, NotFound, Refused
 from leads.selectors import catalogues
 from leads.services import _operations
 from leads.services.changes import require, send_changes
+from leads.services.reading_back import read_back
 from leads.wiring import provider_for
 
 Values = Mapping[str, str | list[str]]
 AnyValue = TypeVar("AnyValue", str, str | list[str])
+
+# What is seen of a lead within this time belongs to one visit, and is one entry in the log.
+VISIT = timedelta(minutes=5)
 
 
 class LeadExists(AlreadyDone):
@@ -101,24 +106,37 @@ class EditConflict(Conflict):
         self.clashes = clashes
 
 
+def record_visit(*, actor: User, account: Account, lead_id: str) -> None:
+    """Note that somebody saw a part of this lead, such as its money, unless that belongs to a visit noted just now."""
+    recent = Recent.objects.filter(account=account, user=actor, lead_id=lead_id).first()
+    if recent is None or timezone.now() - recent.opened_at > VISIT:
+        label = person(recent.name, recent.email) if recent else ""
+        with transaction.atomic():
+            if recent:
+                recent.opened_at = timezone.now()
+                recent.save(update_fields=["opened_at"])
+            _log_view(actor, account, lead_id, label)
+
+
 def record_view(*, actor: User, account: Account, lead: Lead) -> None:
-    """Note that somebody saw this lead: in the log, and among his recents."""
+    """Note that somebody opened this lead: in the log, and among his recents."""
     with transaction.atomic():
-        Recent.objects.update_or_create(
-            account=account,
-            user=actor,
-            lead_id=lead.id,
-            defaults={"name": lead.name[:500], "email": lead.email[:320], "opened_at": timezone.now()},
-        )
-        audit.record(
-            action="lead.view.viewed",
-            outcome="viewed",
-            actor=actor,
-            account=account,
-            target_kind="lead",
-            target_id=lead.id,
-            target_name=person(lead.name, lead.email),
-        )
+        seen = {"name": lead.name[:500], "email": lead.email[:320], "opened_at": timezone.now()}
+        if not Recent.objects.filter(account=account, user=actor, lead_id=lead.id).update(**seen):
+            Recent.objects.update_or_create(account=account, user=actor, lead_id=lead.id, defaults=seen)
+        _log_view(actor, account, lead.id, person(lead.name, lead.email))
+
+
+def _log_view(actor: User, account: Account, lead_id: str, label: str) -> None:
+    audit.record(
+        action="lead.view.viewed",
+        outcome="viewed",
+        actor=actor,
+        account=account,
+        target_kind="lead",
+        target_id=lead_id,
+        target_name=label,
+    )
 
 
 def create_lead(
@@ -131,7 +149,7 @@ def create_lead(
     also: Sequence[Change],
     operation_id: UUID,
 ) -> Operation:
-    """Create a lead and, in the same call, do what ``also`` says (tags, lists, sequences).
+    """Create a lead and, in the same call, do what ``also`` says (tags, lists, sequences); then read it back.
 
     Raises `LeadExists` where the address is taken; nothing was sent then.
     """
@@ -148,20 +166,47 @@ def create_lead(
         raise LeadExists(provider_for(connection).get_lead(LeadRef(email=email)))
     except NotFound:
         pass  # as it should be: the address is free
+    return send_creation(
+        actor=actor,
+        connection=connection,
+        change=change,
+        also=also,
+        operation_id=operation_id,
+        request_digest=request_digest,
+    )
+
+
+def send_creation(
+    *,
+    actor: User,
+    connection: Connection,
+    change: CreateLead,
+    also: Sequence[Change],
+    operation_id: UUID,
+    request_digest: str,
+    **terms: Any,
+) -> Operation:
+    """Make a lead whose address was just read to be free. The caller has checked permissions and replays.
+
+    ``terms`` are those of `_operations.perform`.
+    """
     definitions = catalogues.for_account(connection.account).fields
-    nobody = Lead(id="", email=email, profile={})
-    return _operations.perform(
+    nobody = Lead(id="", email=change.email, profile={})
+    first_steps = [
+        _operations.Step(item, effects.state_of(item, nobody), effects.expected(item, {}, definitions)) for item in also
+    ]
+    operation = _operations.perform(
         operation_id=operation_id,
         actor=actor,
         connection=connection,
-        steps=[
-            _operations.Step(item, effects.state_of(item, nobody), effects.expected(item, {}, definitions))
-            for item in (change, *also)
-        ],
+        steps=[_operations.Step(change, {}, effects.expected(change, {}, definitions)), *first_steps],
         request_digest=request_digest,
-        lead_name=f"{profile.get('first_name', '')} {profile.get('last_name', '')}".strip(),
-        lead_email=email,
+        lead_name=f"{change.profile.get('first_name', '')} {change.profile.get('last_name', '')}".strip(),
+        lead_email=change.email,
+        **terms,
     )
+    read_back(operation, connection, background=terms.get("background", False))
+    return operation
 
 
 def edit_lead(
@@ -174,7 +219,7 @@ def edit_lead(
     also: Sequence[Change],
     operation_id: UUID,
 ) -> Operation:
-    """Send only what differs between ``seen`` and ``wanted``, and ``also``, in one call; then read the lead back.
+    """Send only what differs between ``seen`` and ``wanted``, and ``also``, in one call.
 
     ``lead`` is the lead as it was read for this request, ``seen`` as it was when the form was opened.
     Raises `EditConflict` where a field that was edited has another value by now, `AlreadyDone` where nothing differs.
@@ -193,7 +238,7 @@ def edit_lead(
         raise Refused("This lead is deleted in Kartra and cannot be changed.")
     if clashes := clashes_between(seen, wanted, lead):
         raise EditConflict(clashes)
-    operation = send_changes(
+    return send_changes(
         actor=actor,
         connection=connection,
         lead=lead,
@@ -201,8 +246,6 @@ def edit_lead(
         operation_id=operation_id,
         request_digest=request_digest,
     )
-    _read_back(operation, connection)
-    return operation
 
 
 def _value(value: str | Sequence[str]) -> str | list[str]:
@@ -253,49 +296,3 @@ def _now(key: str, lead: Lead) -> str:
     """The field as a person reads it."""
     custom = lead.custom_field(key.removeprefix("custom.")) if key.startswith("custom.") else None
     return custom.display if custom else lead.email if key == "email" else lead.profile.get(key, "")
-
-
-def _read_back(operation: Operation, connection: Connection) -> None:
-    """Kartra says yes to fields it ignores, so an edit is believed only when read. What differs is said and logged."""
-    step = operation.steps.filter(kind=EditLead.kind, outcome=Outcome.SUCCEEDED).first()
-    if step is None:
-        return
-    try:
-        lead = provider_for(connection).get_lead(LeadRef(id=operation.lead_id))
-    except ProviderError as error:
-        step.sentence = f"Saved, but not read back: {error.sentence}"[:500]
-        step.save(update_fields=["sentence"])
-        return
-    if effects.agrees(step.change, step.after, lead):
-        return
-    now = effects.state_of(step.change, lead)
-    differing = [
-        label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
-    ]
-    with transaction.atomic():
-        _correct(step, now, differing)
-        _operations.conclude(operation, list(operation.steps.all()))
-
-
-def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> None:
-    step.sentence = (
-        f"Kartra answered Success, but kept another value for {', '.join(differing)}."
-        " See what it reads now before you try again."
-    )[:500]
-    if now == step.before:
-        step.outcome = Outcome.FAILED
-    asked, step.after = step.after, dict(now)
-    step.save(update_fields=["sentence", "outcome", "after"])
-    audit.record(
-        action="lead.read_back.failed",
-        outcome="failed",
-        actor=step.operation.actor,
-        account=step.operation.account,
-        target_kind="lead",
-        target_id=step.operation.lead_id,
-        target_name=step.operation.lead_label,
-        operation_id=step.operation_id,
-        before=asked,
-        after=step.after,
-        detail={"subject": ", ".join(differing)},
-    )

@@ -1,14 +1,13 @@
 """Refunds, and changes of subscriptions: read anew, checked, bound to what was shown, recorded once, sent once."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Account, Connection, User
@@ -16,16 +15,16 @@ from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from kartra_admin.lib.money import plain
 from leads import effects, rules
-from leads.models import OPEN, Operation, OperationStep, PlaybookRun
+from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun
 from leads.providers import changes
 from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
 from leads.providers.errors import NotFound, Refused, Unavailable
-from leads.selectors.money import REFUNDS, MoneyGroup, Payment, arrange
+from leads.selectors.money import MoneyGroup, Payment, arrange, count_own
 from leads.services import _operations, _queue, limits
 from leads.wiring import provider_for
 
-logger = logging.getLogger(__name__)
+_UNREAD = "Kartra did not tell what was refunded so far. Nothing was sent. Try again in a minute."
 
 # The kind of a change -> the permission it needs.
 PERMISSIONS = {
@@ -90,8 +89,9 @@ class Sale:
 
     @property
     def digest(self) -> str:
-        refunds = [refund.id for refund in self.payment.refunds]
-        return _operations.digest("sale", self.payment.transaction.id, self.figures, refunds)
+        paid = self.payment
+        back = [row.id for row in (*paid.refunds, *paid.chargebacks)]
+        return _operations.digest("sale", paid.transaction.id, self.figures, back, [step.pk for step in paid.unlisted])
 
     def why_not(self) -> str:
         return rules.why_not_refund(self.payment, is_locked=is_locked(self.lock))
@@ -131,27 +131,30 @@ def is_locked(lock: str) -> bool:
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
     """Raises `NotFound` for a transaction that is not this lead's, `Unavailable` where its refunds can't be told."""
     known = _operations.known_of(_lock(account, "transaction", transaction_id))
-    read = provider.get_money(LeadRef(id=whose.lead_id))
-    if _has_unread_refunds(read, transaction_id):
-        raise Unavailable("Kartra did not tell what was refunded so far. Nothing was sent. Try again in a minute.")
-    for group in arrange(read):
+    for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
         for payment in group.payments:
             if payment.transaction.id == transaction_id:
+                if any(not row.has_details for row in payment.strays):
+                    raise Unavailable(_UNREAD)
                 return Sale(whose, account, group, payment, known)
     raise NotFound("This lead has no such transaction.")
 
 
-def _has_unread_refunds(read: Money, transaction_id: str) -> bool:
-    """Whether a refund that may be of this sale came without its details: it would be missing from what was refunded,
-    and be taken for a new one later. A refund's number is higher than its sale's."""
-    unread = [row.id for row in read.transactions if row.kind in REFUNDS and not row.has_details]
-    return any(not (row_id + transaction_id).isdecimal() or int(row_id) > int(transaction_id) for row_id in unread)
+def arrange_for(account: Account, read: Money) -> list[MoneyGroup]:
+    """What was read, with what was refunded here and is not listed yet."""
+    own = OperationStep.objects.filter(
+        operation__account=account,
+        kind="transaction.refund",
+        outcome=Outcome.SUCCEEDED,
+        subject__in=[row.id for row in read.transactions],
+    )
+    return count_own(arrange(read), list(own.order_by("operation__created_at")))
 
 
 def read_plan(provider: Provider, account: Account, whose: Whose, subscription_id: str) -> Plan:
     """Raises `NotFound` for a subscription that is not this lead's."""
     known = _operations.known_of(_lock(account, "subscription", subscription_id))
-    for group in arrange(provider.get_money(LeadRef(id=whose.lead_id))):
+    for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
         if group.subscription and group.subscription.id == subscription_id:
             return Plan(whose, account, group, known)
     raise NotFound("This lead has no such subscription.")
@@ -176,12 +179,17 @@ def refund_transaction(
     access.require(actor, "transaction.refund")
     asked = _operations.digest("refund", whose.lead_id, transaction_id, str(amount), terms.reason, terms.note)
     account = connection.account
-    first = _operations.find_replay(operation_id=operation_id, actor=actor, account=account, request_digest=asked)
-    if first:
+    find = partial(_operations.find_replay, actor=actor, account=account, request_digest=asked)
+    if first := find(operation_id=operation_id):
         return first
-    sale = read_sale(provider_for(connection), account, whose, transaction_id)
-    step = refund_step(sale, amount, seen=terms.seen)
-    operation = new_operation(operation_id, actor, sale.whose, account, asked, terms, run)
+    try:
+        sale = read_sale(provider_for(connection), account, whose, transaction_id)
+        step = refund_step(sale, amount, seen=terms.seen)
+    except (Changed, Refused):
+        if first := find(operation_id=operation_id):  # what has changed is what the first click did
+            return first
+        raise
+    operation = new_operation(operation_id, actor, sale.whose, account, asked, terms, run, held=run is None)
     moved = step.amount or Decimal(0)
 
     def keep_within_limits() -> None:
@@ -199,8 +207,8 @@ def refund_step(sale: Sale, amount: Decimal | None, *, seen: str) -> _operations
     if why := sale.why_not() or rules.why_not_amount(sale.payment, moved):
         raise Refused(why)
     refunded = sale.payment.refunded or Decimal(0)
-    # Kartra takes no amount for everything. Only where nothing was refunded yet does 'everything' mean one thing.
-    everything = moved == sale.payment.transaction.amount and not refunded
+    # Kartra takes no amount for everything. That is sent only where it was chosen and nothing was refunded yet.
+    everything = amount is None and not refunded
     transaction_id = sale.payment.transaction.id
     change = (
         changes.RefundTransaction(transaction_id, everything=True)
@@ -213,7 +221,10 @@ def refund_step(sale: Sale, amount: Decimal | None, *, seen: str) -> _operations
         after={"Refunded": _amount(refunded + moved), "Left": _amount(left - moved)},
         lock=sale.lock,
         amount=moved,
-        evidence={"refunds": [refund.id for refund in sale.payment.refunds]},
+        evidence={
+            "refunds": [refund.id for refund in sale.payment.refunds],
+            "awaited": sum(step.amount == moved for step in sale.payment.unlisted),
+        },
         known=sale.known,
     )
 
@@ -227,23 +238,26 @@ def change_subscription(
     terms: Terms,
     operation_id: UUID,
     run: PlaybookRun | None = None,
-    at_once: bool = False,
+    held: bool = True,
 ) -> Operation:
     """Cancel, pause, resume or edit a subscription. Raises as `refund_transaction` does.
 
-    ``at_once`` does not hold it back, for a caller who needs its outcome before he goes on.
+    ``held`` False sends it now, for who has given the time to take it back already.
     """
     access.require(actor, PERMISSIONS[change.kind])
     asked = _operations.digest(change.kind, whose.lead_id, change.as_json(), terms.reason, terms.note)
     account = connection.account
-    first = _operations.find_replay(operation_id=operation_id, actor=actor, account=account, request_digest=asked)
-    if first:
+    find = partial(_operations.find_replay, actor=actor, account=account, request_digest=asked)
+    if first := find(operation_id=operation_id):
         return first
-    plan = read_plan(provider_for(connection), account, whose, change.subject)
-    step = subscription_step(plan, change, seen=terms.seen)
-    operation = new_operation(operation_id, actor, plan.whose, account, asked, terms, run)
-    if at_once:
-        operation.send_at = None
+    try:
+        plan = read_plan(provider_for(connection), account, whose, change.subject)
+        step = subscription_step(plan, change, seen=terms.seen)
+    except (Changed, Refused):
+        if first := find(operation_id=operation_id):  # as above
+            return first
+        raise
+    operation = new_operation(operation_id, actor, plan.whose, account, asked, terms, run, held=held)
     return dispatch(operation, step, connection)
 
 
@@ -265,9 +279,11 @@ def new_operation(
     asked: str,
     terms: Terms,
     run: PlaybookRun | None = None,
+    *,
+    held: bool,
 ) -> Operation:
-    """The operation as it will be recorded. Steps of a playbook are not held back: their run was confirmed whole."""
-    hold = timedelta(seconds=0 if run else settings.MONEY_HOLD)
+    """The operation as it will be recorded; ``held`` leaves time to take it back."""
+    hold = timedelta(seconds=settings.MONEY_HOLD if held else 0)
     return Operation(
         id=operation_id,
         account=account,
@@ -295,65 +311,6 @@ def dispatch(
         _queue.send_later(operation.pk, operation.send_at)
         return operation
     return _operations.send(operation, connection)
-
-
-def send_due_operations(*, only: UUID | None = None) -> int:
-    """Send what was held back long enough, or just that one if it was. Gives how many were due. Safe at any time, many
-    at once: each is claimed by one.
-    """
-    due = Operation.objects.due(timezone.now()).select_related("account", "actor", "approved_by").order_by("send_at")
-    found = list(due.filter(pk=only) if only else due)
-    for operation in found:
-        try:
-            connection = _connection_for(operation)
-            if connection:
-                send_held(operation, connection)
-            elif _operations.claim(operation):
-                _operations.refuse(operation, "Nobody here holds credentials for the account any more.")
-        except Exception:  # the others are not to wait for it
-            logger.exception("could not send operation %s", operation.pk)
-    return len(found)
-
-
-def _connection_for(operation: Operation) -> Connection | None:
-    """The actor's own credentials; where he has none any more, those of the account that worked last."""
-    usable = Connection.objects.select_related("account", "user").filter(
-        account=operation.account_id, user__is_active=True
-    )
-    own = usable.filter(user=operation.actor_id).first()
-    return own or usable.order_by(F("last_worked_at").desc(nulls_last=True)).first()
-
-
-def send_held(operation: Operation, connection: Connection) -> Operation:
-    """Send what was held back long enough, if nobody else does. The sale is read again first: it may have changed."""
-    if not _operations.claim(operation):
-        operation.refresh_from_db()
-        return operation
-    try:
-        _check_again(operation, connection)
-    except Exception as error:
-        sentence = getattr(error, "sentence", "It could not be checked again, so it was not sent.")
-        _operations.refuse(operation, sentence)
-        if not hasattr(error, "sentence"):
-            raise
-        return operation
-    return _operations.send(operation, connection)
-
-
-def _check_again(operation: Operation, connection: Connection) -> None:
-    """Raise AppError where the operation must not be sent any more."""
-    step = operation.steps.get()
-    access.require(operation.actor, PERMISSIONS[step.kind])
-    whose = Whose(operation.lead_id, operation.lead_name, operation.lead_email)
-    provider = provider_for(connection)
-    if step.kind == "transaction.refund":
-        sale = read_sale(provider, operation.account, whose, step.subject)
-        now = {"Refunded": _amount(sale.payment.refunded), "Left": _amount(sale.payment.left)}
-    else:
-        plan = read_plan(provider, operation.account, whose, step.subject)
-        now = effects.state_of(step.change, plan.group.the_subscription)
-    if now != step.before:
-        raise Changed
 
 
 def _lock(account: Account, what: str, number: str) -> str:

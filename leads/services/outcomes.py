@@ -1,25 +1,28 @@
 """What a person may do about an operation on money: take it back while it is held, say what became of it."""
 
-from accounts.models import User
+from accounts.models import Connection, User
 from accounts.services import access
 from leads.models import Operation
-from leads.services import _operations, settling
+from leads.services import _operations, runs, settling
 from leads.services.money import PERMISSIONS
 
 
 def withdraw(*, actor: User, operation: Operation) -> Operation:
     """Take back what is held. Whoever may do a thing may take it back. Raises AppError where it has left already."""
     _require_for(actor, operation)
-    return _operations.withdraw(operation, actor=actor)
+    withdrawn = _operations.withdraw(operation, actor=actor)
+    if withdrawn.run:
+        runs.attend(withdrawn.run)  # what was to follow it is over too
+    return withdrawn
 
 
-def decide(*, actor: User, operation: Operation, happened: bool, reason: str) -> Operation:
+def decide(*, actor: User, connection: Connection, operation: Operation, happened: bool, reason: str) -> Operation:
     """Settle by a person's word what no reading could. For money, only whoever may do the act itself.
 
-    Raises AppError for an operation that is not unknown.
+    Raises as `settling.decide` does.
     """
     _require_for(actor, operation)
-    return settling.decide(operation=operation, actor=actor, happened=happened, reason=reason)
+    return settling.decide(operation=operation, actor=actor, connection=connection, happened=happened, reason=reason)
 
 
 def may_decide(person: User, operation: Operation) -> bool:

@@ -9,11 +9,11 @@ from accounts.permissions import PERMISSIONS
 from leads import effects, rules
 from leads.acts import CANCEL, Step, steps_of
 from leads.models import Playbook
-from leads.providers.base import Lead, Stamp
-from leads.selectors.money import MoneyGroup, Payment, arrange
+from leads.providers.base import Lead, LeadRef, Stamp
+from leads.selectors.money import MoneyGroup
 from leads.services import _operations, limits
 from leads.services.changes import read_for_change
-from leads.services.money import Plan, Sale, Whose
+from leads.services.money import Plan, Sale, Whose, arrange_for
 from leads.wiring import provider_for
 
 _FOR_EVER = (
@@ -87,12 +87,6 @@ class Choice:
     def is_running(self) -> bool:
         return self.group.subscription is not None and self.group.subscription.status not in rules.FINISHED
 
-    @property
-    def last_payment(self) -> Payment | None:
-        """The newest payment that money was paid with, refunded or not: an older one is never refunded instead."""
-        paid = (row for row in self.group.payments if row.transaction.kind in ("sale", "rebill"))
-        return next((row for row in paid if row.transaction.amount != 0), None)
-
 
 def preview_playbook(
     *, actor: User, connection: Connection, playbook: Playbook, lead_id: str, chosen: str = ""
@@ -101,11 +95,11 @@ def preview_playbook(
 
     Without a choice the only running subscription is taken, else the only thing there is to choose, else none.
     """
-    lead = read_for_change(connection, lead_id)
+    lead = read_for_change(connection, LeadRef(id=lead_id))
     steps = steps_of(playbook.steps)
     choices: list[Choice] = []
     if any(step.is_money for step in steps):
-        found = map(Choice, arrange(provider_for(connection).get_money(lead.ref)))
+        found = map(Choice, arrange_for(connection.account, provider_for(connection).get_money(lead.ref)))
         cancels = any(step.act == CANCEL for step in steps)
         choices = [choice for choice in found if choice.group.subscription or not cancels]
     choice = _choose(choices, chosen)
@@ -161,7 +155,7 @@ class _Reader:
     def _refund(self, step: Step) -> Line:
         if self.choice is None:
             return self._without_choice(step)
-        payment = self.choice.last_payment
+        payment = self.choice.group.last_payment
         if payment is None:
             return Line(step, f"{step.order}.", CANNOT, "Nothing was paid there.")
         sale = Sale(self._whose, self.account, self.choice.group, payment)

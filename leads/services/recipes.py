@@ -49,18 +49,23 @@ def run_recipe(
     *, actor: User, connection: Connection, recipe: Recipe, lead_id: str, grant: bool, operation_id: UUID
 ) -> Operation:
     """Grant or revoke in one call. Raises what `change_lead` raises."""
-    changes: list[Change] = [AssignTag(recipe.give_tag) if grant else UnassignTag(recipe.give_tag)]
-    if recipe.take_tag:
-        changes.append(UnassignTag(recipe.take_tag) if grant else AssignTag(recipe.take_tag))
     return change_lead(
         actor=actor,
         connection=connection,
         lead_id=lead_id,
-        changes=changes,
+        changes=changes_of(recipe, grant=grant),
         operation_id=operation_id,
         label=f"{'Grant' if grant else 'Revoke'} {recipe.name}",
         permission="recipe.run",
     )
+
+
+def changes_of(recipe: Recipe, *, grant: bool) -> list[Change]:
+    """What granting or revoking it does to one lead."""
+    changes: list[Change] = [AssignTag(recipe.give_tag) if grant else UnassignTag(recipe.give_tag)]
+    if recipe.take_tag:
+        changes.append(UnassignTag(recipe.take_tag) if grant else AssignTag(recipe.take_tag))
+    return changes
 
 
 def _state(recipe: Recipe) -> dict[str, str]:

@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from accounts.models import Connection
 from kartra_admin.lib.errors import AppError
-from leads.models import Operation, Outcome
-from leads.services import settling
+from leads.models import Operation, OperationStep, Outcome
+from leads.services import _credentials, settling
 
 # Who is about to read for an operation that is due keeps the others from it for so long.
 LEASE = timedelta(minutes=1)
@@ -29,14 +28,20 @@ class Tally:
 def reconcile(*, only_due: bool = False, only: UUID | None = None) -> Tally:
     """One pass over all accounts, or over one operation; with ``only_due`` over what is to be read for by now, each by
     one worker alone."""
-    unsettled = Operation.objects.unsettled().order_by("created_at")
+    now = timezone.now()
+    denied = Q(
+        Exists(OperationStep.objects.filter(settling.DENIED, operation=OuterRef("pk"))),
+        outcome=Outcome.FAILED,
+        finished_at__gt=now - settling.DENIED_FOR,
+    )
+    in_doubt = Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+    unsettled = Operation.objects.filter(in_doubt | denied).select_related("account", "actor").order_by("created_at")
     if only:
         unsettled = unsettled.filter(pk=only)
     if only_due:
-        now = timezone.now()
         stuck = Q(outcome=Outcome.PENDING, sent_at__lt=now - settling.STUCK_AFTER)
         unread = Q(next_reading_at=None) | Q(next_reading_at__lte=now)
-        unsettled = unsettled.filter(stuck | Q(outcome=Outcome.UNKNOWN), unread)
+        unsettled = unsettled.filter(stuck | ~Q(outcome=Outcome.PENDING), unread)
     tally = Tally()
     for operation in unsettled:
         if not only_due or _lease(operation):
@@ -52,18 +57,17 @@ def _lease(operation: Operation) -> bool:
 
 def settle_with_any(operation: Operation, tally: Tally) -> None:
     """The actor's own credentials first, then anybody's of the same account."""
-    usable = Connection.objects.select_related("account", "user").filter(
-        account=operation.account_id, user__is_active=True
-    )
-    reason = "nobody holds credentials for the account"
-    for connection in sorted(usable, key=lambda row: row.user_id != operation.actor_id):
-        try:
-            operation = settling.settle(operation, connection=connection)
-        except AppError as error:
-            reason = error.sentence
-            continue
-        tally.settled += operation.is_settled
-        tally.open += not operation.is_settled
+    was_settled = operation.is_settled  # by a person, who may have erred
+    try:
+        operation = _credentials.with_any(
+            operation.account,
+            lambda connection: settling.settle(operation, connection=connection),
+            first=operation.actor,
+        )
+    except AppError as error:
+        settling.note_unread(operation, error.sentence)
+        tally.unread += 1
+        tally.reasons.add(error.sentence)
         return
-    tally.unread += 1
-    tally.reasons.add(reason)
+    tally.settled += operation.is_settled and not was_settled
+    tally.open += not operation.is_settled

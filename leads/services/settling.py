@@ -2,18 +2,21 @@
 
 A reading proves that a change was made when the state is as it should be after. For most changes a state that is
 still as before proves, after a while, that it was not. For money it never does: a refund is settled by a reading only
-when the refund is found, and otherwise by a person.
+when the refund is found, and otherwise by a person, who may say so only after readings and time. What a person called
+not done is read for another day, and set right where the refund is found after all.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Connection, User
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
 from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base, changes
@@ -27,6 +30,12 @@ STUCK_AFTER = timedelta(minutes=5)
 # A change that was sent may still arrive; before this age its absence proves nothing.
 ABSENT_AFTER = timedelta(minutes=2)
 SELDOM = timedelta(hours=6)
+# For so long a refund that a person called not done is still looked for.
+DENIED_FOR = timedelta(days=1)
+DENIED = Q(kind="transaction.refund", outcome=Outcome.FAILED) & ~Q(settled_by__in=("", "reading"))
+REFUNDS = ("refund", "partial_refund")
+
+logger = logging.getLogger(__name__)
 
 # What settles an unknown step. None where the provider knows no such lead or subscription.
 Reading = base.Lead | base.Subscription | Sequence[base.FieldDefinition] | Sequence[base.Transaction] | None
@@ -41,31 +50,79 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         return operation
     provider = provider_for(connection, background=actor is None)
     read: dict[str, Reading] = {}
+    was_open: set[int] = set()
     for step in operation.steps.select_related("operation"):
-        if step.is_open and _source(step) not in read:
+        if (step.is_open or _is_denied(step)) and _source(step) not in read:
             read[_source(step)] = _read(provider, step)
+        if step.is_open:
+            was_open.add(step.pk)
     with transaction.atomic(durable=True):
-        operation = Operation.objects.select_for_update().get(pk=operation.pk)
-        rows = list(operation.steps.select_related("operation__account", "operation__approved_by"))
-        doubtful = [row for row in rows if row.is_open and _source(row) in read]
+        operation, rows = _locked(operation)
+        doubtful = [row for row in rows if row.is_open or _is_denied(row, was_open) if _source(row) in read]
         if not doubtful or _is_under_way(operation):
             return operation
-        is_old = _age(operation) > ABSENT_AFTER
-        cut_off = {row.pk for row in doubtful if row.outcome == Outcome.PENDING}
+        was = {row.pk: row.outcome for row in doubtful}
         for row in doubtful:
             reading = read[_source(row)]
-            row.outcome = _verdict(row, reading, is_old=is_old)
-            row.settled_by = "reading" if row.outcome != Outcome.UNKNOWN else ""
-            row.save()
+            _settle_by(reading, row, is_old=_age(operation) > ABSENT_AFTER)
             if not operation.lead_id and isinstance(reading, base.Lead):
                 operation.lead_id = reading.id
-        conclude(operation, rows)
-        if operation.outcome == Outcome.UNKNOWN:
+        if any(row.outcome != was[row.pk] for row in doubtful):
+            conclude(operation, rows)
+        if operation.outcome == Outcome.UNKNOWN or any(_is_denied(row) for row in doubtful):
             _read_again_later(operation)
         for row in doubtful:
-            verdict = row.outcome if row.settled_by or row.pk in cut_off else "read"
-            log_step(row, verdict, actor=actor, actor_name="" if actor else "reconcile")
+            verdict = row.outcome if row.outcome != was[row.pk] else "read"
+            log_step(row, verdict, actor=actor, actor_name="" if actor else "reconcile", seen=_seen(row, read))
     return operation
+
+
+def note_unread(operation: Operation, reason: str, *, actor: User | None = None) -> None:
+    """Nothing could be read, for this reason. That proves nothing, and counts as an attempt, so that it comes to wait
+    for a person as it would otherwise."""
+    with transaction.atomic(durable=True):
+        operation, rows = _locked(operation)
+        doubtful = [row for row in rows if row.is_open]
+        if not doubtful or _is_under_way(operation):
+            return
+        by = "" if actor else "reconcile"
+        for row in doubtful:
+            if row.outcome == Outcome.PENDING:  # cut off on its way, which needs no reading
+                row.outcome = Outcome.UNKNOWN
+                row.save()
+                log_step(row, row.outcome, actor=actor, actor_name=by)
+        conclude(operation, rows)
+        _read_again_later(operation)
+        for row in doubtful:
+            log_step(row, "unread", actor=actor, actor_name=by, seen=reason)
+
+
+def _locked(operation: Operation) -> tuple[Operation, list[OperationStep]]:
+    operation = Operation.objects.select_for_update().get(pk=operation.pk)
+    return operation, list(operation.steps.select_related("operation__account", "operation__approved_by"))
+
+
+def _settle_by(reading: Reading, row: OperationStep, *, is_old: bool) -> None:
+    """Set the step's outcome, where the reading proves one. A person's 'not done' it can only prove wrong."""
+    verdict = _verdict(row, reading, is_old=is_old)
+    if row.outcome == Outcome.FAILED:
+        if verdict != Outcome.SUCCEEDED:
+            return
+        logger.error("A refund that a person called not done was found: step %s", row.pk)
+        row.sentence = f"Kartra shows it, although {row.settled_by} said that it was not done."[:500]
+    row.outcome = verdict
+    row.settled_by = "reading" if verdict != Outcome.UNKNOWN else ""
+    row.save()
+
+
+def _is_denied(step: OperationStep, was_open: Collection[int] = ()) -> bool:
+    """Whether a person called a refund not done, and a refund that is found now can only be this one: nothing was done
+    to the payment since, or it ``was_open`` when it was read for."""
+    if step.outcome != Outcome.FAILED or step.settled_by in ("", "reading") or step.kind != "transaction.refund":
+        return False
+    is_last = step.pk in was_open or not OperationStep.objects.filter(lock=step.lock, pk__gt=step.pk).exists()
+    finished_at = step.operation.finished_at
+    return is_last and finished_at is not None and timezone.now() - finished_at < DENIED_FOR
 
 
 def _is_under_way(operation: Operation) -> bool:
@@ -104,7 +161,7 @@ def _read(provider: Provider, step: OperationStep) -> Reading:
             return provider.get_money(LeadRef(id=lead_id)).transactions
         if step.kind.startswith("subscription."):
             return provider.get_subscription(step.subject)
-        return provider.get_lead(LeadRef(id=lead_id, email="" if lead_id else step.operation.lead_email))
+        return provider.get_lead(LeadRef(id=lead_id, email=step.operation.lead_email))
     except NotFound:
         return None
 
@@ -130,26 +187,61 @@ def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
     return absent if is_as_before else Outcome.UNKNOWN
 
 
+def _seen(step: OperationStep, read: dict[str, Reading]) -> str:
+    """What a reading of money showed, for the log. Of a lead nothing: the log keeps no personal data."""
+    reading = read[_source(step)]
+    if isinstance(reading, base.Subscription):
+        return ", ".join(
+            f"{label}: {text or 'empty'}" for label, text in effects.state_of(step.change, reading).items()
+        )
+    if not step.lock:
+        return ""
+    if not isinstance(step.change, changes.RefundTransaction) or not isinstance(reading, Sequence):
+        return "Kartra does not find it."
+    rows = [row for row in reading if isinstance(row, base.Transaction)]
+    refunds = [row for row in rows if row.kind in REFUNDS and row.parent_id == step.subject]
+    found = ", ".join(f"#{row.id} of {row.amount}" for row in refunds) or "none"
+    paid = next((row.amount for row in rows if row.id == step.subject), None)
+    amounts = [row.amount for row in refunds]
+    if paid is None or None in amounts:
+        return f"Refunds seen: {found}."
+    return f"Refunds seen: {found}; left {paid - sum(amount for amount in amounts if amount)}."
+
+
 def _is_refunded(step: OperationStep, reading: Reading) -> bool:
-    """Whether a refund stands there that was not there before, of this sale, of this amount."""
+    """Whether a refund stands there that was not there before, of this sale, of this amount, and is none of those that
+    were made here before and not listed yet."""
     rows = reading if isinstance(reading, Sequence) else ()
-    return any(
+    new = sum(
         isinstance(row, base.Transaction)
-        and row.kind in ("refund", "partial_refund")
+        and row.kind in REFUNDS
         and row.id not in step.evidence.get("refunds", ())
         and row.parent_id == step.subject
         and row.amount == step.amount
         for row in rows
     )
+    return new > int(step.evidence.get("awaited", 0))
 
 
-def decide(*, operation: Operation, actor: User, happened: bool, reason: str) -> Operation:
-    """A person settles what no reading could. Raises AppError for an operation that is not unknown."""
+def decide(*, operation: Operation, actor: User, connection: Connection, happened: bool, reason: str) -> Operation:
+    """A person settles what no reading could. Money only once it waits for him, and 'not done' only after one more
+    reading, for it opens the lock.
+
+    Raises AppError for an operation that is not unknown, Conflict where it is too early or where that reading found
+    it (it is settled as done then), or the `ProviderError` of that reading.
+    """
+    operation.refresh_from_db()
+    if operation.is_money and operation.outcome == Outcome.UNKNOWN:
+        if not operation.waits_for_person:
+            raise Conflict("This is still being read for. Nobody can decide it before that is over.")
+        if not happened:
+            operation = _read_before_no(operation, connection, actor)
+            if operation.is_settled:
+                return operation
     with transaction.atomic(durable=True):
-        operation = Operation.objects.select_for_update().get(pk=operation.pk)
+        operation, rows = _locked(operation)
         if operation.outcome != Outcome.UNKNOWN:
             raise AppError("This is settled already; nothing was changed.")
-        rows = list(operation.steps.select_related("operation__account", "operation__approved_by"))
         for row in rows:
             if row.outcome == Outcome.UNKNOWN:
                 row.outcome = Outcome.SUCCEEDED if happened else Outcome.FAILED
@@ -158,4 +250,16 @@ def decide(*, operation: Operation, actor: User, happened: bool, reason: str) ->
                 row.save()
                 log_step(row, row.outcome, actor=actor)
         conclude(operation, rows)
+    return operation
+
+
+def _read_before_no(operation: Operation, connection: Connection, actor: User) -> Operation:
+    """The operation after one more reading."""
+    try:
+        operation = settle(operation, connection=connection, actor=actor)
+    except AppError as error:
+        note_unread(operation, error.sentence, actor=actor)
+        raise
+    if operation.outcome == Outcome.SUCCEEDED:
+        raise Conflict("Kartra shows by now that it was done, so it is settled as done. Nothing else was changed.")
     return operation

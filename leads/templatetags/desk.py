@@ -1,9 +1,11 @@
 """Small helpers of the desk's templates."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
@@ -11,7 +13,7 @@ from django.utils import timezone
 
 from leads import labels, summaries
 from leads.acts import Step, steps_of
-from leads.models import Operation, OperationStep, Playbook
+from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
 from leads.providers.base import Lead, Stamp
 
 register = template.Library()
@@ -43,9 +45,10 @@ def stands(operation: Operation) -> summaries.Standing:
 
 @register.filter
 def is_overdue(operation: Operation) -> bool:
-    """Whether money has been in doubt for more than an hour."""
-    since = operation.sent_at or operation.created_at
-    return operation.is_in_doubt and operation.is_money and timezone.now() - since > timedelta(hours=1)
+    """Whether money has been in doubt, or lies unsent, for more than an hour."""
+    since = operation.sent_at or operation.send_at or operation.created_at
+    is_open = operation.is_left_lying or (operation.is_in_doubt and operation.is_money)
+    return is_open and timezone.now() - since > timedelta(hours=1)
 
 
 @register.filter
@@ -118,6 +121,29 @@ def message_links(extra_tags: str) -> Links:
 
 
 @register.filter
+def duration(seconds: int | None) -> str:
+    """'less than a minute', 'about a minute', 'about 12 minutes', 'about 2 h 5 min'."""
+    if seconds is None:
+        return "an unknown time"
+    minutes = -(-seconds // 60)
+    if seconds < 60:
+        return "less than a minute"
+    if minutes == 1:
+        return "about a minute"
+    return f"about {minutes} minutes" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def job_lead_mark(row: JobLead) -> summaries.Standing:
+    return summaries.job_lead_stands(row)
+
+
+@register.filter
+def job_lead_what(row: JobLead, actions: Sequence[str]) -> str:
+    return summaries.job_lead_what(row, actions)
+
+
+@register.filter
 def when(moment: datetime) -> str:
     """'Today 14:02', '9 Oct 10:41', '9 Oct 2025': as exact as is of use, in the desk's time zone."""
     local, today = timezone.localtime(moment), timezone.localdate()
@@ -160,7 +186,7 @@ def facts(lead: Lead) -> list[Fact]:
     more += [
         Fact("Source", lead.source),
         Fact("User name", lead.username),
-        Fact("Address on the net", lead.ip, note=lead.ip_country),
+        Fact("IP address", lead.ip, note=lead.ip_country),
         Fact("Notes in Kartra", lead.notes),
     ]
     return [*always, *(fact for fact in more if fact.value), *_standing(lead)]
@@ -176,6 +202,7 @@ def _standing(lead: Lead) -> list[Fact]:
             lead.consent.agreed_to_contact  # type: ignore[arg-type]
         )
         found += [Fact("Contact", agreed)] if agreed else []
+        found += [Fact("Consent came from", lead.consent.ip)] if lead.consent.ip else []
     if lead.blacklisted is not None:
         found.append(
             Fact("Mail", *(("Blacklisted", "failed") if lead.blacklisted else ("Not blacklisted", "succeeded")))
@@ -189,6 +216,15 @@ def _standing(lead: Lead) -> list[Fact]:
 def steps(playbook: Playbook) -> list[Step]:
     """The steps of a playbook in words (`Step.order`)."""
     return steps_of(playbook.steps)
+
+
+@register.filter
+def entries_url(finding: Finding) -> str:
+    """The entries of the log that a finding is about."""
+    days = (timezone.localtime(moment).date().isoformat() for moment in (finding.since, finding.until))
+    query = dict(zip(("since", "until"), days, strict=True))
+    query |= {"person": str(finding.person_id)} if finding.person_id else {"lead": finding.lead_id}
+    return f"{reverse('accounts:audit')}?{urlencode(query | ({'action': finding.act} if finding.act else {}))}"
 
 
 @register.filter

@@ -42,7 +42,10 @@ def to_subject(operation: Operation) -> HttpResponse:
 
 def after_request(request: StaffRequest, request_made: Approval) -> HttpResponse:
     """Say that approval was asked for, and from whom."""
-    context = {"approval": request_made, "approvers": approvals.others_who_decide(request_made.requester)}
+    context = {
+        "approval": request_made,
+        "approvers": approvals.others_who_decide(request_made.requester, request_made.account),
+    }
     if not request.htmx:
         messages.info(request, "Asked for approval. Nothing was sent yet.")
         return redirect("leads:transaction", request_made.lead_id, request_made.change.subject)

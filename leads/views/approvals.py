@@ -33,7 +33,7 @@ def index(request: StaffRequest) -> HttpResponse:
         "mine": selectors.list_mine(desk.account, request.user),
         "page": selectors.history(desk.account, request.user, cursor=request.GET.get("page", ""), size=_HISTORY),
         "allowance": limits.allowance_of(request.user),
-        "is_alone": selectors.is_alone(request.user),
+        "is_alone": selectors.is_alone(request.user, desk.account),
     }
     return render(request, "leads/approvals/list.html", context)
 
@@ -51,7 +51,7 @@ def _detail(request: StaffRequest, desk: Desk, approval: Approval, form: Approva
     context = {
         "approval": approval,
         "form": form,
-        "others": selectors.others_who_decide(approval.requester),
+        "others": selectors.others_who_decide(approval.requester, approval.account),
         "is_confirmed": is_confirmed(request),
         "cooling": settings.LONE_APPROVER_COOLING,
         **_may(desk, approval),
@@ -76,7 +76,7 @@ def _may(desk: Desk, approval: Approval) -> dict[str, bool]:
         return {"can_decide": False, "can_approve": False}
     is_waiting = approval.status == Approval.Status.WAITING
     if own:
-        return dict.fromkeys(("can_decide", "can_approve"), is_waiting and selectors.is_alone(desk.user))
+        return dict.fromkeys(("can_decide", "can_approve"), is_waiting and selectors.is_alone(desk.user, desk.account))
     return {"can_decide": True, "can_approve": is_waiting}
 
 

@@ -42,8 +42,8 @@ def refresh(request: StaffRequest) -> HttpResponse:
 def create_field(request: StaffRequest) -> HttpResponse:
     """Make a custom field for the whole account."""
     desk = desk_for(request.user)
-    form = FieldForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = FieldForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
             operation = create_custom_field(actor=request.user, connection=desk.connection, **form.cleaned_data)
         except FormReused as error:

@@ -5,7 +5,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from accounts.models import User
@@ -33,14 +33,14 @@ def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
     return _place(request, _staff(user_id), *urls)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @require_perm("connection.own")
 @require_sudo
 def remove_mine(request: StaffRequest) -> HttpResponse:
     return _remove(request, request.user, reverse("leads:connection"))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @require_perm("connection.manage")
 @require_sudo
 def remove_of_user(request: StaffRequest, user_id: int) -> HttpResponse:
@@ -51,8 +51,9 @@ def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> Htt
     """Show how the connection stands; on POST try what was typed, and keep it only if Kartra takes it."""
     connection = connections.for_user(owner)
     initial = {"account_name": connection.account.name} if connection else None
-    form = ConnectionForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    may_rename = request.user.has_permission("account.rename")
+    form = ConnectionForm(request.POST if request.method == "POST" else None, may_rename=may_rename, initial=initial)
+    if form.is_valid():
         try:
             connect(actor=request.user, owner=owner, **form.cleaned_data)
         except AppError as error:
@@ -66,7 +67,12 @@ def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> Htt
 
 
 def _remove(request: StaffRequest, owner: User, url: str) -> HttpResponse:
-    if connection_services.remove(actor=request.user, owner=owner):
+    """Ask first, then remove: nobody can read them back to type them again."""
+    connection = connections.for_user(owner)
+    if request.method != "POST" and connection:
+        context = {"owner": owner, "connection": connection, "back": url}
+        return render(request, "leads/connection/remove.html", context)
+    if request.method == "POST" and connection_services.remove(actor=request.user, owner=owner):
         messages.success(request, "The credentials are removed.")
     return redirect(url)
 

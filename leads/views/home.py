@@ -1,24 +1,29 @@
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm
 from accounts.selectors import connections
-from leads.access import Desk
-from leads.selectors import approvals, operations, playbooks
+from leads.access import desk_for
+from leads.selectors import approvals, jobs, operations, playbooks, unusual
 from leads.selectors import desk as desk_selectors
 
 
+@require_GET
 @require_perm("lead.view")
 def home(request: StaffRequest) -> HttpResponse:
     """The search box, what waits for somebody, what I opened, what I did."""
     connection = connections.for_user(request.user)
+    found = unusual.list_recent() if request.user.has_permission("audit.view") else []
     if connection is None:
-        return render(request, "leads/home/unconnected.html")
-    desk = Desk(request.user, connection)
+        return render(request, "leads/home/unconnected.html", {"unusual": found})
+    desk = desk_for(request.user)
     context = {
+        "unusual": found,
         "waiting": operations.list_waiting(desk.account),
         "to_decide": approvals.list_to_decide(desk.account, request.user),
-        "unfinished": playbooks.list_unfinished(desk.account) if request.user.has_permission("playbook.run") else [],
+        "unfinished": playbooks.list_waiting(desk.account) if request.user.has_permission("playbook.run") else [],
+        "jobs": jobs.list_waiting(desk.account, request.user),
         "recents": desk_selectors.list_recents(desk.account, request.user),
         "mine": operations.list_for_person(desk.account, request.user),
     }

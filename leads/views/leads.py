@@ -3,19 +3,21 @@
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
 from accounts.decorators import StaffRequest, require_perm
+from accounts.services import access
 from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.htmx import is_fragment
 from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for, look_up_lead_for
 from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
-from leads.lookup import read_query
 from leads.models import Operation, Outcome, Recent
 from leads.selectors import desk as desk_selectors
-from leads.selectors import operations, standing
+from leads.selectors import events, operations, search, standing
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
@@ -27,28 +29,41 @@ from leads.services.leads import EditConflict, LeadExists
 from leads.summaries import summarise
 from leads.views._answers import after_change, after_save, kept_here
 
+_FOUND = 20  # on the page; the list below a box shows fewer
+
 
 @require_GET
 @require_perm("lead.view")
 def find(request: StaffRequest) -> HttpResponse:
-    """Look a lead up by exact email or id, and go there."""
+    """Who is meant, as found in the directory; one exact email or id goes to the lead, which is read from Kartra.
+
+    The search boxes ask here while somebody types; those answers never ask Kartra.
+    """
     desk = desk_for(request.user)
     query = request.GET.get("q", "")[:1000].strip()
-    ref = read_query(query)
-    if ref is None:
-        context = {"query": query, "is_missing": bool(query), "recents": _recents(desk)}
+    if is_fragment(request.htmx):
+        context = {"found": search.find(desk.account, query), "box": "palette"}
+        template = "_options" if "palette" in request.GET else "_hits"
+        return render(request, f"leads/directory/{template}.html", context)
+    found = search.find(desk.account, query, wanted=_FOUND)
+    ref = found.query.ref
+    if ref is None or found.names_a_payment:
+        context = {"query": query, "found": found, "is_missing": bool(query), "recents": _recents(desk)}
         return render(request, "leads/leads/find.html", context)
-    # An id needs no search: reading the lead finds out whether there is one.
-    lead_id = ref.id or find_lead_for(desk, ref)
-    return (
-        redirect("leads:detail", lead_id=lead_id) if lead_id else _missing(request, desk, query, {"email": ref.email})
-    )
+    # An id needs no search, reading the lead finds out whether there is one; but digits may be a phone's.
+    is_phone = bool(ref.id and found.hits and found.asks_kartra)
+    lead_id = find_lead_for(desk, ref) if ref.email or is_phone else ref.id
+    if lead_id:
+        return redirect("leads:detail", lead_id=lead_id)
+    return _missing(request, desk, query, {"id": ref.id, "email": ref.email}, found)
 
 
-def _missing(request: StaffRequest, desk: Desk, query: str, ref: dict[str, str]) -> HttpResponse:
-    """Say what was looked for, and offer what may help."""
-    context = {"query": query, "ref": ref, "is_missing": True, "recents": _recents(desk)}
-    return render(request, "leads/leads/find.html", context, status=404)
+def _missing(
+    request: StaffRequest, desk: Desk, query: str, ref: dict[str, str], found: search.Found | None = None
+) -> HttpResponse:
+    """Say what was looked for, and offer what may help: the people of whom it is a part."""
+    context = {"query": query, "ref": ref, "found": found, "is_missing": True, "recents": _recents(desk)}
+    return render(request, "leads/leads/find.html", context, status=200 if found and found.hits else 404)
 
 
 def _recents(desk: Desk) -> QuerySet[Recent]:
@@ -75,25 +90,34 @@ def money(request: StaffRequest, lead_id: str) -> HttpResponse:
     """Transactions and subscriptions: two calls. As a card for HTMX, else as a page."""
     desk = desk_for(request.user)
     reading = get_money_for(desk, lead_id)
-    name = desk_selectors.find_name(desk.account, request.user, lead_id)
     found = standing.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
     is_page = not request.htmx or "page" in request.GET
-    context = {"lead_id": lead_id, "lead_name": name, "money": reading, "standing": found, "is_page": is_page}
-    return render(request, "leads/leads/_money.html" if request.htmx else "leads/leads/money.html", context)
+    context = {
+        "lead_id": lead_id,
+        "money": reading,
+        "standing": found,
+        "is_page": is_page,
+        "read_at": timezone.now(),
+    }
+    if request.htmx:
+        return render(request, "leads/leads/_money.html", context)
+    context["lead_name"] = desk_selectors.find_name(desk.account, request.user, lead_id)
+    return render(request, "leads/leads/money.html", context)
 
 
 @require_GET
 @require_perm("lead.view")
 def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
     desk = desk_for(request.user)
+    lead_services.record_visit(actor=request.user, account=desk.account, lead_id=lead_id)
     context = {
         "lead_id": lead_id,
         "lead_name": desk_selectors.find_name(desk.account, request.user, lead_id),
-        "operations": operations.list_for_lead(desk.account, lead_id, operations.SHOWN_AT_MOST),
+        "moments": events.timeline(desk.account, lead_id, operations.SHOWN_AT_MOST),
         "limit": operations.SHOWN_AT_MOST,
     }
     if request.htmx:  # the card alone, after money was moved on the lead's page
-        context["operations"] = operations.list_for_lead(desk.account, lead_id)
+        context["moments"] = events.timeline(desk.account, lead_id)
         return render(request, "leads/leads/_activity.html", context)
     return render(request, "leads/leads/activity.html", context)
 
@@ -103,8 +127,12 @@ def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
 def create(request: StaffRequest) -> HttpResponse:
     desk = desk_for(request.user)
     catalogues = for_account(desk.account)
-    form = LeadForm(request.POST or None, catalogues=catalogues, email=request.GET.get("email", "")[:320])
-    if request.method == "POST" and form.is_valid():
+    form = LeadForm(
+        request.POST if request.method == "POST" else None,
+        catalogues=catalogues,
+        email=request.GET.get("email", "")[:320],
+    )
+    if form.is_valid():
         try:
             operation = _create(desk, form)
         except LeadExists as error:
@@ -140,9 +168,10 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
     """Edit everything at once; one save is one call."""
     desk = desk_for(request.user)
     lead = get_lead_for(desk, lead_id)
+    lead_services.record_visit(actor=request.user, account=desk.account, lead_id=lead_id)
     catalogues = fields_for_editing(desk.connection)
-    form = LeadForm(request.POST or None, catalogues=catalogues, lead=lead)
-    if request.method == "POST" and form.is_valid():
+    form = LeadForm(request.POST if request.method == "POST" else None, catalogues=catalogues, lead=lead)
+    if form.is_valid():
         try:
             operation = lead_services.edit_lead(
                 actor=desk.user,
@@ -170,9 +199,10 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @require_perm("lead.view")
 def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
-    """A small form on one of the lead's cards, in the dialog or as a page; the service decides who may."""
+    """A small form on one of the lead's cards, in the dialog or as a page."""
     if card not in CARD_FORMS:
         raise Http404
+    access.require(request.user, CARD_FORMS[card].permission)
     desk = desk_for(request.user)
     form = CARD_FORMS[card](request.POST if request.method == "POST" else None, catalogues=for_account(desk.account))
     operation = _change(desk, lead_id, form) if form.is_valid() else None
@@ -216,6 +246,8 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
         form = NoteForm()
     elif form.is_valid():
         label = desk_selectors.find_label(desk.account, request.user, lead_id)
+        if not label and look_up_lead_for(desk, lead_id) is None:
+            return _missing(request, desk, lead_id, {"id": lead_id})
         note_services.add_note(
             actor=request.user, account=desk.account, lead_id=lead_id, lead_label=label, text=form.cleaned_data["text"]
         )

@@ -2,18 +2,20 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from accounts.decorators import StaffRequest, require_perm, require_sudo
+from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from accounts.selectors.audit import list_for_operation
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, Conflict
 from leads.access import desk_for, get_operation_for
 from leads.forms.desk import DecisionForm
 from leads.models import Operation, Outcome
+from leads.selectors import jobs
 from leads.services import outcomes, settling
 from leads.services.undo import undo_operation
 from leads.views._answers import operation_id_of, tell, to_lead
@@ -28,15 +30,20 @@ def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
 
 
 def _page(request: StaffRequest, operation: Operation, form: DecisionForm) -> HttpResponse:
+    story = list_for_operation(operation.pk) if operation.is_money else ()
     context = {
         "operation": operation,
         "form": form,
+        "job": jobs.of_operation(operation),
         "may_decide": outcomes.may_decide(request.user, operation),
-        "story": list_for_operation(operation.pk) if operation.is_money else (),
+        "story": story,
+        "to_read": settings.SETTLE_READINGS,
+        "unread": sum(entry.outcome == "unread" for entry in story),
     }
     return render(request, "leads/operations/detail.html", context, status=422 if form.errors else 200)
 
 
+@asked_by_page
 @require_GET
 @require_perm("lead.view")
 def status(request: StaffRequest, operation_id: UUID) -> HttpResponse:
@@ -59,14 +66,18 @@ def withdraw(request: StaffRequest, operation_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_perm("lead.view")
-def undo(request: StaffRequest, operation_id: UUID) -> HttpResponse:
-    """Take an operation back, then show the lead. The service decides whether this person may."""
+def undo(request: StaffRequest, operation_id: UUID, position: int | None = None) -> HttpResponse:
+    """Take an operation back, or one change of it, then show the lead. The service decides whether this person may."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
     own_id = operation_id_of(request)
     try:
         undone = undo_operation(
-            actor=request.user, connection=desk.connection, operation=operation, operation_id=own_id
+            actor=request.user,
+            connection=desk.connection,
+            operation=operation,
+            operation_id=own_id,
+            position=position,
         )
     except AppError as error:
         messages.error(request, error.sentence)
@@ -97,11 +108,22 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
 @require_sudo
 def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """A person says what became of it, with a reason, on the record."""
-    operation = get_operation_for(desk_for(request.user), operation_id)
+    desk = desk_for(request.user)
+    operation = get_operation_for(desk, operation_id)
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _page(request, operation, form)
     happened = form.cleaned_data["happened"] == "yes"
-    outcomes.decide(operation=operation, actor=request.user, happened=happened, reason=form.cleaned_data["reason"])
-    messages.success(request, "Settled, with your name and reason in the log.")
+    try:
+        outcomes.decide(
+            operation=operation,
+            actor=request.user,
+            connection=desk.connection,
+            happened=happened,
+            reason=form.cleaned_data["reason"],
+        )
+    except Conflict as error:
+        messages.error(request, error.sentence)
+    else:
+        messages.success(request, "Settled, with your name and reason in the log.")
     return redirect("leads:operation", operation_id=operation.pk)

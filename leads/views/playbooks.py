@@ -6,15 +6,17 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
-from accounts.decorators import StaffRequest, require_perm, require_sudo
+from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError, Denied
 from leads.access import Desk, desk_for, get_playbook_for, get_run_for
-from leads.forms.playbooks import PlaybookForm, RunForm, seen_of
+from leads.forms.playbooks import CloseForm, PlaybookForm, RunForm, seen_of
 from leads.models import Playbook, PlaybookRun
 from leads.selectors import playbooks as selectors
 from leads.selectors.catalogues import for_account
 from leads.services import playbooks as services
+from leads.services import runs
 from leads.services.playbook_preview import preview_playbook
 from leads.views._answers import operation_id_of
 
@@ -44,11 +46,11 @@ def edit(request: StaffRequest, playbook_id: int) -> HttpResponse:
 
 def _edit(request: StaffRequest, desk: Desk, playbook: Playbook) -> HttpResponse:
     catalogues = for_account(desk.account)
-    form = PlaybookForm(request.POST or None, catalogues=catalogues, instance=playbook)
+    form = PlaybookForm(request.POST if request.method == "POST" else None, catalogues=catalogues, instance=playbook)
     is_moving = "up" in request.POST
     if is_moving:
         form.move_up(request.POST["up"])
-    elif request.method == "POST" and form.is_valid():
+    elif form.is_valid():
         services.save_playbook(actor=request.user, playbook=form.save(commit=False))
         messages.success(request, f"Playbook {playbook.name} saved.")
         return redirect("leads:playbooks")
@@ -88,7 +90,7 @@ def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
 def _start(desk: Desk, playbook: Playbook, lead_id: str, form: RunForm) -> PlaybookRun | None:
     """The run, or None where the preview is to be shown again: nothing was sent."""
     try:
-        return services.start_playbook(
+        return runs.start_playbook(
             actor=desk.user,
             connection=desk.connection,
             playbook=playbook,
@@ -127,8 +129,24 @@ def _preview(
 @require_perm("lead.view")
 def progress(request: StaffRequest, run_id: UUID) -> HttpResponse:
     """Each step of a run with its outcome, and how to go on."""
-    found = get_run_for(desk_for(request.user), run_id)
-    return render(request, "leads/playbooks/progress.html", {"progress": selectors.progress_of(found)})
+    return _progress(request, get_run_for(desk_for(request.user), run_id), CloseForm())
+
+
+def _progress(request: StaffRequest, found: PlaybookRun, form: CloseForm) -> HttpResponse:
+    context = {"progress": selectors.progress_of(found), "form": form}
+    return render(request, "leads/playbooks/progress.html", context, status=422 if form.errors else 200)
+
+
+@asked_by_page
+@require_GET
+@require_perm("lead.view")
+def status(request: StaffRequest, run_id: UUID) -> HttpResponse:
+    """For a page that waits for a run to go on. ``was`` is the attempt that was to come: once it is begun, the page
+    reads anew."""
+    found = selectors.progress_of(get_run_for(desk_for(request.user), run_id))
+    if request.GET.get("was") == str(found.next_id):
+        return render(request, "leads/playbooks/_watch.html", {"progress": found})
+    return trigger_client_event(HttpResponse(), "money-changed")
 
 
 @require_POST
@@ -139,12 +157,27 @@ def resume(request: StaffRequest, run_id: UUID) -> HttpResponse:
     desk = desk_for(request.user)
     found = get_run_for(desk, run_id)
     try:
-        now = services.resume_run(
-            actor=desk.user, connection=desk.connection, run=found, next_id=operation_id_of(request)
-        )
+        now = runs.resume_run(actor=desk.user, connection=desk.connection, run=found, next_id=operation_id_of(request))
     except AppError as error:
         messages.error(request, error.sentence)
     else:
         level = messages.WARNING if now.current else messages.SUCCESS
         messages.add_message(request, level, "This run has stopped again." if now.current else "All steps are done.")
+    return redirect("leads:playbook-progress", run_id=found.pk)
+
+
+@require_POST
+@require_perm("playbook.run")
+def close(request: StaffRequest, run_id: UUID) -> HttpResponse:
+    """Leave the rest undone, with a reason."""
+    found = get_run_for(desk_for(request.user), run_id)
+    form = CloseForm(request.POST)
+    if not form.is_valid():
+        return _progress(request, found, form)
+    try:
+        runs.close_run(actor=request.user, run=found, note=form.cleaned_data["note"])
+    except AppError as error:
+        messages.error(request, error.sentence)
+    else:
+        messages.success(request, "Closed. Nothing more of it is done.")
     return redirect("leads:playbook-progress", run_id=found.pk)

@@ -38,8 +38,8 @@ def edit(request: StaffRequest, recipe_id: int) -> HttpResponse:
 
 def _edit(request: StaffRequest, desk: Desk, recipe: Recipe) -> HttpResponse:
     catalogues = for_account(desk.account)
-    form = RecipeForm(request.POST or None, catalogues=catalogues, instance=recipe)
-    if request.method == "POST" and form.is_valid():
+    form = RecipeForm(request.POST if request.method == "POST" else None, catalogues=catalogues, instance=recipe)
+    if form.is_valid():
         save_recipe(actor=request.user, recipe=form.save(commit=False))
         messages.success(request, f"Recipe {recipe.name} saved.")
         return redirect("leads:recipes")

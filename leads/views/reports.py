@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib import spreadsheet
+from kartra_admin.lib.errors import BadRequest
 from leads.access import desk_for
 from leads.charts import bar_chart
 from leads.selectors import reports
@@ -52,9 +53,11 @@ def export(request: StaffRequest) -> HttpResponse:
 
 
 def _month_of(request: StaffRequest) -> date:
-    """The month asked for, ``2026-11``; the present one for anything that is none, or not yet."""
-    try:
-        month = datetime.strptime(request.GET.get("month", "")[:7], "%Y-%m").date()  # noqa: DTZ007  (a month alone)
-    except ValueError:
+    """The month asked for, ``2026-11``; the present one for one that is still to come. Raises `BadRequest`."""
+    if "month" not in request.GET:
         return reports.this_month()
+    try:
+        month = datetime.strptime(request.GET["month"], "%Y-%m").date()  # noqa: DTZ007  (a month alone)
+    except ValueError:
+        raise BadRequest("There is no such month. Write it like 2026-11.") from None
     return min(max(month, reports.EARLIEST), reports.this_month())

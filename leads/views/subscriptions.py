@@ -1,5 +1,6 @@
 """One subscription: its page, and pausing, resuming, editing and cancelling it."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -11,11 +12,12 @@ from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
 from leads import rules
 from leads.access import Desk, desk_for, get_plan_for, whose_for
-from leads.forms.money import CancelForm, EditSubscriptionForm, Seen, SubscriptionForm, about_plan
-from leads.models import Approval, Operation, Outcome
+from leads.forms.money import Seen
+from leads.forms.subscriptions import CancelForm, EditSubscriptionForm, SubscriptionForm, about_plan
+from leads.models import Operation, Outcome
 from leads.selectors import operations, standing
-from leads.services import cancelling, money
-from leads.services.cancelling import Ended
+from leads.selectors.playbooks import OPEN, Progress, progress_of
+from leads.services import cancelling, limits, money
 from leads.services.money import Changed, Plan, Sale
 from leads.summaries import summarise
 from leads.views._money import after_money, dialog
@@ -47,6 +49,7 @@ def detail(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpRes
         "sub": plan.group.the_subscription,
         "item": found.group_of(subscription_id),
         "denials": found.denials,
+        "runs": found.runs,
         "operations": operations.list_for_subject(desk.account, lead_id, "subscription", subscription_id),
     }
     return render(request, "leads/subscriptions/detail.html", context)
@@ -90,41 +93,55 @@ def _change(request: StaffRequest, lead_id: str, subscription_id: str, kind: str
     context: dict[str, Any] = {}
     if form.is_valid():
         try:
-            ended = _send(desk, lead_id, form)
+            sent = _send(desk, lead_id, form)
         except Changed as error:
             context["seen"] = form.cleaned_data["seen"]
             form.refuse(error.sentence)
         except AppError as error:
             form.refuse(error.sentence)
         else:
-            if ended.cancelled.outcome != Outcome.FAILED:
-                return _answer(request, ended)
-            form.refuse(f"{summarise(ended.cancelled).text} {ended.why_not_refunded}".strip())
+            if not (why := _why_nothing_was_done(sent)):
+                return _answer(request, sent)
+            form.refuse(why)
     return _dialog(request, desk, form, lead_id, context)
 
 
-def _send(desk: Desk, lead_id: str, form: SubscriptionForm) -> Ended:
+def _send(desk: Desk, lead_id: str, form: SubscriptionForm) -> Operation | Progress:
+    """The operation; of a cancellation with a refund, the run of both."""
     asked: dict[str, Any] = {
         "actor": desk.user,
         "connection": desk.connection,
         "whose": whose_for(desk, lead_id),
         "terms": form.terms,
-        "operation_id": form.cleaned_data["operation_id"],
     }
-    last = form.last_payment if isinstance(form, CancelForm) else None
-    if last:
-        return cancelling.cancel_and_refund(subscription_id=form.subscription_id, last=last, **asked)
-    return Ended(money.change_subscription(change=form.change(), **asked))
+    own_id = form.cleaned_data["operation_id"]
+    if isinstance(form, CancelForm) and (last := form.last_payment):
+        run = cancelling.cancel_and_refund(subscription_id=form.subscription_id, last=last, run_id=own_id, **asked)
+        return progress_of(run)
+    return money.change_subscription(change=form.change(), operation_id=own_id, **asked)
 
 
-def _answer(request: StaffRequest, ended: Ended) -> HttpResponse:
-    """Each operation with its own outcome."""
-    if ended.why_not_refunded:
-        messages.warning(request, ended.why_not_refunded)
-    if isinstance(ended.refund, Approval):
+def _why_nothing_was_done(sent: Operation | Progress) -> str:
+    """The reason to show the dialog again, or ""."""
+    if isinstance(sent, Operation):
+        return summarise(sent).text if sent.outcome == Outcome.FAILED else ""
+    first = sent.steps[0].operation
+    if first is None:
+        return f"{sent.run.closed_note or 'This is being sent right now.'} Nothing was refunded."
+    return f"{summarise(first).text} Nothing was refunded." if first.outcome == Outcome.FAILED else ""
+
+
+def _answer(request: StaffRequest, sent: Operation | Progress) -> HttpResponse:
+    """Each operation with its own outcome, and what has still to come."""
+    if isinstance(sent, Operation):
+        return after_money(request, sent)
+    refund = sent.steps[1]
+    if refund.approval:
         messages.info(request, "The refund is above your limit: approval was asked for.")
-    done = [operation for operation in (ended.cancelled, ended.refund) if isinstance(operation, Operation)]
-    return after_money(request, *done)
+    elif refund.state == OPEN and not sent.is_over:
+        waits = f"The refund of {refund.step.amount} waits for the cancellation, and is made once that has succeeded."
+        messages.warning(request, f"The refund was not started. {sent.stopped}" if sent.stopped else waits)
+    return after_money(request, *(step.operation for step in sent.steps if step.operation))
 
 
 def _dialog(
@@ -147,12 +164,18 @@ def _dialog(
         "last": last,
         "why_not": plan.why_not(form.kind),
         "is_paypal": rules.is_paypal(plan.group),
+        "above": _above(desk, last) if isinstance(form, CancelForm) and last else "",
         "changed": before.differences(now) if before else [],
     }
     return dialog(request, TEMPLATES[form.kind], context)
 
 
+def _above(desk: Desk, last: Sale) -> str:
+    """Above which limit the refund of all that is left would be."""
+    left = last.payment.left or Decimal(0)
+    return limits.why_above(actor=desk.user, account=desk.account, lead_id=last.whose.lead_id, amount=left)
+
+
 def _last_payment(plan: Plan) -> Sale | None:
-    """The newest sale or rebill."""
-    newest = next((row for row in plan.group.payments if row.transaction.kind in ("sale", "rebill")), None)
-    return Sale(plan.whose, plan.account, plan.group, newest) if newest else None
+    payment = plan.group.last_payment
+    return Sale(plan.whose, plan.account, plan.group, payment) if payment else None

@@ -30,6 +30,7 @@ def detail(request: StaffRequest, lead_id: str, transaction_id: str) -> HttpResp
         "sale": sale,
         "item": money.row_of(transaction_id),
         "denials": money.denials,
+        "runs": money.runs,
         "operations": operations.list_for_subject(desk.account, lead_id, "transaction", transaction_id),
     }
     return render(request, "leads/transactions/detail.html", context)

@@ -2,7 +2,7 @@
 
 const search = document.getElementById("search");
 const keys = document.getElementById("keys");
-const menus = document.querySelectorAll("details[data-menu]");
+const openMenus = () => document.querySelectorAll("details[data-menu][open]");
 
 const isTyping = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
 
@@ -20,27 +20,46 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keys]")) {
-    for (const menu of menus) menu.open = false;
+    for (const menu of openMenus()) menu.open = false;
     keys.showModal();
   }
 });
 
 // Menus: each a <details>, so it works without this; Esc, a click elsewhere and a choice close it.
 
-for (const menu of menus) {
-  document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target) || event.target.closest("[hx-get]")) menu.open = false;
-  });
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    event.preventDefault();
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  menu.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
-  });
-}
+document.addEventListener("click", (event) => {
+  const choice = event.target.closest("[hx-get]");
+  for (const menu of openMenus()) {
+    if (!menu.contains(event.target) || (choice && menu.contains(choice))) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest("details[data-menu][open]");
+  if (event.key !== "Escape" || !menu) return;
+  event.preventDefault();
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("focusout", (event) => {
+  const menu = event.target.closest("details[data-menu][open]");
+  if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+});
+
+// Filters that are folded on a phone: <button data-unfold="id of the form">
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-unfold]");
+  if (!button) return;
+  const isUnfolded = document.getElementById(button.dataset.unfold).classList.toggle("is-unfolded");
+  button.setAttribute("aria-expanded", String(isUnfolded));
+});
+
+// <input type="checkbox" data-tick-all>: all the others of its form
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-tick-all]")) return;
+  for (const box of event.target.form.querySelectorAll("td.is-tick input")) box.checked = event.target.checked;
+});
 
 // Copying: <button data-copy="text">
 

@@ -46,6 +46,16 @@ document.addEventListener("click", (event) => {
   element.closest("dialog").close();
 });
 
+// Whoever had to confirm that it is him, on the way to a dialog, comes back with the dialog's address behind the "#".
+document.addEventListener("htmx:load", () => {
+  const wanted = window.location.hash.slice(1);
+  const links = wanted ? document.querySelectorAll("[hx-get][hx-target='#dialog-body']") : [];
+  const link = [...links].find((element) => element.getAttribute("hx-get") === wanted);
+  if (!link) return;
+  window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
+  setTimeout(() => link.click()); // when htmx has taken all of what was loaded in hand
+});
+
 // What lies under a modal dialog is inert, so the toasts move into whichever is open.
 new MutationObserver(() => {
   const open = [...document.querySelectorAll("dialog[open]")].at(-1);

@@ -1,8 +1,8 @@
 // The refund dialog: a full refund has no amount to type. What will happen is told by the server while one types.
 
 function fit(form) {
-  const amount = form.elements.amount;
-  amount.disabled = form.elements.much.value === "full"; // kept for whoever goes back to a part, but not sent
+  const { amount, much } = form.elements;
+  if (amount) amount.disabled = much.value === "full"; // kept for whoever goes back to a part, but not sent
   return amount;
 }
 

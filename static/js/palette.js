@@ -1,12 +1,15 @@
-// Ctrl-K: the pages of the menu, the acts found on the page ([data-command]) and "Find lead".
+// Ctrl-K: the pages of the menu, the acts found on the page ([data-command]), "Find lead", and the leads found meanwhile.
+
+import { Listbox } from "./listbox.js";
 
 const dialog = document.getElementById("palette");
 const input = document.getElementById("palette-input");
-const list = document.getElementById("palette-list");
+const drawn = document.getElementById("palette-commands");
+const leads = document.getElementById("palette-leads");
 const search = document.getElementById("search");
+const list = new Listbox(input, document.getElementById("palette-list"));
 let commands = [];
 let found = [];
-let active = 0;
 
 function gather() {
   const acts = [...document.querySelectorAll("[data-command]")].map((element) => ({
@@ -38,10 +41,13 @@ function draw() {
         search.form.requestSubmit();
       },
     });
+  } else {
+    window.htmx.trigger(input, "htmx:abort");
+    leads.replaceChildren();
   }
-  list.replaceChildren(
+  drawn.replaceChildren(
     ...found.map((command, index) => {
-      const item = document.createElement("li");
+      const item = document.createElement("div");
       item.className = "picker-option";
       item.id = `palette-${index}`;
       item.dataset.index = index;
@@ -53,25 +59,14 @@ function draw() {
       return item;
     }),
   );
-  activate(0);
+  list.activate(0);
 }
 
-function activate(index) {
-  active = index;
-  [...list.children].forEach((item, at) => {
-    item.classList.toggle("is-active", at === index);
-    item.setAttribute("aria-selected", String(at === index));
-  });
-  const item = list.children[index];
-  item?.scrollIntoView({ block: "nearest" });
-  if (item) input.setAttribute("aria-activedescendant", item.id);
-  else input.removeAttribute("aria-activedescendant");
-}
-
-function run(command) {
-  if (!command) return;
+function run(option) {
+  if (!option) return;
   dialog.close();
-  command.run();
+  if (option.dataset.index === undefined) option.click();
+  else found[Number(option.dataset.index)].run();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -90,17 +85,18 @@ document.addEventListener("keydown", (event) => {
 });
 input.addEventListener("input", draw);
 input.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  if (list.walk(event)) return;
+  if (event.key === "Enter" && !event.isComposing) {
     event.preventDefault();
-    activate((active + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length);
-  } else if (event.key === "Enter" && !event.isComposing) {
-    event.preventDefault();
-    run(found[active]);
+    run(list.active());
   }
 });
-list.addEventListener("click", (event) => {
-  const item = event.target.closest("[data-index]");
-  if (item) run(found[Number(item.dataset.index)]);
+drawn.addEventListener("click", (event) => {
+  run(event.target.closest("[data-index]"));
+});
+// A choice among leads that a new answer took away falls back to what stands first.
+leads.addEventListener("htmx:afterSwap", () => {
+  if (!list.active()) list.activate(0);
 });
 // A click beside it closes it: nothing typed here is worth keeping.
 dialog.addEventListener("click", (event) => {

@@ -14,7 +14,7 @@ from typing import Any, Final
 from leads.providers.base import Outcome
 from leads.providers.errors import OutcomeUnknown, ProviderError
 from leads.providers.kartra import codes, commands
-from leads.providers.kartra.values import as_items, as_map, as_text, id_of, is_index, load, word
+from leads.providers.kartra.values import Unreadable, as_items, as_map, as_text, id_of, is_index, load, word
 
 Body = Mapping[str, Any]
 
@@ -56,6 +56,11 @@ def first_list(body: Body, command: str) -> Any:
     return next((value for value in _read(body, (command,), 0).values() if isinstance(value, list)), None)
 
 
+def results_of(body: Body, command: str, key: str) -> list[Any]:
+    """What the elements of this command gave under the key, wherever they stand."""
+    return [as_map(entry[command]).get(key) for entry in _entries(body).values() if command in entry]
+
+
 def says_success(body: Body, command: str) -> bool:
     """Whether the one read of a call says success in so many words. Raises as `result` does."""
     return _status(_read(body, (command,), 0)) == "success"
@@ -65,7 +70,7 @@ def outcomes(body: Body, asked: Sequence[str]) -> tuple[Outcome, ...]:
     """What became of each command of a call that writes."""
     if (error := flat_error(body)) is not None:
         return _of_flat_error(error, asked)
-    return tuple(_outcome(_element(body, asked, index)) for index in range(len(asked)))
+    return tuple(_outcome(_element(body, asked, index), command) for index, command in enumerate(asked))
 
 
 def failed_or_unknown(error: ProviderError) -> Outcome:
@@ -74,26 +79,41 @@ def failed_or_unknown(error: ProviderError) -> Outcome:
     return Outcome("unknown" if is_unknown else "failed", error, code=error.code, words=error.words)
 
 
+def _refused(error: ProviderError, command: str) -> Outcome:
+    """The outcome of a command that was answered with an error. Where money moves, only a number that is documented as
+    a refusal of this command is one: any other may have come after the gateway was asked."""
+    if command in commands.MONEY and not codes.is_refusal(error.code, command):
+        return _unclear(error)
+    return failed_or_unknown(error)
+
+
+def _unclear(error: ProviderError) -> Outcome:
+    told = OutcomeUnknown(UNCLEAR, code=error.code, words=error.words)
+    return Outcome("unknown", error if isinstance(error, OutcomeUnknown) else told, error.code, error.words)
+
+
 def _of_flat_error(error: ProviderError, asked: Sequence[str]) -> tuple[Outcome, ...]:
     """One error for a whole call, which tells of all its actions only where it can have come before the first."""
-    refused = failed_or_unknown(error)
-    unknown = Outcome("unknown", OutcomeUnknown(UNCLEAR, code=error.code, words=error.words), error.code, error.words)
-    if len(asked) == 1 or error.code in codes.BEFORE_ANY_ACTION:
-        return (refused,) * len(asked)
+    refused, unknown = _refused(error, asked[0]), _unclear(error)
+    if len(asked) == 1:
+        return (refused,)
+    if error.code in codes.BEFORE_ANY_ACTION:
+        return (failed_or_unknown(error),) * len(asked)
     if asked[0] != "create_lead" and codes.is_no_such_lead(error):
-        return tuple(refused if command in commands.WRITES_ON_A_LEAD else unknown for command in asked)
+        missing = failed_or_unknown(error)
+        return tuple(missing if command in commands.WRITES_ON_A_LEAD else unknown for command in asked)
     could_be = [codes.is_documented(error.code, command) for command in asked]
     if could_be[0] and not any(could_be[1:]):
         return (refused, *(unknown,) * (len(asked) - 1))
     return (unknown,) * len(asked)
 
 
-def _outcome(element: Body | None) -> Outcome:
+def _outcome(element: Body | None, command: str) -> Outcome:
     status = _status(element) if element is not None else ""
     if element is None or status not in ("success", "error"):
         return Outcome("unknown", OutcomeUnknown(UNCLEAR))
     if status == "error":
-        return failed_or_unknown(_error(element))
+        return _refused(_error(element), command)
     given = {
         "lead_id": id_of(as_map(element.get("lead_details")).get("id")),
         "refunded_transaction_id": id_of(element.get("transaction_refunded")),
@@ -116,10 +136,12 @@ def _read(body: Body, asked: Sequence[str], index: int) -> Body:
 def _element(body: Body, asked: Sequence[str], index: int) -> Body | None:
     """The part of the answer that tells of the command at this position, or None."""
     command = asked[index]
+    is_repeated = asked.count(command) > 1
     entries = _entries(body)
     if _in_step(entries, asked) and command in (entry := entries.get(index, {})):
-        return as_map(entry[command]) or None
-    if asked.count(command) > 1:
+        is_this_one = not is_repeated or _is_placed(entries, asked, command)
+        return (as_map(entry[command]) or None) if is_this_one else None
+    if is_repeated:
         return None
     named = [entry[command] for entry in entries.values() if command in entry]
     if len(named) == 1:
@@ -131,8 +153,14 @@ def _element(body: Body, asked: Sequence[str], index: int) -> Body | None:
 
 
 def _entries(body: Body) -> dict[int, dict[str, Any]]:
-    """``actions`` by position. A PHP map keeps its own numbers; one keyed by commands has their order."""
-    items = as_items(body.get("actions"))
+    """``actions`` by position. A PHP map keeps its own numbers; one keyed by commands has their order.
+
+    Empty for what is no list: it tells of no command then, and each reader has its own word for that.
+    """
+    try:
+        items = as_items(body.get("actions"))
+    except Unreadable:
+        return {}
     if all(is_index(key) for key, _ in items):
         return {int(key): as_map(item) for key, item in items}
     return {place: {key: item} for place, (key, item) in enumerate(items)}
@@ -141,6 +169,15 @@ def _entries(body: Body) -> dict[int, dict[str, Any]]:
 def _in_step(entries: Mapping[int, Mapping[str, Any]], asked: Sequence[str]) -> bool:
     """Whether no entry is of another command than was asked at its position; else positions prove nothing."""
     return all(not entry or (place < len(asked) and asked[place] in entry) for place, entry in entries.items())
+
+
+def _is_placed(entries: Mapping[int, Mapping[str, Any]], asked: Sequence[str], command: str) -> bool:
+    """Whether its place tells which of several like commands an entry is of. Where one is lacking, those after it may
+    have moved up: nothing is told then, unless the keys of a PHP map leave its place open (a map may count from 1)."""
+    if len(entries) >= len(asked) or sum(command in entry for entry in entries.values()) == asked.count(command):
+        return True
+    places = sorted(entries)
+    return places not in ([*range(len(places))], [*range(1, len(places) + 1)])
 
 
 def _status(part: Body) -> str:

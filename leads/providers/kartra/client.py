@@ -12,12 +12,14 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from kartra_admin.lib.pacing import NoTurn, Turn
 from kartra_admin.lib.redact import Secret
 from leads.providers.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Unavailable, Unsendable
 from leads.providers.kartra import answers, wire
@@ -45,7 +47,9 @@ _PAUSES = (0.2, 0.6)
 class Limiter(Protocol):
     """Paces calls over all threads and processes: `kartra_admin.lib.pacing`."""
 
-    def wait(self, name: str, *, background: bool = False) -> None: ...
+    def wait(self, name: str, *, background: bool = False) -> Turn: ...
+
+    def sent(self, name: str, turn: Turn) -> None: ...
 
     def pause(self, name: str, seconds: float) -> None: ...
 
@@ -150,8 +154,7 @@ class KartraClient:
         started = time.monotonic()
         retries = 0
         while True:
-            self._limiter.wait(self._app_id, background=self._background)
-            result = self._attempt(body)
+            result = self._attempt_in_turn(body)
             if not isinstance(result, Failure):
                 return result
             pause = pause_before_retry(
@@ -165,17 +168,42 @@ class KartraClient:
             if pause is None:
                 return result
             retries += 1
-            if result.trouble is Trouble.LIMITED:
-                self._limiter.pause(self._app_id, pause)
-            else:
+            if result.trouble is not Trouble.LIMITED or not self._pause_all(pause):
                 self._sleep(pause)
 
-    def _attempt(self, body: bytes) -> answers.Body | Failure:
-        """Send once. Never raises: whatever went wrong is told without its exception, which would hold the body."""
+    def _attempt_in_turn(self, body: bytes) -> answers.Body | Failure:
+        try:
+            turn = self._limiter.wait(self._app_id, background=self._background)
+        except NoTurn as error:
+            return Failure(Trouble.NOTHING_SENT, f"no turn to be had, {error}")
+
+        def follow(event: str, info: object) -> None:
+            if event.endswith("send_request_body.complete"):
+                with suppress(NoTurn):
+                    self._limiter.sent(self._app_id, turn)
+
+        return self._attempt(body, follow)
+
+    def _pause_all(self, seconds: float) -> bool:
+        """Let nobody call for so long. False where the others can't be told."""
+        try:
+            self._limiter.pause(self._app_id, seconds)
+        except NoTurn:
+            return False
+        return True
+
+    def _attempt(self, body: bytes, follow: Callable[[str, object], None]) -> answers.Body | Failure:
+        """Send once; ``follow`` is told of each step. Never raises: whatever went wrong is told without its exception,
+        which would hold the body."""
         limits = httpx.Timeout(connect=5.0, write=10.0, read=self._timeout, pool=10.0)
         try:
             with self._http.stream(
-                "POST", self._url, content=self._credentials.reveal() + b"&" + body, headers=_HEADERS, timeout=limits
+                "POST",
+                self._url,
+                content=self._credentials.reveal() + b"&" + body,
+                headers=_HEADERS,
+                timeout=limits,
+                extensions={"trace": follow},
             ) as response:
                 return _read(response, deadline=time.monotonic() + self._timeout)
         except Exception as error:  # noqa: BLE001 (whatever it is, it holds the body)
@@ -281,9 +309,10 @@ def _is_loopback(host: str) -> bool:
 def _pool(url: str, process: int) -> httpx.Client:
     """The connections of this process to one address; httpx's client is safe for threads. A fork makes its own."""
     # The environment may name certificates to trust (SSL_CERT_FILE), and no proxy or password file to send bodies by.
+    # There are as many connections as threads that call, so that none waits for another's.
     return httpx.Client(
         verify=httpx.create_ssl_context(),
         trust_env=False,
         follow_redirects=False,
-        limits=httpx.Limits(max_connections=40, max_keepalive_connections=20, keepalive_expiry=5.0),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5.0),
     )

@@ -281,6 +281,8 @@ BEFORE_ANY_ACTION = frozenset(
 # A call names one lead: where Kartra does not have it, no action on it can have been done.
 NO_SUCH_LEAD = frozenset(("234", "243", "245"))
 
+NAMELESS, DELETED = "206", "245"
+
 _NO_LEAD_TEXTS = ("no lead found", "lead not found")
 _NO_REASON = "Kartra refused this without giving a reason. Nothing was changed."
 
@@ -302,6 +304,20 @@ def is_no_such_lead(error: ProviderError) -> bool:
     return error.code in NO_SUCH_LEAD or error.sentence == CODES["234"].sentence
 
 
+def may_want_email(error: ProviderError) -> bool:
+    """Whether a lead that was named by id may be there all the same, for one who names it by email."""
+    return error.code == NAMELESS or (is_no_such_lead(error) and error.code != DELETED)
+
+
 def is_documented(number: str, command: str) -> bool:
     """Whether Kartra's pages name the number as an answer to the command."""
     return number in CODES and command in CODES[number].commands
+
+
+def is_refusal(number: str, command: str) -> bool:
+    """Whether the number says for certain that nothing of the command was done: documented for it, or answered before
+    anything is looked at."""
+    code = CODES.get(number)
+    if code is None or code.error is OutcomeUnknown:
+        return False
+    return command in code.commands or "global" in code.commands

@@ -44,6 +44,7 @@ OTHER_WRITES = frozenset(
         "cancel_transaction",
     )
 )  # fmt: skip
+MONEY = OTHER_WRITES - {"create_custom_field"}
 ALL = READS | WRITES_ON_A_LEAD | OTHER_WRITES
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -1,13 +1,14 @@
 """Kartra's objects as our neutral types.
 
 Every field is optional, for the pages list more than some accounts send; what has no neutral name is kept in ``extra``
-as text, and so is an amount that is no number. Nothing here raises, but a `None` for a thing without an id.
+as text, and so is an amount that is no number. A list is whole or `Unreadable`: what is no list, and a row that tells
+nobody what it is a row of, raise, for a shorter list would say that something is not there.
 
 Sources: 'Lead: Retrieving data', 'Action: Get payment transaction details', 'Action: Get recurring payment subscription
 details', the pages of the retrieve commands, and for names that differ between them what clients have seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +29,16 @@ from leads.providers.base import (
 from leads.providers.kartra.commands import PROFILE_NAMES
 from leads.providers.kartra.values import (
     Fields,
+    Unreadable,
     as_items,
     as_list,
     as_map,
     as_text,
+    decoded,
     flag,
     id_of,
+    is_nothing,
+    shown,
     stamp,
     whole,
     word,
@@ -46,6 +51,8 @@ _KINDS: dict[str, FieldKind] = {
     "radio_button": "radio",
     "checkbox": "choices",
 }
+
+_TEXTS = ("text", "long_text")
 
 # gdpr_lead_status
 _CONSENT = {
@@ -62,7 +69,7 @@ _CONSENT = {
 
 
 def lead(details: Mapping[str, Any], *, read_at: datetime) -> Lead | None:
-    """``lead_details`` of get_lead."""
+    """``lead_details`` of get_lead; None for a lead without an id."""
     fields = Fields(details)
     lead_id = id_of(fields.take("id"))
     if not lead_id.isdecimal():
@@ -76,7 +83,7 @@ def lead(details: Mapping[str, Any], *, read_at: datetime) -> Lead | None:
         lists=_lists(fields.take("lists")),
         sequences=_sequences(fields.take("sequences")),
         memberships=_memberships(fields.take("memberships")),
-        surveys=tuple(row for item in as_list(fields.take("surveys")) if (row := Fields(as_map(item)).rest())),
+        surveys=tuple(rest for row in _rows(fields.take("surveys"), "survey_name") if (rest := row.rest())),
         score=whole(fields.take("score")),
         source=word(fields.take("source")),
         joined=stamp(fields.take("date_joined")),
@@ -100,58 +107,60 @@ def lead_id(details: Any) -> str:
 
 
 def names(items: Any, *keys: str) -> tuple[str, ...]:
-    """Names from a list of texts, or of maps that hold them under one of the keys; no blanks, no repeats."""
-    found: dict[str, None] = {}
-    for item in as_list(items):
-        row = item if isinstance(item, Mapping) else {}
-        name = as_text(item) if not row else Fields(row).take(*keys, "name", "title")
-        if isinstance(name, str) and name.strip():
-            found[name] = None
-    return tuple(found)
+    """Names from a list of texts, or of maps that hold them under one of the keys; no repeats."""
+    return tuple(dict.fromkeys(_named(row.take(*keys, "name", "title")) for row in _rows(items, keys[0])))
 
 
 def _lists(items: Any) -> tuple[ListSubscription, ...]:
     """A row stays after unsubscribing, with active 0; a row that does not say counts as active."""
-    rows = (_row(item, "list_name") for item in as_list(items))
     return tuple(
-        ListSubscription(name, active=flag(row.take("active")) is not False)
-        for row in rows
-        if (name := as_text(row.take("list_name", "name")))
+        ListSubscription(_named(row.take("list_name", "name")), active=flag(row.take("active")) is not False)
+        for row in _rows(items, "list_name")
     )
 
 
 def _sequences(items: Any) -> tuple[SequenceSubscription, ...]:
-    rows = (_row(item, "sequence_name") for item in as_list(items))
     return tuple(
         SequenceSubscription(
-            name,
+            _named(row.take("sequence_name", "name")),
             step=word(row.take("step")),
             active=(word(row.take("status")) or "active").casefold() == "active"
             and flag(row.take("active")) is not False,
         )
-        for row in rows
-        if (name := as_text(row.take("sequence_name", "name")))
+        for row in _rows(items, "sequence_name")
     )
 
 
 def _memberships(items: Any) -> tuple[Membership, ...]:
-    rows = (_row(item, "membership_name") for item in as_list(items))
     return tuple(
         Membership(
-            name=as_text(row.take("membership_name", "name")) or word(row.take("membership_id", "id")),
+            name=_named(row.take("membership_name", "name", "membership_id", "id")),
             level=as_text(row.take("level_name")) or word(row.take("level_id")),
             active=flag(row.take("active")) is not False,
             since=stamp(row.take("granted_at")),
         )
-        for row in rows
-        if row.take("membership_name", "name", "membership_id", "id") is not None
+        for row in _rows(items, "membership_name")
     )
 
 
-def _row(item: Any, name: str) -> Fields:
-    """A row of a nested list, which may be the bare name."""
+def _rows(items: Any, name: str) -> list[Fields]:
+    """Rows of a list; one may be a bare text, which is the name then. Raises `Unreadable`."""
+    return [Fields(_row(item) or {name: _named(item)}) for item in as_list(items)]
+
+
+def _row(item: Any) -> dict[str, Any]:
+    """A row, also from text that holds one; empty for what is no map. Raises `Unreadable` for a row that was cut."""
     row = as_map(item)
-    return Fields(row or {name: as_text(item)})
+    if not row and isinstance(item, str) and item.lstrip().startswith('{"'):
+        raise Unreadable
+    return row
+
+
+def _named(value: Any) -> str:
+    """A name as it came. Raises `Unreadable` for what is none."""
+    if not isinstance(value, str) or not value.strip():
+        raise Unreadable
+    return value
 
 
 def _consent(fields: Fields) -> Consent | None:
@@ -170,61 +179,88 @@ def _consent(fields: Fields) -> Consent | None:
 
 def field_definitions(items: Any) -> tuple[FieldDefinition, ...]:
     """``custom_fields`` of retrieve_custom_fields."""
-    rows = ((key, as_map(item)) for key, item in as_items(items))
-    return tuple(
-        FieldDefinition(
-            identifier,
-            kind=_KINDS.get(word(row.get("field_type")), "text"),
-            id=id_of(row.get("field_id")),
-            options=_options(row.get("field_value")),
-        )
-        for key, row in rows
-        if (identifier := as_text(row.get("field_identifier")) or _as_identifier(key))
-    )
+    found = []
+    for identifier, row, item in _fields(items):
+        if not row and not is_nothing(item):
+            raise Unreadable
+        kind = _KINDS.get(word(row.get("field_type")), "text")
+        options = () if kind in _TEXTS else _options(row.get("field_value"))
+        found.append(FieldDefinition(identifier, kind, id=id_of(row.get("field_id")), options=options))
+    return tuple(found)
 
 
 def _field_values(items: Any) -> list[FieldValue]:
     """``custom_fields`` of a lead: rows, or a map by identifier."""
     found = []
-    for key, item in as_items(items):
-        row = as_map(item)
-        identifier = as_text(row.get("field_identifier")) or _as_identifier(key)
-        if not identifier:
-            continue
+    for identifier, row, item in _fields(items):
         value = row.get("field_value") if "field_value" in row or "field_identifier" in row else item
         kind = _KINDS.get(word(row.get("field_type")), "text")
         field_id = id_of(row.get("field_id"))
-        if kind in ("text", "long_text"):
-            text = as_text(value) or ", ".join(option.label for option in _options(value))
-            found.append(FieldValue(identifier, kind, text=text, id=field_id))
+        if kind in _TEXTS:
+            found.append(FieldValue(identifier, kind, text=_text_of(value), id=field_id))
         else:
             found.append(FieldValue(identifier, kind, chosen=_options(value), id=field_id))
     return found
 
 
+def _fields(items: Any) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Identifier, row and what came for it, from a list of rows or from a map by identifier. Raises `Unreadable`."""
+    for key, item in as_items(items):
+        row = _row(item)
+        name = as_text(row.get("field_identifier"))
+        identifier = name if name.strip() else "" if key.isdigit() else key
+        if identifier == "field_identifier":  # one row in place of a list
+            raise Unreadable
+        if identifier.strip():
+            yield identifier, row, item
+        elif not is_nothing(item):
+            raise Unreadable
+
+
+def _text_of(value: Any) -> str:
+    """A text field's value. A kind of field that nobody knows may hold options, or anything."""
+    if isinstance(value, str | bool):
+        return as_text(value)
+    try:
+        return ", ".join(option.label for option in _options(value))
+    except Unreadable:
+        return shown(value)
+
+
 def _options(value: Any) -> tuple[Option, ...]:
     """Options of a field or of a value: maps, one map, or bare texts, of which an id and its label look the same."""
-    one = as_map(value)
-    items = [one] if "option_id" in one or "option_value" in one else as_list(value) or [value]
-    found = []
-    for item in items:
-        row = as_map(item)
-        option_id = word(row.get("option_id")) or as_text(row.get("option_value")) or as_text(item)
-        if option_id:
-            found.append(Option(option_id, as_text(row.get("option_value")) or option_id))
-    return tuple(found)
+    held = decoded(value)
+    if isinstance(held, dict) and ("option_id" in held or "option_value" in held):
+        return _option(held)
+    if isinstance(held, dict | list) or is_nothing(held):
+        return tuple(option for item in as_list(held) for option in _option(item))
+    return _option(value)
 
 
-def _as_identifier(key: str) -> str:
-    return "" if key.isdigit() else key
+def _option(item: Any) -> tuple[Option, ...]:
+    """One option, or none where it is blank. Raises `Unreadable`."""
+    row = _row(item)
+    if not row:
+        name = _named(item)
+        if name.lstrip()[0] in "[{":
+            raise Unreadable
+        return (Option(name, name),)
+    if "option_id" not in row and "option_value" not in row:
+        raise Unreadable
+    label = as_text(row.get("option_value"))
+    option_id = word(row.get("option_id")) or label
+    return (Option(option_id, label or option_id),) if option_id else ()
 
 
 # Money
 
+# That money went back is told by the kind, so a minus before the amount says nothing more.
+_GONE_BACK = ("refund", "partial_refund", "chargeback")
+
 
 def rows(items: Any, *id_names: str) -> dict[str, dict[str, Any]]:
-    """Rows of a list by id, newest first: Kartra states no order, and its ids grow. Rows without an id are left out."""
-    found = {row_id: row for item in as_list(items) if (row_id := id_of(Fields(row := as_map(item)).take(*id_names)))}
+    """Rows of a list by id, newest first: Kartra states no order, and its ids grow. Raises `Unreadable`."""
+    found = {_named(id_of(Fields(row).take(*id_names))): row for row in map(_row, as_list(items))}
     return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0]), reverse=True))
 
 
@@ -232,16 +268,17 @@ def transaction(transaction_id: str, row: Mapping[str, Any], details: Mapping[st
     """A row of retrieve_transactions_from_lead with what get_transaction_details told of it, if it did."""
     fields = Fields(_merged(row, details))
     fields.take("transaction_id")
+    kind, amount = word(fields.take("transaction_type")).casefold(), fields.amount("transaction_full_amount")
     return Transaction(
         id=transaction_id,
-        kind=word(fields.take("transaction_type")).casefold(),
+        kind=kind,
         lead_id=id_of(fields.take("lead_id")),
         lead_email=word(fields.take("lead_email")),
         has_details=details is not None,
         product=word(fields.take("product_name")),
         product_id=id_of(fields.take("product_id")),
         price_point=word(fields.take("product_price_point")),
-        amount=fields.amount("transaction_full_amount"),
+        amount=abs(amount) if amount is not None and kind in _GONE_BACK else amount,
         base_amount=fields.amount("transaction_base_amount"),
         discount=fields.amount("transaction_discount"),
         shipping=fields.amount("transaction_shipping"),

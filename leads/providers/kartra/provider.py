@@ -9,7 +9,7 @@ from leads.providers.changes import Change, CreateLead, EditLead
 from leads.providers.errors import Misconfigured, NotFound, ProviderError, RateLimited, Refused, Unavailable, Unsendable
 from leads.providers.kartra import answers, codes, commands, parse
 from leads.providers.kartra.client import KartraClient
-from leads.providers.kartra.values import as_map, id_of
+from leads.providers.kartra.values import Unreadable, as_map, id_of
 
 # A call carries at most 900 variables (`wire.MAX_VARIABLES`), and a detail takes two of them.
 MOST_DETAILS = 440
@@ -61,11 +61,24 @@ class KartraProvider:
     # Leads
 
     def get_lead(self, ref: LeadRef) -> Lead:
+        """Kartra's page on this command names the email only, while clients send the id and are answered. So the id
+        goes first, and where Kartra takes none, the email once. An address may have moved to somebody else since."""
+        try:
+            return self._lead(ref)
+        except (NotFound, Refused) as error:
+            if not (ref.id and ref.email and codes.may_want_email(error)):
+                raise
+            lead = self._lead(LeadRef(email=ref.email))
+            if lead.id != ref.id:
+                raise
+            return lead
+
+    def _lead(self, ref: LeadRef) -> Lead:
         body = self._client.call({"get_lead": commands.lead_named(ref)}, is_write=False)
         details = answers.result(body, ("get_lead",), 0, "lead_details")
         lead = parse.lead(as_map(details), read_at=datetime.now(UTC))
         if lead is None or (ref.id and lead.id != ref.id):
-            raise _unreadable()
+            raise Unreadable
         return lead
 
     def find_lead_id(self, ref: LeadRef) -> str:
@@ -92,7 +105,7 @@ class KartraProvider:
         body = self._client.call({"actions": [{"cmd": command}]}, is_write=False)
         found = answers.result(body, (command,), 0, "account_pages")
         if found is None and (found := answers.first_list(body, command)) is None:
-            raise _unreadable()
+            raise Unreadable
         return parse.names(found, "page_name")
 
     def list_fields(self) -> tuple[FieldDefinition, ...]:
@@ -168,7 +181,7 @@ class KartraProvider:
         body = self._client.call({"actions": [action]}, is_write=False)
         found = answers.result(body, (action["cmd"],), 0, *keys)
         if found is None:
-            raise _unreadable()
+            raise Unreadable
         return found
 
     def _exists(self, action: commands.Params) -> bool:
@@ -178,7 +191,7 @@ class KartraProvider:
                 return True
         except NotFound:
             return False
-        raise _unreadable()
+        raise Unreadable
 
     def _rows(self, ref: LeadRef) -> dict[_Kind, _Rows]:
         """Both lists of a lead in one call; one that the answer lacks is read alone."""
@@ -200,11 +213,12 @@ class KartraProvider:
         body = self._client.call(call, is_write=False)
         found = answers.result(body, (kind.list_command,), 0, *kind.list_keys)
         if found is None:
-            raise _unreadable()
+            raise Unreadable
         return parse.rows(found, *kind.ids)
 
     def _details(self, wanted: Sequence[tuple[_Kind, str]]) -> dict[tuple[_Kind, str], dict[str, Any]]:
-        """Details of all rows in one call. Some of those that it did not bring are read alone, the rest is left out.
+        """Details of all rows in one call, by place or by id. Some of those that it did not bring are read alone, the
+        rest is left out.
 
         The rows are known by now, so only refused credentials are worth failing for.
         """
@@ -216,6 +230,11 @@ class KartraProvider:
         if isinstance(refused, Misconfigured):
             raise refused
         asked = [kind.details_command for kind, _ in wanted]
+        told = {
+            (kind, id_of(details.get(kind.ids[0]))): details
+            for kind in (_TRANSACTIONS, _SUBSCRIPTIONS)
+            for details in map(as_map, answers.results_of(body, kind.details_command, kind.details_key))
+        }
         found: dict[tuple[_Kind, str], dict[str, Any]] = {}
         lacking = []
         for index, (kind, row_id) in enumerate(wanted):
@@ -223,6 +242,7 @@ class KartraProvider:
                 details = None if refused else self._details_at(body, asked, index, kind, row_id)
             except (NotFound, Refused):
                 continue
+            details = details or told.get((kind, row_id))
             if details is None:
                 lacking.append((kind, row_id))
             else:
@@ -240,7 +260,7 @@ class KartraProvider:
         body = self._client.call({"actions": [kind.details_of(row_id)]}, is_write=False)
         details = self._details_at(body, (kind.details_command,), 0, kind, row_id)
         if details is None:
-            raise _unreadable()
+            raise Unreadable
         return details
 
     def _details_at(
@@ -249,7 +269,3 @@ class KartraProvider:
         """The details at this position, unless they are another row's."""
         details = as_map(answers.result(body, asked, index, kind.details_key))
         return details if details and id_of(details.get(kind.ids[0])) in ("", row_id) else None
-
-
-def _unreadable() -> Unavailable:
-    return Unavailable("Kartra's answer could not be read. Nothing was changed. Try again in a minute.")

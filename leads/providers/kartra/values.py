@@ -1,4 +1,7 @@
-"""Single values as PHP writes them into JSON: what is empty, what is a list, what is a map. Nothing here raises.
+"""Single values as PHP writes them into JSON: what is nothing, what is a list, what is a map.
+
+Where a list is due, what is neither a list nor nothing is `Unreadable`: read as empty it would say that a lead has no
+tags, or an account none. Everything else here takes whatever comes.
 
 `load` keeps numbers as the text that came, so that ids and amounts lose nothing and a huge number costs nothing.
 """
@@ -12,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from leads.providers.base import Stamp
+from leads.providers.errors import Unavailable
 
 # Kartra says 'EST' and not whether it means -05:00 all year or the clock of New York. The latter is what people and
 # payment schedules live by there, and the two differ by one hour in summer only. The text is kept beside.
@@ -20,6 +24,13 @@ _ZONE = "EST"
 _DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d %b %Y %H:%M:%S", "%d %b %Y %H:%M", "%d %b %Y")
 _AMOUNT = re.compile(r"-?([0-9]{1,12}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.[0-9]{1,10})?", re.ASCII)
 _NONE_WORDS = ("", "n/a")
+
+
+class Unreadable(Unavailable):
+    """Kartra answered a read with something that nobody can make sense of."""
+
+    def __init__(self) -> None:
+        super().__init__("Kartra's answer could not be read. Nothing was changed. Try again in a minute.")
 
 
 def load(text: str) -> Any:
@@ -51,22 +62,37 @@ def id_of(value: Any) -> str:
 
 def as_map(value: Any) -> dict[str, Any]:
     """A map, also from text that holds one; PHP writes an empty one as []. Anything else is an empty map."""
-    value = _decoded(value)
+    value = decoded(value)
     return value if isinstance(value, dict) else {}
 
 
+def is_nothing(value: Any) -> bool:
+    """Whether this is how Kartra writes 'none' where a list, a map or a row is due: PHP's ``false`` among it."""
+    return value is None or value is False or value in ([], {}) or (isinstance(value, str) and not value.strip())
+
+
 def as_items(value: Any) -> list[tuple[str, Any]]:
-    """A list as (key, item), also from text that holds one. Of a PHP map in its place the numbered come in order."""
-    value = _decoded(value)
+    """A list as (key, item), also from text that holds one. Of a PHP map in its place the numbered come in order.
+
+    Empty for nothing. Raises `Unreadable` for what is no list.
+    """
+    value = decoded(value)
+    if is_nothing(value):
+        return []
     if isinstance(value, list):
         return [(str(index), item) for index, item in enumerate(value)]
     if isinstance(value, dict):
         return sorted(value.items(), key=lambda pair: (0, int(pair[0])) if is_index(pair[0]) else (1, 0))
-    return []
+    raise Unreadable
 
 
 def as_list(value: Any) -> list[Any]:
-    return [item for _, item in as_items(value)]
+    """The items of a list, without those that are nothing. Raises `Unreadable` also for a map that has other keys than
+    numbers, which is one row and no list of them."""
+    items = as_items(value)
+    if not all(is_index(key) for key, _ in items):
+        raise Unreadable
+    return [item for _, item in items if not is_nothing(item)]
 
 
 def is_index(key: str) -> bool:
@@ -115,13 +141,13 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if value else ""
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """Where text came for a list or a map: what it holds, decoded once."""
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+    if isinstance(value, str):
         try:
             return load(value)
         except ValueError:
-            return None
+            return value
     return value
 
 

@@ -15,7 +15,7 @@ class Notable(NamedTuple):
 NOTABLE = {
     "ada": Notable("4174086", "ada.moreno@example.com"),  # two subscriptions, tags, lists, a membership
     "ben": Notable("4174090", "ben.osei@example.com"),  # nothing known but the name
-    "jon": Notable("4174102", "jon.smithson@example.com"),  # one-off purchases, a partial refund, PayPal
+    "jon": Notable("4174102", "jon.smith@example.com"),  # one-off purchases, a partial refund, PayPal
     "long_history": Notable("4174110", "margit.lund@example.com"),  # more than 500 transactions
     "deleted": Notable("4174111", "gone.person@example.com"),  # 245
     "blacklisted": Notable("4174112", "blacklisted@example.org"),
@@ -129,7 +129,7 @@ def _jon(build: Builder) -> None:
         *_at("jon"),
         {
             "first_name": "Jon",
-            "last_name": "Smithson",
+            "last_name": "Smith",
             "phone_country_code": "+44",
             "phone": "7700900123",
             "ip": "198.51.100.7",

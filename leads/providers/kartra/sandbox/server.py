@@ -22,6 +22,7 @@ from wsgiref.types import WSGIEnvironment
 from leads.providers.kartra.sandbox import faults, traffic
 from leads.providers.kartra.sandbox.app import create_app
 from leads.providers.kartra.sandbox.form import MAX_BYTES
+from leads.providers.kartra.sandbox.state import connect
 
 SHOWN_CALLS = 100
 HTML = "text/html; charset=UTF-8"
@@ -41,6 +42,13 @@ class SandboxServer(socketserver.ThreadingTCPServer):
         if ":" in host:
             self.address_family = socket.AF_INET6
         super().__init__((host, port), _Handler)
+        # As long as one connection is open, a call that closes its own has no log to tidy up and no disk to wait for.
+        self._held = connect(path)
+        self._held.execute("SELECT 1 FROM leads LIMIT 1").fetchone()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._held.close()
 
     @property
     def url(self) -> str:
@@ -81,6 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def parse_request(self) -> bool:
+        self.arrived = time.time()
+        return super().parse_request()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
@@ -129,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_LENGTH": str(len(body)),
             "REMOTE_ADDR": self.client_address[0],
             "wsgi.url_scheme": "http",
+            "sandbox.arrived": self.arrived,
             "wsgi.input": io.BytesIO(body),
         }
 

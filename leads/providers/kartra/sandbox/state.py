@@ -19,6 +19,7 @@ NO_DATE = "0000-00-00 00:00:00"
 SWITCHES: dict[str, Any] = {
     "calls_per_second": 20,  # for each App, in any sliding second; 0 lifts the limit
     "test_mode": False,  # new addresses are rewritten to local-part@kartra.com
+    "email_only": False,  # get_lead knows a lead by email alone, as its page has it, and answers an id with 206
     "require_https": False,  # calls over plain http are answered 201
     "envelope": "actions",  # or "bare": single answers in the shapes that Kartra's pages print
     "chained_status": "Success",  # or "Error": the top status of a chain of which an action failed

@@ -4,7 +4,6 @@ The record holds what was asked and when; never who asked with which credentials
 """
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from leads.providers.kartra.sandbox.state import connect
 
 KEPT = 5_000
+RECENT = 500  # among these lie all calls of the last second, refused ones too
 
 
 class Call(NamedTuple):
@@ -23,21 +23,24 @@ class Call(NamedTuple):
     commands: tuple[str, ...]
 
 
-def admit(db: sqlite3.Connection, app: str, account: str, commands: Sequence[str], per_second: int) -> bool:
+def admit(
+    db: sqlite3.Connection, app: str, account: str, commands: Sequence[str], per_second: int, arrived: float
+) -> bool:
     """Record a call inside the caller's write transaction, and say whether the App is within its limit.
 
-    Refused calls do not count towards the limit.
+    A call counts when it ``arrived``, however long it waited for others since. Refused calls do not count.
     """
-    now = time.time()
     admitted = True
     if per_second:
         recent = db.execute(
-            "SELECT at FROM calls WHERE app = ? AND admitted ORDER BY id DESC LIMIT 1 OFFSET ?", (app, per_second - 1)
+            "SELECT count(*) AS calls FROM (SELECT at, app, admitted FROM calls ORDER BY id DESC LIMIT ?)"
+            " WHERE app = ? AND admitted AND at > ? AND at < ?",
+            (RECENT, app, arrived - 1, arrived + 1),
         ).fetchone()
-        admitted = recent is None or recent["at"] <= now - 1
+        admitted = recent["calls"] < per_second
     last = db.execute(
         "INSERT INTO calls (at, app, account, commands, admitted) VALUES (?, ?, ?, ?, ?)",
-        (now, app, account, " ".join(commands), admitted),
+        (arrived, app, account, " ".join(commands), admitted),
     ).lastrowid
     db.execute("DELETE FROM calls WHERE id <= ?", ((last or 0) - KEPT,))
     return admitted
@@ -46,5 +49,5 @@ def admit(db: sqlite3.Connection, app: str, account: str, commands: Sequence[str
 def calls(path: Path) -> list[Call]:
     """The calls that arrived, oldest first, the last `KEPT` of them."""
     with closing(connect(path)) as db:
-        rows = db.execute("SELECT at, account, commands FROM calls ORDER BY id").fetchall()
+        rows = db.execute("SELECT at, account, commands FROM calls ORDER BY at, id").fetchall()
     return [Call(row["at"], row["account"], tuple(row["commands"].split())) for row in rows]

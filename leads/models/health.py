@@ -1,0 +1,13 @@
+"""Signs of life of what runs in the background."""
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    """When a part last ended what it does every minute. ``name``: see `services/heartbeats.py`."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at}"

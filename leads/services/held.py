@@ -1,0 +1,74 @@
+"""Sending what was held back, once the time to take it back is over: claimed by one, read and checked again."""
+
+import logging
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import Connection
+from accounts.services import access
+from leads import effects
+from leads.models import Operation
+from leads.services import _operations
+from leads.services.money import PERMISSIONS, Changed, Whose, read_plan, read_sale
+from leads.wiring import provider_for
+
+logger = logging.getLogger(__name__)
+
+
+def send_due_operations(*, only: UUID | None = None) -> int:
+    """Send what was held back long enough, or just that one if it was. Gives how many were due. Safe at any time, many
+    at once: each is claimed by one.
+    """
+    due = Operation.objects.due(timezone.now()).select_related("account", "actor", "approved_by").order_by("send_at")
+    found = list(due.filter(pk=only) if only else due)
+    for operation in found:
+        try:
+            connection = connection_for(operation.account_id, operation.actor_id)
+            if connection:
+                send_held(operation, connection)
+            elif _operations.claim(operation):
+                _operations.refuse(operation, "Nobody here holds credentials for the account any more.")
+        except Exception:  # the others are not to wait for it
+            logger.exception("could not send operation %s", operation.pk)
+    return len(found)
+
+
+def connection_for(account_id: int, actor_id: int) -> Connection | None:
+    """The actor's own credentials; where he has none any more, those of the account that worked last."""
+    usable = Connection.objects.select_related("account", "user").filter(account=account_id, user__is_active=True)
+    own = usable.filter(user=actor_id).first()
+    return own or usable.order_by(F("last_worked_at").desc(nulls_last=True)).first()
+
+
+def send_held(operation: Operation, connection: Connection) -> Operation:
+    """Send what was held back long enough, if nobody else does. The sale is read again first: it may have changed."""
+    if not _operations.claim(operation):
+        operation.refresh_from_db()
+        return operation
+    try:
+        _check_again(operation, connection)
+    except Exception as error:
+        sentence = getattr(error, "sentence", "It could not be checked again, so it was not sent.")
+        _operations.refuse(operation, sentence)
+        if not hasattr(error, "sentence"):
+            raise
+        return operation
+    return _operations.send(operation, connection)
+
+
+def _check_again(operation: Operation, connection: Connection) -> None:
+    """Raise AppError where the operation must not be sent any more."""
+    step = operation.steps.get()
+    access.require(operation.actor, PERMISSIONS[step.kind])
+    whose = Whose(operation.lead_id, operation.lead_name, operation.lead_email)
+    provider = provider_for(connection)
+    if step.kind == "transaction.refund":
+        sale = read_sale(provider, operation.account, whose, step.subject)
+        now = {label: sale.figures[label] for label in ("Refunded", "Left")}
+    else:
+        plan = read_plan(provider, operation.account, whose, step.subject)
+        now = effects.state_of(step.change, plan.group.the_subscription)
+    if now != step.before:
+        raise Changed

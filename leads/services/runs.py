@@ -1,0 +1,324 @@
+"""Runs of playbooks: started after one preview, done step after step, resumed where one stopped, or closed.
+
+A run is a row, written before anything is sent. Each of its parts has an operation whose id is made from the run's,
+the part's number and the attempt's, so that whoever comes second, whether a second click, a second tab, a resume after
+a crash or a second worker, finds what the first one did. A part is attempted anew only where the attempt before it
+surely did nothing of what is sent now.
+
+What stopped is resumed by a person, who sees what stopped it. Only a run that was confirmed as one act (``goes_on``:
+cancel, and refund the last payment) is taken further by the worker: once the first part has surely succeeded, within a
+day, by the permissions, limits and figures of that moment. What stands against it is left to a person there too. No
+run sends its first part by itself, or anything that was tried before.
+"""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Connection, User
+from accounts.services import access, audit
+from kartra_admin.lib.errors import AppError, Conflict
+from leads import rules
+from leads.acts import CANCEL, REFUND, Part, Step, attempt_id, steps_of
+from leads.labels import person
+from leads.models import Playbook, PlaybookRun
+from leads.providers.base import LeadRef
+from leads.providers.changes import CancelSubscription
+from leads.providers.errors import AlreadyDone, RateLimited, Refused, Unavailable
+from leads.selectors import playbooks as selectors
+from leads.selectors.playbooks import PartProgress, Progress, progress_of
+from leads.services import approvals, held, money
+from leads.services.changes import change_lead, read_for_change
+from leads.services.money import Changed, Terms, Whose
+from leads.services.playbook_preview import preview_playbook
+from leads.wiring import provider_for
+
+logger = logging.getLogger(__name__)
+
+GOES_ON_FOR = timedelta(hours=24)
+
+
+def start_playbook(
+    *,
+    actor: User,
+    connection: Connection,
+    playbook: Playbook,
+    lead_id: str,
+    chosen: str,
+    terms: Terms,
+    run_id: UUID,
+) -> PlaybookRun:
+    """Run it as it was previewed: ``terms.seen`` is the preview's digest. The same ``run_id`` again returns the first.
+
+    Raises `Changed` where the preview would read otherwise now, `Refused` where it cannot be run, `Denied`, `Conflict`
+    for a form that was sent before with something else in it, or a `ProviderError` of the reading; nothing was sent
+    then. What stops it on the way is kept with the run.
+    """
+    access.require(actor, "playbook.run")
+    run = PlaybookRun(
+        id=run_id,
+        account=connection.account,
+        actor=actor,
+        name=playbook.name,
+        lead_id=lead_id,
+        reason=terms.reason,
+        note=terms.note,
+        figures_digest=terms.seen,
+    )
+    if first := find_replay(run):
+        return first
+    for step in steps_of(playbook.steps):
+        access.require(actor, step.permission)
+    preview = preview_playbook(actor=actor, connection=connection, playbook=playbook, lead_id=lead_id, chosen=chosen)
+    if preview.digest != terms.seen or preview.why_not:
+        if first := find_replay(run):  # what has changed is what the first click did
+            return first
+        raise Refused(preview.why_not) if preview.digest == terms.seen else Changed
+    run.steps = [line.step.as_json() for line in preview.lines]
+    run.lead_name, run.lead_email = preview.lead.name[:500], preview.lead.email[:320]
+    run.subscription_id, run.transaction_id = preview.subject_of(CANCEL), preview.subject_of(REFUND)
+    return begin(run, connection)
+
+
+def find_replay(run: PlaybookRun) -> PlaybookRun | None:
+    """The run that this form started before, if any. Raises `Conflict` where it asked for something else."""
+    first = PlaybookRun.objects.filter(pk=run.pk).first()
+    if first and _identity(first) != _identity(run):
+        raise Conflict("This form was already sent once, with something else in it. Nothing new was sent.")
+    return first
+
+
+def begin(run: PlaybookRun, connection: Connection) -> PlaybookRun:
+    """Record a run that was checked, then do its parts. Returns the run that stands: this one, or the first of its
+    id."""
+    try:
+        with transaction.atomic(durable=True):
+            run.save(force_insert=True)
+            _log("start.requested", run, run.actor)
+    except IntegrityError:
+        if first := find_replay(run):
+            return first
+        raise
+    _go_on(progress_of(run), run.actor, connection, _whose(run))
+    return run
+
+
+def resume_run(*, actor: User, connection: Connection, run: PlaybookRun, next_id: UUID) -> Progress:
+    """Go on from the first part that is not done. ``next_id`` is `Progress.next_id` as it was shown: where the run has
+    moved on since, nothing is done. Anybody who may do what is left may resume.
+
+    Raises `Refused` where something stands against it, `Denied`, or a `ProviderError` of the reading.
+    """
+    access.require(actor, "playbook.run")
+    progress = progress_of(run)
+    if progress.next_id != next_id:
+        return progress
+    if progress.why_not:
+        raise Refused(progress.why_not)
+    for step in progress.steps:
+        if step.state not in (selectors.DONE, selectors.SKIPPED):
+            access.require(actor, step.step.permission)
+    lead = read_for_change(connection, LeadRef(id=run.lead_id))
+    with transaction.atomic():
+        _log("resume.requested", run, actor)
+    return _go_on(progress, actor, connection, Whose(lead.id, lead.name, lead.email))
+
+
+def close_run(*, actor: User, run: PlaybookRun, note: str) -> None:
+    """Leave the rest undone for good, and say why. What is in doubt stays to be settled. A second click does nothing.
+
+    Raises AppError without a reason, `Refused` for what is done, on its way, or waits for approval.
+    """
+    access.require(actor, "playbook.run")
+    if not note.strip():
+        raise AppError("Say why the rest is not done, so that everybody can read it in the log.")
+    _close(run, actor, note)
+
+
+def attend_all() -> None:
+    """What the worker does for the runs that are not over: end what is done, go on with what goes on by itself. Safe
+    at any time, many at once."""
+    for progress in selectors.list_not_ended():
+        try:
+            _attend(progress)
+        except Exception:  # the others are not to wait for it
+            logger.exception("could not go on with run %s", progress.run.pk)
+
+
+def attend(run: PlaybookRun) -> None:
+    """The same for one run, as soon as something of it has been settled."""
+    _attend(progress_of(run))
+
+
+def _attend(progress: Progress) -> None:
+    progress = _take_stock(progress)
+    run, current = progress.run, progress.current
+    if current is None or not run.goes_on or not current.part.number or current.state != selectors.OPEN:
+        return
+    connection = held.connection_for(run.account_id, run.actor_id)
+    if connection:
+        _go_on(progress, run.actor, connection, _whose(run))
+    else:
+        _stop(run, current, run.actor, AppError("Nobody here holds credentials for the account any more."))
+
+
+def _go_on(progress: Progress, actor: User, connection: Connection, whose: Whose) -> Progress:
+    """Do what is left, part by part, until one is not done. Only the first of them may have been tried before: what
+    somebody else tries meanwhile is left to him."""
+    run, first = progress.run, progress.current
+    while (part := progress.current) and not progress.why_not and (part is first or not part.attempts):
+        if progress.stopped:
+            _remark(run, part.part, stopped="")
+        try:
+            _attempt(run, part, actor, connection, whose)
+        except AppError as error:
+            _stop(run, part, actor, error)
+        progress = progress_of(run)
+        if progress.current and progress.current.part.number == part.part.number:
+            break
+    return _take_stock(progress)
+
+
+def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Connection, whose: Whose) -> None:
+    """Send one part once. Raises AppError where it could not be begun."""
+    operation_id = attempt_id(run.pk, part.part.number, part.attempts + 1)
+    if part.part.is_money:
+        step = part.steps[0].step
+        try:
+            _send_money(run, part, actor, connection, whose, operation_id)
+        except (Changed, Refused):
+            if not _is_so(connection, whose, step):
+                raise
+            _remark(run, part.part, skipped="It was so already when its turn came.")
+        return
+    left = [step.step.change for step in part.steps if step.state in (selectors.OPEN, selectors.FAILED)]
+    try:
+        change_lead(
+            actor=actor,
+            connection=connection,
+            lead_id=run.lead_id,
+            changes=left,
+            operation_id=operation_id,
+            label=run.name,
+            run=run,
+        )
+    except AlreadyDone:
+        _remark(run, part.part, skipped="It was so already when its turn came.")
+
+
+def _send_money(
+    run: PlaybookRun, part: PartProgress, actor: User, connection: Connection, whose: Whose, operation_id: UUID
+) -> None:
+    """One money step, bound to the figures that were confirmed with the run. Only what goes on by itself is held back,
+    and that once, before its first part: a playbook was confirmed whole, after a preview."""
+    step = part.steps[0].step
+    terms = Terms(run.reason, run.note, step.seen)
+    if step.act == CANCEL:
+        money.change_subscription(
+            actor=actor,
+            connection=connection,
+            whose=whose,
+            change=CancelSubscription(step.subject),
+            terms=terms,
+            operation_id=operation_id,
+            run=run,
+            held=run.goes_on and not part.part.number and not part.attempts,
+        )
+        return
+    approvals.refund_or_request(
+        actor=actor,
+        connection=connection,
+        whose=whose,
+        transaction_id=step.subject,
+        amount=None,  # all that is left, which the digest holds to what was shown
+        terms=terms,
+        operation_id=operation_id,
+        run=run,
+    )
+
+
+def _is_so(connection: Connection, whose: Whose, step: Step) -> bool:
+    """Whether somebody else has done meanwhile what the step was to do."""
+    provider = provider_for(connection)
+    if step.act == CANCEL:
+        plan = money.read_plan(provider, connection.account, whose, step.subject)
+        return plan.group.the_subscription.status in rules.FINISHED
+    return money.read_sale(provider, connection.account, whose, step.subject).payment.left == 0
+
+
+def _stop(run: PlaybookRun, part: PartProgress, actor: User, error: AppError) -> None:
+    """Keep why a part could not be begun, unless somebody else has begun it meanwhile, or closed the run. What the
+    worker may try again in a minute is not stopped by a provider who could not be reached."""
+    now = progress_of(run)
+    if now.run.is_closed or now.parts[part.part.number].attempts > part.attempts:
+        return
+    if run.goes_on and part.part.number and isinstance(error, Unavailable | RateLimited):
+        return
+    _remark(run, part.part, stopped=error.sentence)
+    _log("stop.failed", run, actor, sentence=error.sentence)
+
+
+def _remark(run: PlaybookRun, part: Part, **words: str) -> None:
+    """Keep with the run why a part was skipped or not begun."""
+    with transaction.atomic(durable=True):
+        row = PlaybookRun.objects.select_for_update().get(pk=run.pk)
+        for place in range(part.first, part.first + len(part.steps)):
+            row.steps[place] = {**row.steps[place], **words}
+        row.save(update_fields=["steps"])
+
+
+def _take_stock(progress: Progress) -> Progress:
+    """End a run that is done. Of one that goes on by itself: close what came to nothing, and leave to a person what
+    cannot go on."""
+    run, current = progress.run, progress.current
+    if run.ended_at or (current and not run.goes_on):
+        return progress
+    if current is None:
+        PlaybookRun.objects.filter(pk=run.pk, ended_at=None).update(ended_at=timezone.now(), goes_on=False)
+    elif not current.part.number and (progress.stopped or current.state in (selectors.FAILED, selectors.WITHDRAWN)):
+        _close(run, None, progress.stopped or current.why_not or "The first step failed, so the rest was not done.")
+    elif progress.stopped or current.state == selectors.FAILED or run.created_at < timezone.now() - GOES_ON_FOR:
+        PlaybookRun.objects.filter(pk=run.pk).update(goes_on=False)
+    else:
+        return progress
+    return progress_of(run)
+
+
+def _close(run: PlaybookRun, actor: User | None, note: str) -> None:
+    with transaction.atomic(durable=True):
+        row = PlaybookRun.objects.select_for_update(of=("self",)).select_related("account").get(pk=run.pk)
+        if row.is_closed:
+            return
+        if actor and (why := progress_of(row).why_not_close):
+            raise Refused(why)
+        row.ended_at, row.closed_by, row.closed_note, row.goes_on = timezone.now(), actor, note[:500], False
+        row.save(update_fields=["ended_at", "closed_by", "closed_note", "goes_on"])
+        _log("close.succeeded", row, actor, sentence=note)
+
+
+def _identity(run: PlaybookRun) -> tuple[object, ...]:
+    """``figures_digest`` stands for the steps and what they touch."""
+    return run.actor_id, run.account_id, run.lead_id, run.reason, run.note, run.figures_digest
+
+
+def _whose(run: PlaybookRun) -> Whose:
+    return Whose(run.lead_id, run.lead_name, run.lead_email)
+
+
+def _log(what: str, run: PlaybookRun, actor: User | None, *, sentence: str = "") -> None:
+    detail = {"label": run.name, "reason": run.reason, "note": run.note, "sentence": sentence}
+    audit.record(
+        action=f"playbook.{what}",
+        outcome=what.rpartition(".")[2],
+        actor=actor,
+        actor_name="" if actor else "worker",
+        account=run.account,
+        target_kind="lead",
+        target_id=run.lead_id,
+        target_name=person(run.lead_name, run.lead_email),
+        operation_id=run.pk,
+        detail={key: value for key, value in detail.items() if value},
+    )
