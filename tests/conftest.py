@@ -11,6 +11,7 @@ from django.test import Client
 
 from accounts import append_only
 from accounts.models import User
+from leads.wiring import database_slots
 
 PASSWORD = "correct horse battery"
 
@@ -29,6 +30,14 @@ def _empty_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if empties:
         append_only.lift(connection)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The limiter has a connection of its own, which would keep PostgreSQL from dropping the database of the tests."""
+    yield
+    if connection.vendor == "postgresql":
+        database_slots().close()
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from leads.access import Desk
 from tests import parts
+from tests.browser.looking import Eye
 from tests.leads import conftest as desk_fixtures
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver keeps an event loop in the test's thread
@@ -79,6 +80,10 @@ def _answered(live_server: LiveServer, sandbox: object) -> Iterator[None]:
     request_finished.disconnect(finished)
 
 
+# A request that a later one takes the place of, as while typing: htmx writes the end of it to the console as an error.
+_DROPPED = re.compile("^htmx:(afterRequest|sendAbort)")
+
+
 class Watch:
     """What a browser did that it should not: errors, violations of the policy, requests to other hosts."""
 
@@ -101,7 +106,8 @@ class Watch:
         return [text for text in self.found if not any(re.search(pattern, text) for pattern in self.expected)]
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not _STATUS_NOTE.search(message.text):
+        is_meant = _STATUS_NOTE.search(message.text) or _DROPPED.search(message.text)
+        if message.type == "error" and not is_meant:
             self.found.append(f"{message.page and message.page.url}: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -158,6 +164,17 @@ def sit_down(
 def at_desk_alone(context: BrowserContext, client_of: Callable[[str], Client]) -> Callable[[str], None]:
     """``at_desk_alone("agent")``: signed in, without credentials for Kartra."""
     return lambda role: enter(context, client_of(role))
+
+
+@pytest.fixture
+def eye(page: Page, request: pytest.FixtureRequest) -> Iterator[Eye]:
+    """Looks at pages; at those that the test's mark ``looks_at`` names it must really have looked."""
+    looking = Eye(page)
+    yield looking
+    promised = {name for mark in request.node.iter_markers("looks_at") for name in mark.args}
+    wrong = [*looking.found, *(f"never looked at {name}" for name in sorted(promised - looking.seen))]
+    if wrong:
+        pytest.fail("\n".join(wrong))
 
 
 def enter(context: BrowserContext, client: Client) -> None:

@@ -1,17 +1,25 @@
-"""Looking at a page as it stands: what axe finds, in both themes, and whether anything is wider than the window.
+"""Looking at a page as it stands, in both themes: what axe finds, wide and on a phone, and what is too wide.
 
 With BROWSER_SHOTS=folder a picture of everything looked at is kept there.
 """
 
 import os
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
+from django.urls import Resolver404, resolve
 from playwright.sync_api import Page, expect
 
 WIDTHS = (1440, 1024, 390)
 _TALL = {1440: 1000, 1024: 900, 390: 844}
+_THEMES = ("dark", "light")
+# A theme changes colours only, a phone what is shown, and between the two nothing changes but widths.
+_LOOKED_AT = ((1440, "dark"), (1440, "light"), (390, "light"))
+
+# As odd as people type.
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
+LONG_TEXT = f"{LONG_WORD} ليلى المصري 👩🏽‍🎨 <b>not bold</b>"
 
 # Things wider than the window, and boxes that had to grow a sideways scrollbar; a region that takes the focus, and so
 # scrolls by keyboard, is meant to.
@@ -31,8 +39,48 @@ _TOO_WIDE = """() => {
 _PAINTED = """() => new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)))
   .then(() => Promise.allSettled(document.getAnimations().map(animation => animation.finished)))
   .then(() => true)"""
-_EVERYTHING: dict[str, Any] = {"resultTypes": ["violations"]}
-_COLOURS = {**_EVERYTHING, "runOnly": ["color-contrast"]}
+_AXE = """() => axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(({id, nodes}) =>
+  nodes.map(({target, failureSummary}) => `${id}: ${target} ${failureSummary}`)))"""
+
+
+class Eye:
+    """Goes through pages and remembers what is wrong, so that one run tells all of it.
+
+    ``seen`` are the names of the addresses it looked at, ``""`` for one that nothing answers to.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.found: list[str] = []
+        self.seen: set[str] = set()
+
+    def see(self, title: str, address: str = "") -> None:
+        """Everything there is to see of a page, or of the page as it stands; the window is left as it was found."""
+        if address:
+            self.page.goto(address)
+        self.seen.add(_name_of(self.page.url))
+        settle(self.page)
+        for width in WIDTHS:
+            self._fit(title, width)
+            for theme in _THEMES:
+                self.page.emulate_media(color_scheme=theme)
+                self.page.evaluate(_PAINTED)
+                if (width, theme) in _LOOKED_AT:
+                    self.found += [f"{title}, {theme} at {width}: {what}" for what in axe(self.page)]
+                _keep_picture(self.page, f"{title} {width} {theme}")
+        self.page.set_viewport_size({"width": WIDTHS[0], "height": _TALL[WIDTHS[0]]})
+        self.page.evaluate(_PAINTED)
+
+    def measure(self, title: str, address: str) -> None:
+        """Only its width, for a page of a kind that axe has seen already."""
+        self.page.goto(address)
+        settle(self.page)
+        for width in WIDTHS:
+            self._fit(title, width)
+
+    def _fit(self, title: str, width: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": _TALL[width]})
+        self.found += [f"{title} at {width}: {what}" for what in self.page.evaluate(_TOO_WIDE)]
 
 
 def settle(page: Page) -> None:
@@ -41,52 +89,24 @@ def settle(page: Page) -> None:
         expect(page.locator(sign)).to_have_count(0)
 
 
-def look_at(page: Page, title: str, *, also_on_a_phone: bool = False) -> list[str]:
-    """Everything wrong with the page as it stands, in sentences; the window is left as it was found.
-
-    What axe says of the dark theme can differ in colours only; what it says on a phone, in what is shown.
-    """
-    settle(page)
-    found = []
-    for width in WIDTHS:
-        found += too_wide(page, title, width)
-        if width == WIDTHS[0]:
-            found += [f"{title}: {what}" for what in axe(page, _EVERYTHING)]
-            page.emulate_media(color_scheme="dark")
-            page.evaluate(_PAINTED)
-            found += [f"{title}, dark: {what}" for what in axe(page, _COLOURS)]
-            page.emulate_media(color_scheme="light")
-        elif width == WIDTHS[-1] and also_on_a_phone:
-            found += [f"{title} on a phone: {what}" for what in axe(page, _EVERYTHING)]
-        _keep_pictures(page, f"{title} {width}")
-    page.set_viewport_size({"width": WIDTHS[0], "height": _TALL[WIDTHS[0]]})
-    page.evaluate(_PAINTED)
+def axe(page: Page) -> list[str]:
+    """What axe finds, one line for each element."""
+    if not page.evaluate("() => 'axe' in window"):  # half a megabyte: once for each page is enough
+        page.evaluate(AXE_SCRIPT)
+    found: list[str] = page.evaluate(_AXE)
     return found
 
 
-def too_wide(page: Page, title: str, width: int) -> list[str]:
-    """What is wider than a window of this width, which is left so."""
-    page.set_viewport_size({"width": width, "height": _TALL[width]})
-    return [f"{title} at {width}: {what}" for what in page.evaluate(_TOO_WIDE)]
+def _name_of(url: str) -> str:
+    try:
+        return resolve(urlsplit(url).path).view_name
+    except Resolver404:
+        return ""
 
 
-def axe(page: Page, options: dict[str, Any]) -> list[str]:
-    """What axe finds, one line for each element."""
-    violations = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for violation in violations
-        for node in violation["nodes"]
-    ]
-
-
-def _keep_pictures(page: Page, name: str) -> None:
+def _keep_picture(page: Page, name: str) -> None:
     folder = os.environ.get("BROWSER_SHOTS")
     if not folder:
         return
     is_overlaid = page.locator("dialog[open], .user-menu[open], :popover-open").count() > 0
-    for theme in ("dark", "light"):
-        page.emulate_media(color_scheme=theme)
-        page.evaluate(_PAINTED)
-        path = Path(folder) / f"{name.replace(' ', '-')}-{theme}.png"
-        page.screenshot(path=path, full_page=not is_overlaid)
+    page.screenshot(path=Path(folder) / f"{name.replace(' ', '-')}.png", full_page=not is_overlaid)

@@ -1,6 +1,7 @@
 """Takes the README's pictures anew: ``python -m tests.browser.pictures``.
 
-Serves a fresh demo on a free port, works in it as the agent does, and writes docs/pictures/*.png.
+Serves a fresh demo and its worker on a free port, works in it as support, manager and auditor do, and writes
+docs/pictures/*.png.
 """
 
 import os
@@ -8,7 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from tests import parts
 from tests.browser.looking import settle
 
 FOLDER = run.ROOT / "docs" / "pictures"
-ADA = "/leads/4174086/"
+ADA, JON = "/leads/4174086/", "/leads/4174102/"
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 780}
 
@@ -39,13 +41,14 @@ def demo(folder: Path) -> Iterator[tuple[str, str]]:
     assert password, told.stdout
     gunicorn = [sys.executable, "-m", "gunicorn", "kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}"]
     threads = ["--worker-class", "gthread", "--threads", "8", "--no-control-socket", "--log-level", "warning"]
-    server = subprocess.Popen([*gunicorn, *threads], cwd=run.ROOT, env=environment)
+    commands = [[*gunicorn, *threads], [*manage, "worker"]]
+    parts_of_it = [subprocess.Popen(command, cwd=run.ROOT, env=environment) for command in commands]
     try:
-        assert run.is_served(port, server)
+        while not run.is_served(port):
+            time.sleep(0.1)
         yield address, password[1]
     finally:
-        server.terminate()
-        server.wait()
+        run.end(parts_of_it)
 
 
 def sign_in(page: Page, role: str, password: str) -> None:
@@ -58,7 +61,7 @@ def sign_in(page: Page, role: str, password: str) -> None:
 
 def work(page: Page) -> None:
     """A morning at the desk."""
-    for lead in ("4174102", "4174110", "4174118", "4174086"):
+    for lead in ("4174110", "4174121", "4174102", "4174086"):
         page.goto(f"/leads/{lead}/")
         settle(page)
     page.get_by_label("New note").fill("Asked for an invoice with the studio's address. Prefers email.")
@@ -69,7 +72,22 @@ def work(page: Page) -> None:
     edit(page, "Dallas", tags=["glaze & slip", "wholesale"], lists=["Glaze lab notes"])
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_role("region", name="Notices")).to_contain_text("wholesale")
-    settle(page)
+    fill_refund(page, "Sale #99432", "4.00")
+    page.get_by_role("button", name="Refund 4.00").click()
+    expect(page.get_by_role("region", name="Money")).to_contain_text("Partial refund 4.00", timeout=60_000)
+    page.goto(JON)
+    fill_refund(page, "Sale #99601", "240.00")
+    page.get_by_role("button", name="Ask to refund 240.00").click()
+    expect(page.get_by_role("link", name="See the request")).to_be_visible()
+
+
+def fill_refund(page: Page, payment: str, amount: str) -> None:
+    row = page.get_by_role("region", name="Money").get_by_role("row", name=payment)
+    row.get_by_role("link", name="Refund").click()
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("Amount").fill(amount)
+    dialog.get_by_label("Reason").select_option(index=1)
+    expect(dialog.get_by_role("button", name=f"efund {amount}")).to_be_visible()
 
 
 def edit(page: Page, city: str, *, tags: list[str], lists: list[str]) -> None:
@@ -95,29 +113,39 @@ def main() -> None:
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=parts.chromium(), args=["--no-sandbox", "--disable-gpu"])
-        light = {"base_url": address, "viewport": WIDE, "reduced_motion": "reduce", "color_scheme": "light"}
-        context = browser.new_context(**light)
-        page = context.new_page()
-        sign_in(page, "agent", password)
-        work(page)
-        keep(page, "lead-light")
-        edit(page, "Austin", tags=["teacher", "porcelain"], lists=["Open studio weekends"])
-        page.mouse.wheel(0, 2000)
-        keep(page, "edit")
-        page.goto("/")
-        keep(page, "home")
-        page.set_viewport_size(PHONE)
-        page.goto(ADA)
-        keep(page, "phone")
-        dark = {**light, "color_scheme": "dark"}
-        page = browser.new_context(**dark, storage_state=context.storage_state()).new_page()
-        page.goto(ADA)
-        keep(page, "lead-dark")
-        page = browser.new_context(**dark).new_page()
-        sign_in(page, "auditor", password)
-        page.goto("/audit/")
-        keep(page, "audit-dark")
+        look = {"base_url": address, "viewport": WIDE, "reduced_motion": "reduce", "color_scheme": "light"}
+
+        def page_of(role: str, **other: str) -> Page:
+            page = browser.new_context(**{**look, **other}).new_page()
+            sign_in(page, role, password)
+            return page
+
+        take(page_of)
         browser.close()
+
+
+def take(page_of: Callable[..., Page]) -> None:
+    page = page_of("support")
+    work(page)
+    page.goto(ADA)
+    keep(page, "lead-light")
+    fill_refund(page, "Rebill 2 #99488", "9.95")
+    keep(page, "refund")
+    edit(page, "Austin", tags=["teacher", "porcelain"], lists=["Open studio weekends"])
+    page.mouse.wheel(0, 2000)
+    keep(page, "edit")
+    page.goto("/")
+    keep(page, "home")
+    page.set_viewport_size(PHONE)
+    page.goto(ADA)
+    keep(page, "phone")
+    page = page_of("manager")
+    page.goto("/approvals/")
+    page.get_by_role("link", name="Refund transaction #99601").click()
+    keep(page, "approval")
+    page = page_of("auditor", color_scheme="dark")
+    page.goto("/audit/")
+    keep(page, "audit-dark")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def lead_page(page: Page, sit_down: Callable[..., Desk]) -> Page:
 def test_slash_finds(lead_page: Page) -> None:
     page = lead_page
     page.keyboard.press("/")
-    search = page.get_by_role("searchbox")
+    search = page.get_by_role("combobox", name="Find a lead")
     expect(search).to_be_focused()
     expect(search).to_have_value("")
     page.keyboard.type("/ben")

@@ -4,60 +4,35 @@ The data are as odd as they come: names that are long, empty, right to left or m
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.utils import timezone
+from playwright.sync_api import expect
 
-from accounts.models import AuditEntry, User
+from accounts.models import Account, AuditEntry, User
 from accounts.services import users
 from leads.access import Desk
-from leads.models import Operation, Recipe
+from leads.models import Finding, Operation, Recipe
 from leads.providers.changes import AssignTag, Change, EditLead, GivePoints, SubscribeToList, SubscribeToSequence
 from leads.providers.kartra.sandbox.catalogue import LONG_TAG
 from leads.providers.kartra.sandbox.notable import NOTABLE
 from leads.services import notes
 from leads.services.recipes import save_recipe
-from tests.browser.conftest import Watch
+from leads.unusual import RULES
+from tests.browser.conftest import Watch, enter
 from tests.browser.hands import Mouse
-from tests.browser.looking import WIDTHS, look_at, settle, too_wide
+from tests.browser.looking import LONG_TEXT, LONG_WORD, Eye
+from tests.conftest import PASSWORD, SignIn
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import do, send
 
 pytestmark = pytest.mark.browser
 
 ODD = NOTABLE["long_name"].id
-LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
-LONG_TEXT = f"{LONG_WORD} ليلى المصري 👩🏽‍🎨 <b>not bold</b>"
-
-
-class Eye:
-    """Goes through pages and remembers what is wrong, so that one run tells all of it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.found: list[str] = []
-
-    def see(self, title: str, address: str = "", *, also_on_a_phone: bool = False) -> None:
-        if address:
-            self.page.goto(address)
-        self.found += look_at(self.page, title, also_on_a_phone=also_on_a_phone)
-
-    def measure(self, title: str, address: str) -> None:
-        """Only its width, for a page of a kind that axe has seen already."""
-        self.page.goto(address)
-        settle(self.page)
-        for width in WIDTHS:
-            self.found += too_wide(self.page, title, width)
-
-
-@pytest.fixture
-def eye(page: Page) -> Iterator[Eye]:
-    looking = Eye(page)
-    yield looking
-    if looking.found:
-        pytest.fail("\n".join(looking.found))
 
 
 class World:
@@ -89,13 +64,21 @@ def world(sit_down: Callable[..., Desk], sandbox: Sandbox) -> World:
     return World(sit_down("admin"), sandbox)
 
 
+@pytest.mark.looks_at(
+    "account_login",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_inactive",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+)
 def test_signed_out(eye: Eye, user_of: Callable[[str], User]) -> None:
     eye.see("sign-in", "/sign-in/?next=/leads/")
     eye.page.get_by_label("Email").fill("nobody@example.com")
     eye.page.get_by_label("Password").fill("wrong")
     eye.page.get_by_role("button", name="Sign in").click()
     expect(eye.page.get_by_role("alert")).to_be_visible()
-    eye.see("sign-in refused", also_on_a_phone=True)
+    eye.see("sign-in refused")
     eye.see("forgotten", "/sign-in/forgotten/")
     eye.see("forgotten sent", "/sign-in/forgotten/sent/")
     eye.see("inactive", "/sign-in/inactive/")
@@ -106,6 +89,48 @@ def test_signed_out(eye: Eye, user_of: Callable[[str], User]) -> None:
     eye.see("nothing here signed out", "/no-such-page/")
 
 
+@pytest.mark.looks_at("account_reauthenticate", "account_set_password", "account_logout")
+def test_passwords_and_signing_out(
+    eye: Eye, user_of: Callable[[str], User], at_desk_alone: Callable[[str], None]
+) -> None:
+    page = eye.page
+    at_desk_alone("agent")
+    eye.see("confirm", "/sign-in/again/?next=/team/")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    eye.see("confirm refused")
+    eye.see("sign out", "/sign-in/out/")
+    agent = user_of("agent")
+    agent.set_unusable_password()
+    agent.save()
+    at_desk_alone("agent")
+    eye.see("first password", "/sign-in/password/first/")
+    page.get_by_label("Password", exact=True).fill("123")
+    page.get_by_label("Password (again)").fill("456")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    eye.see("first password refused")
+
+
+@pytest.mark.looks_at("typed")
+def test_what_was_typed_comes_back(
+    eye: Eye, user_of: Callable[[str], User], client_of: SignIn, sandbox: Sandbox
+) -> None:
+    page = eye.page
+    enter(page.context, client_of("admin", stale=True))
+    page.goto(f"/team/{user_of('agent').pk}/")
+    page.get_by_label("Name").fill(LONG_TEXT[:140])
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Confirm it is you")).to_be_visible()
+    eye.see("confirm with something typed")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", name="Not sent yet")).to_be_visible()
+    eye.see("not sent yet")
+
+
+@pytest.mark.looks_at("leads:home", "leads:connection")
 def test_without_credentials(eye: Eye, sandbox: Sandbox, at_desk_alone: Callable[[str], None]) -> None:
     at_desk_alone("agent")
     eye.see("welcome", "/")
@@ -133,8 +158,9 @@ def test_an_empty_desk(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     eye.see("recipe new without catalogues", "/recipes/new/")
 
 
+@pytest.mark.looks_at("leads:detail", "leads:activity", "leads:money")
 def test_the_lead(eye: Eye, world: World) -> None:
-    eye.see("lead odd", f"/leads/{ODD}/", also_on_a_phone=True)
+    eye.see("lead odd", f"/leads/{ODD}/")
     eye.see("activity odd", f"/leads/{ODD}/activity/")
     eye.see("lead ada", f"/leads/{ADA.id}/")
     eye.see("money ada", f"/leads/{ADA.id}/money/")
@@ -147,10 +173,11 @@ def test_a_long_history(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     eye.measure("a long history", f"/leads/{NOTABLE['long_history'].id}/")
 
 
+@pytest.mark.looks_at("leads:find", "leads:create")
 def test_find_and_create(eye: Eye, world: World) -> None:
     page = eye.page
     page.goto(f"/leads/{ODD}/")
-    eye.see("home", "/", also_on_a_phone=True)
+    eye.see("home", "/")
     eye.see("find", "/leads/")
     eye.see("find missing", f"/leads/?q={'very.' * 20}long@example.com")
     eye.see("find nonsense", f"/leads/?q={LONG_WORD}")
@@ -161,9 +188,10 @@ def test_find_and_create(eye: Eye, world: World) -> None:
     eye.see("create existing")
 
 
+@pytest.mark.looks_at("leads:edit")
 def test_edit(eye: Eye, world: World) -> None:
     page = eye.page
-    eye.see("edit odd", f"/leads/{ODD}/edit/", also_on_a_phone=True)
+    eye.see("edit odd", f"/leads/{ODD}/edit/")
     page.goto(f"/leads/{ADA.id}/edit/")
     send(world.desk, EditLead({"city": LONG_WORD[:100]}))
     page.get_by_label("City").fill("Denver")
@@ -181,12 +209,12 @@ def test_dialogs(eye: Eye, world: World) -> None:
     for link in ("Add tag", "Add to list", "Add to sequence", "Give or remove", "Book or cancel"):
         page.get_by_role("link", name=link, exact=True).click()
         expect(page.get_by_role("dialog")).to_be_visible()
-        eye.see(f"dialog {link}", also_on_a_phone=link == "Add tag")
+        eye.see(f"dialog {link}")
+        page.locator("#card-form").evaluate("form => { form.noValidate = true }")  # or the browser itself asks
         page.locator("#card-form button[type=submit]").click()
-        if link in ("Give or remove", "Book or cancel"):  # the browser itself asks for what is missing
-            page.keyboard.press("Escape")
-            continue
         expect(page.get_by_role("alert")).to_be_visible()
+        if link in ("Give or remove", "Book or cancel"):
+            eye.see(f"dialog {link} refused")
         page.keyboard.press("Escape")
     page.get_by_role("link", name="Add tag", exact=True).click()
     page.locator("#card-form").get_by_role("button", name="Add tags").click()
@@ -195,6 +223,7 @@ def test_dialogs(eye: Eye, world: World) -> None:
     eye.see("dialog refused with picker open")
 
 
+@pytest.mark.looks_at("leads:change")
 def test_cards_as_pages(eye: Eye, world: World) -> None:
     for card in ("tags", "lists", "sequences", "points", "calendars"):
         eye.see(f"card {card}", f"/leads/{ODD}/{card}/change/")
@@ -210,7 +239,7 @@ def test_overlays(eye: Eye, world: World, watch: Watch) -> None:
     eye.see("keys")
     page.keyboard.press("Escape")
     page.keyboard.press("ControlOrMeta+k")
-    eye.see("palette", also_on_a_phone=True)
+    eye.see("palette")
     page.keyboard.type(LONG_WORD)
     eye.see("palette finding")
     page.keyboard.press("Escape")
@@ -223,9 +252,10 @@ def test_overlays(eye: Eye, world: World, watch: Watch) -> None:
     expect(toasts.locator(".is-failed")).to_have_count(1)
     page.get_by_label("Copy the email").click()
     toasts.hover()
-    eye.see("toasts", also_on_a_phone=True)
+    eye.see("toasts")
 
 
+@pytest.mark.looks_at("leads:operation")
 def test_operations(eye: Eye, world: World) -> None:
     page = eye.page
     for title, operation in (("done", world.edited), ("failed", world.failed), ("unknown", world.unknown)):
@@ -236,8 +266,20 @@ def test_operations(eye: Eye, world: World) -> None:
     eye.see("operation decision refused")
 
 
+@pytest.mark.looks_at(
+    "leads:connection-remove",
+    "leads:catalogues",
+    "leads:field-create",
+    "accounts:profile",
+    "account_change_password",
+    "leads:recipes",
+    "leads:recipe-create",
+    "leads:recipe-edit",
+    "leads:recipe-delete",
+)
 def test_settings(eye: Eye, world: World) -> None:
     eye.see("connection", "/settings/connection/")
+    eye.see("connection remove", "/settings/connection/remove/")
     eye.see("catalogues", "/settings/catalogues/")
     eye.see("field new", "/settings/catalogues/fields/new/")
     eye.see("profile", "/profile/")
@@ -248,12 +290,20 @@ def test_settings(eye: Eye, world: World) -> None:
     eye.see("recipe delete", f"/recipes/{world.recipe.pk}/delete/")
 
 
-def test_team(eye: Eye, world: World, user_of: Callable[[str], User]) -> None:
+@pytest.mark.looks_at(
+    "accounts:team",
+    "accounts:team-add",
+    "accounts:team-edit",
+    "accounts:team-deactivate",
+    "leads:connection-of",
+    "leads:connection-remove-of",
+)
+def test_team(eye: Eye, world: World, user_of: Callable[[str], User], desk_of: Callable[..., Desk]) -> None:
     page = eye.page
     admin = world.desk.user
     long = users.add_staff(actor=admin, email=f"{'very.' * 11}long@example.com", name=LONG_TEXT[:140], role="support")
     gone = users.deactivate_staff(actor=admin, user=user_of("viewer"))
-    eye.see("team", "/team/", also_on_a_phone=True)
+    eye.see("team", "/team/")
     eye.see("team add", "/team/add/")
     page.get_by_label("Email").fill(long.email)
     page.get_by_label("Name").fill("Somebody else")
@@ -264,14 +314,20 @@ def test_team(eye: Eye, world: World, user_of: Callable[[str], User]) -> None:
     eye.see("team edit deactivated", f"/team/{gone.pk}/")
     eye.see("team deactivate", f"/team/{long.pk}/deactivate/")
     eye.see("connection of somebody", f"/team/{long.pk}/connection/")
+    eye.see("connection remove of somebody", f"/team/{desk_of('agent').user.pk}/connection/remove/")
     page.goto(f"/team/{long.pk}/")
+    page.get_by_role("link", name="Deactivate").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    eye.see("dialog deactivate")
+    page.keyboard.press("Escape")
     page.locator("form[action$='/link/'] button").click()
     expect(page.get_by_label("Set-password link")).to_have_value(re.compile("/sign-in/new-password/"))
     eye.see("team link")
 
 
+@pytest.mark.looks_at("accounts:audit", "accounts:audit-entry")
 def test_audit(eye: Eye, world: World) -> None:
-    eye.see("audit", "/audit/", also_on_a_phone=True)
+    eye.see("audit", "/audit/")
     eye.see("audit filtered", f"/audit/?lead={ODD}")
     entry = AuditEntry.objects.filter(operation_id=world.edited.pk, outcome="succeeded").get()
     eye.see("audit entry", f"/audit/{entry.pk}/")
@@ -279,7 +335,25 @@ def test_audit(eye: Eye, world: World) -> None:
     eye.see("audit entry without operation", f"/audit/{entry.pk}/")
 
 
-def test_errors(eye: Eye, sit_down: Callable[..., Desk], sandbox: Sandbox) -> None:
+@pytest.mark.looks_at("leads:unusual")
+def test_what_is_unusual(eye: Eye, world: World) -> None:
+    eye.see("nothing unusual", "/unusual/")
+    now, admin, account = timezone.now(), world.desk.user, world.desk.account
+    Account.objects.filter(pk=account.pk).update(name=LONG_WORD[:100])
+    User.objects.filter(pk=admin.pk).update(name=LONG_WORD[:100])
+    for number, rule in enumerate(RULES * 9):
+        whose: dict[str, Any] = {"lead_id": ODD} if rule.by_lead else {"person": admin}
+        at = now - timedelta(hours=number)
+        since = at - rule.within
+        Finding.objects.create(rule=rule.name, account=account, count=rule.number, since=since, until=at, **whose)
+    eye.see("unusual", "/unusual/")
+    eye.see("home with what is unusual", "/")
+    eye.see("audit with what is unusual", "/audit/")
+
+
+def test_errors(
+    eye: Eye, sit_down: Callable[..., Desk], sandbox: Sandbox, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sit_down("agent")
     eye.see("not allowed", "/team/")
     eye.see("nothing here", "/no-such-page/")
@@ -296,6 +370,13 @@ def test_errors(eye: Eye, sit_down: Callable[..., Desk], sandbox: Sandbox) -> No
     eye.page.get_by_role("button", name="Test and save").click()
     expect(eye.page.get_by_role("heading", name="This page was open too long")).to_be_visible()
     eye.see("open too long")
+    watch.expect("status of 500")
+    monkeypatch.setattr("leads.views.home.render", broken)
+    eye.see("broken", "/")
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError
 
 
 @pytest.mark.parametrize("role", ["auditor", "agent"])

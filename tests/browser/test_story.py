@@ -8,13 +8,14 @@ from playwright.sync_api import BrowserContext, Page, expect
 from accounts.models import User
 from leads.access import Desk
 from leads.models import Recipe
+from leads.providers.changes import AssignTag, EditLead
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.services.recipes import save_recipe
 from tests.browser.conftest import Watch
 from tests.browser.hands import WAYS, Mouse
 from tests.conftest import PASSWORD
 from tests.leads.conftest import ADA, Sandbox
-from tests.leads.helpers import read, writes
+from tests.leads.helpers import do, read, send, writes
 
 pytestmark = pytest.mark.browser
 
@@ -38,13 +39,13 @@ def sign_in(hands: Mouse, person: User) -> None:
 
 def test_connect(hands: Mouse, user_of: Callable[[str], User], sandbox: Sandbox) -> None:
     page = hands.page
-    agent = user_of("agent")
+    manager = user_of("manager")
     page.goto("/sign-in/")
-    hands.type(page.get_by_label("Email"), agent.email)
+    hands.type(page.get_by_label("Email"), manager.email)
     hands.type(page.get_by_label("Password"), "not my password")
     hands.press(page.get_by_role("button", name="Sign in"))
     expect(page.get_by_role("alert")).to_contain_text("not correct")
-    expect(page.get_by_label("Email")).to_have_value(agent.email)
+    expect(page.get_by_label("Email")).to_have_value(manager.email)
     hands.type(page.get_by_label("Password"), PASSWORD)
     hands.press(page.get_by_role("button", name="Sign in"))
     hands.press(page.get_by_role("link", name="Add credentials"))
@@ -71,7 +72,7 @@ def test_find_edit_undo(
     desk = desk_of("agent")
     page = hands.page
     sign_in(hands, desk.user)
-    hands.search(page.get_by_role("searchbox"), f" <{ADA.email.upper()}> ")
+    hands.search(page.locator("#search"), f" <{ADA.email.upper()}> ")
     expect(page.get_by_role("heading", name="Ada Moreno", level=1)).to_be_visible()
     if hands.scripts:
         expect(page.get_by_role("region", name="Money")).to_contain_text("#99432")
@@ -157,12 +158,36 @@ def test_cards(hands: Mouse, desk_of: Callable[..., Desk], sandbox: Sandbox) -> 
     expect(notes.get_by_role("listitem")).to_have_count(0)
 
 
+def test_undo_from_the_activity(hands: Mouse, desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
+    """What was done takes itself back there, unless it has changed since: then it says so."""
+    desk = desk_of("agent")
+    do(desk, AssignTag("wholesale"))
+    do(desk, EditLead({"city": "Dallas"}))
+    send(desk, EditLead({"city": "Denver"}))
+    page = hands.page
+    sign_in(hands, desk.user)
+    page.goto(f"/leads/{ADA.id}/")
+    activity = page.get_by_role("region", name="Activity")
+    toasts = page.get_by_role("region", name="Notices")
+    sandbox.calls()
+    hands.press(activity.get_by_role("button", name="Undo: added tag wholesale"))
+    expect(toasts).to_contain_text("wholesale")
+    expect(activity).to_contain_text("(undone)")
+    expect(page.get_by_role("region", name="Tags")).not_to_contain_text("wholesale")
+    assert writes(sandbox) == [("unassign_tag",)]
+
+    hands.press(activity.get_by_role("button", name="Undo: edited fields"))
+    expect(toasts).to_contain_text("Denver")
+    expect(page.get_by_role("region", name="Profile")).to_contain_text("Denver")
+    assert writes(sandbox) == []
+
+
 def test_create_where_nothing_was_found(hands: Mouse, desk_of: Callable[..., Desk]) -> None:
     desk = desk_of("agent")
     page = hands.page
     sign_in(hands, desk.user)
-    hands.search(page.get_by_role("searchbox"), "mailto:new.person@example.com")
-    expect(page.get_by_role("status")).to_contain_text("No lead with the email new.person@example.com")
+    hands.search(page.locator("#search"), "mailto:new.person@example.com")
+    expect(page.get_by_role("main")).to_contain_text("No lead with the email new.person@example.com")
     hands.press(page.get_by_role("link", name="Create a lead for new.person@example.com"))
     expect(page.get_by_label("Email", exact=True)).to_have_value("new.person@example.com")
     hands.type(page.get_by_label("First name"), "Nele")

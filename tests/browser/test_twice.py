@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from leads.access import Desk
+from leads.models import Operation
 from tests.browser.hands import Mouse
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import read, writes
@@ -108,6 +109,71 @@ def test_back_and_save_again(page: Page, sit_down: Callable[..., Desk], sandbox:
     page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_role("region", name="Profile")).to_contain_text("Denver")
     assert writes(sandbox) == [("edit_lead",)]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_back_button_after_a_save(
+    browser_of: Callable[..., Page], desk_of: Callable[..., Desk], sandbox: Sandbox, scripts: bool
+) -> None:
+    """The form comes back with the values of now, so that there is nothing left to save."""
+    desk_of("agent")
+    page = browser_of("agent", java_script_enabled=scripts)
+    page.goto(f"/leads/{ADA.id}/edit/")
+    page.get_by_label("City").fill("Dallas")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_role("region", name="Profile")).to_contain_text("Dallas")
+    assert writes(sandbox) == [("edit_lead",)]
+    page.go_back()
+    expect(page.get_by_role("heading", name="Edit Ada Moreno")).to_be_visible()
+    page.get_by_label("City").fill("Dallas")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was changed, so nothing was sent.")
+    assert Operation.objects.count() == 1
+    assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_back_button_after_a_refund(
+    browser_of: Callable[..., Page], desk_of: Callable[..., Desk], sandbox: Sandbox, scripts: bool
+) -> None:
+    """The page that comes back refunds nothing: the payment is locked by the first."""
+    desk_of("support")
+    page = browser_of("support", java_script_enabled=scripts)
+    page.goto(f"/leads/{ADA.id}/transactions/99488/refund/")
+    refund(page.get_by_role("main"))
+    expect(page.get_by_role("main")).to_contain_text("Held back")
+    page.go_back()
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("Nothing more can be refunded until that is settled.")
+    expect(main.get_by_role("button", name="Refund")).to_have_count(0)
+    assert Operation.objects.count() == 1
+    assert writes(sandbox) == []
+
+
+def test_back_and_forth_after_a_refund_in_the_dialog(
+    page: Page, sit_down: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    sit_down("support")
+    page.goto("/")
+    page.goto(f"/leads/{ADA.id}/")
+    card = page.get_by_role("region", name="Money")
+    card.get_by_role("link", name="Refund Rebill 2, #99488").click()
+    refund(page.locator("dialog[open]"))
+    expect(card).to_contain_text("Held back")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    page.go_forward()
+    expect(card).to_contain_text("Held back")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(card.get_by_role("link", name="Refund Rebill 2, #99488")).to_have_count(0)
+    assert Operation.objects.count() == 1
+    assert writes(sandbox) == []
+
+
+def refund(form: Locator) -> None:
+    form.get_by_label("Amount").fill("5")
+    form.get_by_label("Reason").select_option("Goodwill")
+    form.get_by_role("button", name="Refund").click()
 
 
 def test_back_to_a_sent_form_can_be_sent(page: Page, sit_down: Callable[..., Desk]) -> None:

@@ -40,6 +40,17 @@ def test_sound_settings_pass(sound: Settings) -> None:
     ("name", "value", "refused_as"),
     [
         ("SECRET_KEY", "short", "secret_key"),
+        ("SETTLE_READINGS", 0, "settle_readings"),
+        ("SETTLE_WITHIN", 0, "settle_within"),
+        ("KARTRA_TIMEOUT", 0.5, "kartra_timeout"),
+        ("KARTRA_TIMEOUT", 61.0, "kartra_timeout"),
+        ("KARTRA_TIMEOUT", float("nan"), "kartra_timeout"),
+        ("MONEY_HOLD", -1, "money_hold"),
+        ("SECOND_FACTOR_ROLES", ["admin", "boss"], "second_factor_roles"),
+        ("ROLE_ADDRESSES", "boss=10.0.0.0/8", "role_addresses"),
+        ("ROLE_ADDRESSES", "admin=the office", "role_addresses"),
+        ("SESSION_HOURS", 0, "session_hours"),
+        ("SESSION_IDLE_MINUTES", 1, "session_idle_minutes"),
         ("SECRET_KEY", "x" * 60, "secret_key"),
         ("CREDENTIAL_KEYS", [], "credential_keys"),
         ("CREDENTIAL_KEYS", ["not a key"], "credential_keys"),
@@ -68,6 +79,11 @@ def test_weak_or_malformed_settings_are_refused(sound: Settings, name: str, valu
 def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Settings, url: str) -> None:
     sound.KARTRA_API_URL = url
     assert found() == []
+
+
+def test_mail_that_nobody_gets_is_a_warning(sound: Settings) -> None:
+    sound.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert found() == ["kartra_admin.mail"]
 
 
 def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:

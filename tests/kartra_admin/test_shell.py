@@ -9,6 +9,7 @@ from django.test import RequestFactory
 from django.urls import resolve, reverse
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.backend import StaffBackend
 from accounts.models import Account, Connection, User
 from kartra_admin.context_processors import PLACES, Shell, shell
 from kartra_admin.lib.names import initials
@@ -28,11 +29,11 @@ def shell_at(path: str, user: User | AnonymousUser) -> Shell:
 @pytest.mark.parametrize(
     ("role", "labels"),
     [
-        ("viewer", ["Home", "Leads", "Settings"]),
-        ("agent", ["Home", "Leads", "Recipes", "Settings"]),
-        ("manager", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Settings"]),
-        ("auditor", ["Home", "Leads", "Audit", "Settings"]),
-        ("admin", ["Home", "Leads", "Recipes", "Approvals", "Audit", "Team", "Settings"]),
+        ("viewer", ["Home", "Leads", "Directory", "Settings"]),
+        ("agent", ["Home", "Leads", "Directory", "Recipes", "Settings"]),
+        ("manager", ["Home", "Leads", "Directory", "Recipes", "Bulk", "Approvals", "Audit", "Settings"]),
+        ("auditor", ["Home", "Leads", "Directory", "Audit", "Settings"]),
+        ("admin", ["Home", "Leads", "Directory", "Recipes", "Bulk", "Approvals", "Audit", "Team", "Settings"]),
     ],
 )
 def test_the_menu_shows_what_the_role_may_see(user_of: UserOf, role: str, labels: list[str]) -> None:
@@ -75,26 +76,28 @@ def test_nobody_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries
         assert (made.menu, made.account, made.initials) == ([], None, "")
 
 
-def test_a_person_costs_one_query(user_of: UserOf, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_person_and_his_account_cost_one_query(
+    user_of: UserOf, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     user = user_of("agent")
     account = Account.objects.create(fingerprint="0" * 60 + "4f2a", sealed_digest="x", name="Bright Studio")
     Connection.objects.create(user=user, account=account, sealed_key="x", sealed_password="x", placed_by=user)
     with django_assert_num_queries(1):
-        made = shell_at("/", user)
+        made = shell_at("/", StaffBackend().get_user(user.pk))
         assert made.account is not None
         assert (made.account.name, made.account.tail, made.initials) == ("Bright Studio", "4f2a", "AP")
         assert made.connection is not None
         assert made.connection.account == made.account
 
 
-def test_the_menu_of_who_decides_costs_one_query_more(
+def test_the_menu_of_who_decides_and_changes_many_costs_two_queries_more(
     user_of: UserOf, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     user = user_of("manager")
     account = Account.objects.create(fingerprint="0" * 60 + "4f2a", sealed_digest="x", name="Bright Studio")
     Connection.objects.create(user=user, account=account, sealed_key="x", sealed_password="x", placed_by=user)
-    with django_assert_num_queries(2):
-        made = shell_at("/", user)
+    with django_assert_num_queries(3):
+        made = shell_at("/", StaffBackend().get_user(user.pk))
         assert [entry.count for entry in made.menu] == [0] * len(made.menu)
         assert made.account == account
 

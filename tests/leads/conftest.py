@@ -1,5 +1,6 @@
 """A sandbox of its own for each test, people with credentials in it, and browsers signed in as them."""
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,7 @@ from accounts.models import User
 from accounts.services import connections
 from leads.access import Desk, desk_for
 from leads.models import Limit, Reason
+from leads.providers.kartra import client
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
 from leads.providers.kartra.sandbox.notable import NOTABLE
@@ -31,6 +33,11 @@ class Sandbox:
         self.path = path
         self._seen = 0
 
+    def put_back(self, seeded: Path) -> None:
+        """As it was before the first call."""
+        shutil.copy(seeded, self.path)
+        self._seen = 0
+
     def arm(self, command: str, mode: str, times: int = 1) -> None:
         arm(self.path, command, mode, times)
 
@@ -41,6 +48,11 @@ class Sandbox:
 
     def configure(self, **switches: object) -> None:
         configure(self.path, **switches)
+
+    def set_facts(self, lead_id: str, facts: dict[str, str]) -> None:
+        """Let these facts of a lead be what Kartra has."""
+        with closing(connect(self.path)) as db, writing(db):
+            db.execute("UPDATE leads SET facts = ? WHERE id = ?", (json.dumps(facts), lead_id))
 
     def calls(self) -> list[tuple[str, ...]]:
         """The commands of each call that arrived since this was last asked."""
@@ -58,10 +70,14 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sandbox(seeded: Path, tmp_path: Path, settings: object) -> Sandbox:
+def sandbox(seeded: Path, tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Nobody waits for real where it takes no calls: how long one waits is for the tests of the client."""
+    monkeypatch.setattr(client, "_PAUSE_AFTER_429", 0.01)
+    monkeypatch.setattr(client, "_PAUSES", (0.01, 0.01))
     settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
-    shutil.copy(seeded, sandbox_path())
-    return Sandbox(sandbox_path())
+    sandbox = Sandbox(sandbox_path())
+    sandbox.put_back(seeded)
+    return sandbox
 
 
 @pytest.fixture

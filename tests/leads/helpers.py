@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.conf import settings
 from django.db import connections as databases
 from django.http import HttpResponse
 from django.test import Client
@@ -53,6 +54,13 @@ def grow_old(operation: Operation) -> None:
     """Let an hour pass."""
     hour_ago = timezone.now() - timedelta(hours=1)
     Operation.objects.filter(pk=operation.pk).update(created_at=hour_ago, sent_at=hour_ago)
+    operation.refresh_from_db()
+
+
+def come_to_wait(operation: Operation) -> None:
+    """Let the readings and the minutes pass after which a person may decide."""
+    sent_at = timezone.now() - timedelta(seconds=settings.SETTLE_WITHIN + 1)
+    Operation.objects.filter(pk=operation.pk).update(sent_at=sent_at, readings=settings.SETTLE_READINGS)
     operation.refresh_from_db()
 
 

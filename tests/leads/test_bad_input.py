@@ -12,7 +12,7 @@ from django.test import Client
 
 from leads import urls
 from leads.access import Desk
-from leads.models import Operation, Recipe
+from leads.models import Limit, Operation, Playbook, Reason, Recipe
 from leads.providers.changes import AssignTag
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, do, read, typed, words, writes
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
 DeskOf = Callable[..., Desk]
 
-ALLOWED = {200, 302, 400, 403, 404, 405, 409, 422, 503}
+ALLOWED = {200, 204, 302, 400, 403, 404, 405, 409, 413, 422, 503}
 
 TEXTS = [
     "", " ", "0", "-1", "1", "9" * 30, "9" * 5000, "1e999", "NaN", "٣", "½", "true", "null", "None", "[]", "{}",
@@ -36,6 +36,7 @@ NAMES = [
     "custom.glazes", "custom.about_me", "custom.", "add", "remove", "direction", "points", "expires_in_days",
     "calendar", "class_name", "date", "time", "text", "delete", "do", "happened", "reason", "name", "description",
     "give_tag", "take_tag", "identifier", "kind", "options", "account_name", "api_key", "api_password", "q", "cursor",
+    "tag", "seen", "order", "columns", "is_shared", "query",
     "x" * 300, "", "[]", "a[b][c]",
 ]  # fmt: skip
 PARTS = {
@@ -43,14 +44,20 @@ PARTS = {
     "card": ["tags", "lists", "sequences", "points", "calendars", "money", "x" * 200],
     "operation_id": [str(uuid4())],
     "recipe_id": ["1", "0", "9" * 30],
+    "position": ["1", "0", "9" * 30],
     "user_id": ["1", "0", "9" * 30],
     "transaction_id": ["99432", "0", "1" * 20],
     "subscription_id": ["14833", "0", "1" * 20],
     "approval_id": [str(uuid4())],
+    "job_id": [str(uuid4())],
     "playbook_id": ["1", "0", "9" * 30],
     "run_id": [str(uuid4())],
+    "view_id": ["1", "0", "9" * 30],
     "limit_id": ["1", "0", "9" * 30],
     "reason_id": ["1", "0", "9" * 30],
+    "import_id": ["1", "0", "9" * 30],
+    "event_id": ["1", "0", "9" * 30],
+    "secret": ["nobody-knows", "x" * 500, "%00", "٣"],
 }
 JUNK_HEADERS = [
     {},
@@ -127,7 +134,8 @@ def test_junk_headers_never_break_a_page(admin: Client, headers: dict[str, str])
         "/leads/abc/", "/leads/-1/", "/leads/4174086'/", "/leads/%00/", "/leads/٤١٧/", "/leads/" + "9" * 21 + "/",
         "/leads/4174086.0/", "/leads/%2e%2e/", "/operations/junk/", "/operations/0/", "/operations/%00/undo/",
         "/recipes/x/edit/", "/recipes/-1/edit/", "/team/x/connection/", "/leads/4174086/a b/change/", "/leads//",
-        "/%ff%fe", "/leads/4174086/money/extra/",
+        "/%ff%fe", "/leads/4174086/money/extra/", "/leads/004174086/", "/leads/004174086/notes/", "/leads/00/money/",
+        "/leads/4174086/subscriptions/014833/", "/leads/4174086/transactions/099432/refund/",
     ],
 )  # fmt: skip
 def test_junk_in_the_address_is_400_or_404(admin: Client, path: str) -> None:
@@ -135,9 +143,37 @@ def test_junk_in_the_address_is_400_or_404(admin: Client, path: str) -> None:
         assert method(path).status_code in (400, 404)
 
 
+def test_a_post_without_a_field_is_not_taken_for_a_look(admin: Client, desk_of: DeskOf, sandbox: Sandbox) -> None:
+    """It is refused, and says so by its number, wherever there is something to fill in."""
+    account = desk_of("admin").account
+    there = {
+        "playbook_id": Playbook.objects.create(account=account, name="Leave", steps=[]).pk,
+        "limit_id": Limit.objects.create(role="support").pk,
+        "reason_id": Reason.objects.create(text="Never said before").pk,
+        **{name: values[0] for name, values in PARTS.items() if name in ("recipe_id", "operation_id", "user_id")},
+        "lead_id": ADA.id,
+        "card": "tags",
+        "transaction_id": "99432",
+        "subscription_id": "14833",
+    }
+    sandbox.calls()
+    refused = 0
+    for pattern in urls.urlpatterns:
+        parts = re.findall(r"<(?:\w+:)?(\w+)>", str(pattern.pattern))
+        if not set(parts) <= there.keys():
+            continue
+        answer = admin.post("/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(there[match[1]]), str(pattern.pattern)))
+        assert answer.status_code in (302, 400, 404, 405, 409, 422), (pattern, answer.status_code)
+        refused += answer.status_code in (400, 422)
+    assert refused >= 20
+    assert writes(sandbox) == []
+
+
 @pytest.mark.parametrize("where", ["query", "form", "name"])
 def test_a_nul_is_refused_everywhere(admin: Client, where: str) -> None:
     for url in addresses(random.Random(1)):
+        if url.startswith("/hooks/") and where != "query":
+            continue  # posted by a machine, kept sealed as it came
         if where == "query":
             answer = admin.get(url, {"q": "a\x00b"})
         else:
@@ -180,7 +216,7 @@ def test_getting_what_only_posts_is_405_and_changes_nothing(admin: Client, sandb
     for url in (
         f"/operations/{operation.pk}/undo/", f"/operations/{operation.pk}/settle/",
         f"/operations/{operation.pk}/decide/", f"/leads/{ADA.id}/notes/", f"/leads/{ADA.id}/recipes/1/",
-        "/settings/catalogues/refresh/", "/settings/connection/remove/",
+        "/settings/catalogues/refresh/",
     ):  # fmt: skip
         assert admin.get(url, {"operation_id": str(uuid4())}).status_code == 405
     assert sandbox.calls() == []

@@ -15,6 +15,7 @@ from django.db import connection as database
 from django.test import Client
 
 from accounts.models import AuditEntry, Connection, User
+from kartra_admin.lib.pacing import Limiter, Turn
 from leads.access import desk_for
 from leads.models import Operation
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
@@ -100,6 +101,7 @@ def test_the_canary_is_heard_nowhere(
     tmp_path: Path,
     user_of: Callable[[str], User],
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = at_canarys_desk
     for name in (None, "httpx", "httpcore", "django", "leads", "accounts"):
@@ -136,9 +138,7 @@ def test_the_canary_is_heard_nowhere(
 
     # A fault of our own, below the call, with the page that shows every variable.
     settings.DEBUG = True  # type: ignore[attr-defined]
-    settings.DATA_DIR = tmp_path / "broken"  # type: ignore[attr-defined]
-    (tmp_path / "broken" / "calls.sqlite3").mkdir(parents=True)
-    (tmp_path / "broken" / "sandbox.sqlite3").write_bytes(sandbox.path.read_bytes())
+    monkeypatch.setattr(Limiter, "wait", _break)
     for method, url, posted in (
         ("get", f"/leads/{ADA.id}/", {}),
         ("post", f"/leads/{ADA.id}/points/change/", {"operation_id": str(uuid4()), "points": "1", "direction": "give"}),
@@ -168,3 +168,7 @@ def _disarm(sandbox: Sandbox) -> None:
     with kartra:
         kartra.execute("DELETE FROM faults")
     kartra.close()
+
+
+def _break(limiter: Limiter, name: str, *, background: bool = False) -> Turn:
+    raise OSError("a disk that fails")

@@ -72,7 +72,7 @@ CASES: list[tuple[Change, effects.State, effects.State]] = [
     (changes.CreateField("thread", "text"), {}, {"Field thread": "text"}),
     (
         changes.CreateLead("new@example.com", {"city": "Dallas"}, {"glazes": ["2"]}),
-        {},
+        {"City": "Boston", "glazes": "celadon", "Email": "ada@example.com"},
         {"City": "Dallas", "glazes": "shino", "Email": "new@example.com"},
     ),
 ]

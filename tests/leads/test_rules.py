@@ -1,5 +1,6 @@
 """What is known beforehand to be impossible, and what is left to the provider."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,14 @@ def payment(kind: str = "sale", amount: str | None = "20.00", refunded: str | No
     if refunded != "":
         refunds = (Transaction("2", "refund", amount=Decimal(refunded) if refunded is not None else None),)
     return Payment(paid, refunds)
+
+
+def with_chargeback() -> Payment:
+    return replace(payment(), chargebacks=(Transaction("2", "chargeback", amount=Decimal("20.00")),))
+
+
+def with_stray() -> Payment:
+    return replace(payment(), strays=(Transaction("2", "refund", has_details=True, amount=Decimal("20.00")),))
 
 
 def group(status: str = "active", **row: Any) -> MoneyGroup:
@@ -41,6 +50,10 @@ def test_nothing_else_may(kind: str) -> None:
         (payment(amount=None), "Kartra did not tell its amount. Reload to read it again."),
         (payment(refunded=None), "What was refunded so far is not known. Reload to read it again."),
         (Payment(Transaction("1", "sale")), "Kartra did not tell its amount. Reload to read it again."),
+        (payment(amount="19.955"), "Its amount has fractions of a cent. Refund it in Kartra."),
+        (payment(refunded="5.005"), "Its amount has fractions of a cent. Refund it in Kartra."),
+        (with_chargeback(), "It was charged back: the customer's bank took the money back already."),
+        (with_stray(), "Kartra lists a refund without telling of which payment. Reload, or refund it in Kartra."),
     ],
 )
 def test_what_stands_against_a_refund(row: Payment, why: str) -> None:

@@ -49,7 +49,9 @@ def test_doubt_says_that_nothing_is_sent_again(desk: Desk, sandbox: Sandbox) -> 
     operation = do(desk, GivePoints(5))
     assert "nothing is sent again" in summarise(operation).text
     assert summarise(operation).kind == "unknown"
-    decided = settling.decide(operation=operation, actor=desk.user, happened=True, reason="Score in Kartra is 40")
+    decided = settling.decide(
+        operation=operation, actor=desk.user, connection=desk.connection, happened=True, reason="Score in Kartra is 40"
+    )
     assert summarise(decided).text == "Gave points."
 
 

@@ -1,5 +1,7 @@
 """Background work: queued for the right second, found by the sweep all the same, done by one worker alone."""
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +16,7 @@ from accounts.services import connections
 from leads import tasks
 from leads.access import Desk
 from leads.models import Operation, Outcome
-from leads.services import money
+from leads.services import held, money, refreshing
 from leads.services.money import Terms, Whose
 from leads.services.reconcile import reconcile
 from leads.wiring import provider_for
@@ -83,16 +85,16 @@ def test_the_sweep_sends_what_a_lost_queue_left(desk: Desk, sandbox: Sandbox) ->
     refund(desk)
     default_task_backend.clear()  # type: ignore[attr-defined]
     let_hold_pass()
-    assert money.send_due_operations() == 1
+    assert held.send_due_operations() == 1
     assert writes(sandbox) == ONE_REFUND
-    assert money.send_due_operations() == 0
+    assert held.send_due_operations() == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_send_it_once(desk: Desk, sandbox: Sandbox) -> None:
     refund(desk)
     let_hold_pass()
-    together(*[money.send_due_operations] * 4)
+    together(*[held.send_due_operations] * 4)
     assert writes(sandbox) == ONE_REFUND
     assert Operation.objects.get().outcome == Outcome.SUCCEEDED
 
@@ -104,7 +106,7 @@ def test_somebody_elses_credentials_serve_where_the_actors_are_gone(
     desk_of("admin")
     connections.remove(actor=desk.user, owner=desk.user)
     let_hold_pass()
-    money.send_due_operations()
+    held.send_due_operations()
     assert writes(sandbox) == ONE_REFUND
 
 
@@ -112,7 +114,7 @@ def test_without_any_credentials_it_is_closed_and_nothing_is_sent(desk: Desk, sa
     operation = refund(desk)
     connections.remove(actor=desk.user, owner=desk.user)
     let_hold_pass()
-    money.send_due_operations()
+    held.send_due_operations()
     operation.refresh_from_db()
     assert operation.outcome == Outcome.FAILED
     assert "credentials" in operation.steps.get().sentence
@@ -140,3 +142,22 @@ def test_what_is_due_is_read_for_by_one_worker_alone(desk: Desk, sandbox: Sandbo
     refund(desk)
     together(*[lambda: reconcile(only_due=True)] * 4)
     assert Operation.objects.get().readings == 1
+
+
+def test_readings_go_on_in_slices_until_the_minute_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refreshing, "work", lambda: True)
+    now = time.time()
+    tasks.refresh_directory.func(now + 55)
+    tasks.refresh_directory.func(now + 2)
+    assert queued() == [("refresh_directory", [now + 55], None)]
+    monkeypatch.setattr(refreshing, "work", lambda: False)
+    tasks.refresh_directory.func(now + 55)
+    assert len(queued()) == 1
+
+
+def test_readings_leave_the_last_thread_to_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refreshing, "work", lambda: pytest.fail("there is no room"))
+    monkeypatch.setattr(tasks, "_ROOM", threading.BoundedSemaphore(1))
+    with tasks.room():
+        tasks.refresh_directory.func(time.time() + 55)
+    assert queued()[0][2] is not None

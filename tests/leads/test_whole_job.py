@@ -84,8 +84,12 @@ def test_an_agent_works_and_the_auditor_sees_each_of_it(kartra: Path, user_of: C
     undone = agent.post(f"/operations/{own_id}/undo/", {"operation_id": "1" * 32}, follow=True)
     assert "Undo: removed points." in words(undone)
 
-    # And the whole save.
+    # One of the two tags, from the page of the save, and then the rest of it.
     save = Operation.objects.get(steps__kind="lead.edit")
+    one = agent.get(f"/operations/{save.pk}/")
+    assert f"/operations/{save.pk}/undo/2/" in one.content.decode()
+    undone = agent.post(f"/operations/{save.pk}/undo/2/", {"operation_id": "3" * 32}, follow=True)
+    assert "Undo: removed tag beginner." in words(undone)
     agent.post(f"/operations/{save.pk}/undo/", {"operation_id": "2" * 32}, follow=True)
     lead = agent.get(f"/leads/{ADA.id}/")
     assert "Boston, MA" in words(lead)

@@ -3,7 +3,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from kartra_admin.lib.errors import BadRequest
-from kartra_admin.lib.pagination import Page, page_by_id
+from kartra_admin.lib.pagination import Page, page_by_field, page_by_id
 
 pytestmark = pytest.mark.django_db
 
@@ -46,3 +46,9 @@ def test_a_page_beyond_the_end_is_empty(rows: QuerySet[User]) -> None:
 def test_junk_cursors_are_refused(rows: QuerySet[User], cursor: str) -> None:
     with pytest.raises(BadRequest):
         page_by_id(rows, cursor=cursor, size=3)
+
+
+@pytest.mark.parametrize("cursor", ["x", "b", "a!", "bMQ", "b" + "A" * 400, "bMSAy", "cMSAyMDI2", "b\0", "bMSAA"])
+def test_a_cursor_of_a_field_that_is_none_of_ours_is_refused(cursor: str) -> None:
+    with pytest.raises(BadRequest):
+        page_by_field(User.objects.all(), "date_joined", descending=True, cursor=cursor, size=2)

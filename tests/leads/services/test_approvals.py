@@ -10,12 +10,15 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Connection, User
+from accounts.services import connections as credentials
 from kartra_admin.lib.errors import AppError, Conflict, Denied
-from leads.access import Desk, whose_for
+from leads.access import Desk, desk_for, whose_for
 from leads.models import Approval, Limit, Operation, Outcome
 from leads.providers.base import LeadRef
 from leads.providers.changes import RefundTransaction
 from leads.providers.errors import NotFound, Refused
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+from leads.selectors import approvals as selectors
 from leads.services import approvals, money
 from leads.services._operations import Locked
 from leads.services.approvals import Over
@@ -211,8 +214,8 @@ def test_who_may_not_decide_decides_nothing(support: Desk, desk_of: DeskOf, sand
     assert approval.status == "waiting"
 
 
-def test_nobody_approves_his_own_where_somebody_else_could(manager: Desk, user_of: Any, sandbox: Sandbox) -> None:
-    user_of("admin")
+def test_nobody_approves_his_own_where_somebody_else_could(manager: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk_of("admin")
     Limit.objects.create(role="manager", per_transaction=Decimal(100))
     approval = ask(manager)
     with pytest.raises(Denied, match="your own request"):
@@ -395,6 +398,26 @@ def test_the_only_approver_s_own_cools_before_it_is_sent(alone: Desk, sandbox: S
     assert log("approval.decide.approved")[0].detail["alone"]
 
 
+def test_who_has_no_credentials_of_this_account_keeps_nobody_from_being_the_only_approver(
+    alone: Desk, sandbox: Sandbox
+) -> None:
+    User.objects.create_user(email="none@example.com", name="No Credentials", role="manager")
+    other = User.objects.create_user(email="other@example.com", name="Other Account", role="manager")
+    keys = ACCOUNTS[1]
+    credentials.place(actor=other, owner=other, api_key=keys.api_key, api_password=keys.api_password)
+    assert list(selectors.others_who_decide(alone.user, alone.account)) == []
+    cooling = approve(alone, ask(alone))
+    assert isinstance(cooling, Approval)
+    assert cooling.status == "cooling"
+
+
+def test_whoever_can_decide_in_this_account_ends_that(alone: Desk, desk_of: DeskOf) -> None:
+    other = desk_of("admin").user
+    assert list(selectors.others_who_decide(alone.user, alone.account)) == [other]
+    User.objects.filter(pk=other.pk).update(is_active=False)
+    assert selectors.is_alone(alone.user, alone.account)
+
+
 def test_it_can_be_recalled_while_it_cools(alone: Desk, sandbox: Sandbox) -> None:
     approval = ask(alone)
     approve(alone, approval)
@@ -470,18 +493,30 @@ def test_what_cools_waits_for_kartra_and_is_sent_with_anybody_s_credentials(
 # At the same moment
 
 
+def hire(number: int) -> Desk:
+    """One more manager with credentials of the account."""
+    person = User.objects.create_user(email=f"m{number}@example.com", name=f"Manager {number}", role="manager")
+    keys = ACCOUNTS[0]
+    credentials.place(actor=person, owner=person, api_key=keys.api_key, api_password=keys.api_password)
+    return desk_for(person)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_many_approvers_at_once_send_one_refund(support: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desks = [desk_of("manager"), desk_of("admin")]
+@pytest.mark.parametrize("clicks", [1, 2])
+@pytest.mark.parametrize("approvers", [2, 8])
+def test_many_approvers_at_once_send_one_refund(support: Desk, sandbox: Sandbox, approvers: int, clicks: int) -> None:
+    desks = [hire(number) for number in range(approvers)]
     approval = ask(support)
     sandbox.calls()
-    results = together(*[lambda desk=desk: approve(desk, approval) for desk in desks * 4])
+    results = together(*[lambda desk=desk: approve(desk, approval) for desk in desks * clicks])
     assert writes(sandbox) == ONCE
-    assert Operation.objects.count() == 1
+    operation = Operation.objects.get()
     assert all(isinstance(result, Operation | AppError) for result in results), results
+    assert {result.pk for result in results if isinstance(result, Operation)} == {operation.pk}
     assert len(log("approval.decide.approved")) == 1
     approval.refresh_from_db()
-    assert approval.status == "approved"
+    assert (approval.status, approval.operation) == ("approved", operation)
+    assert approval.decided_by == operation.approved_by
 
 
 @pytest.mark.django_db(transaction=True)

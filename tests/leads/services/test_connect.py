@@ -1,16 +1,21 @@
 """Credentials are tried before they are kept, and how they do is kept after."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
 from accounts.models import Account, AuditEntry, Connection, User
-from kartra_admin.lib.errors import Denied
+from kartra_admin.lib.errors import Conflict, Denied
 from leads.access import Desk
 from leads.providers.errors import Misconfigured, Unavailable
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS, CLOSED_ACCOUNT
+from leads.services import money
 from leads.services.connections import connect
-from tests.leads.conftest import Sandbox
+from leads.services.money import Whose
+from leads.wiring import provider_for
+from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import read
 
 pytestmark = pytest.mark.django_db
@@ -18,13 +23,14 @@ DeskOf = Callable[..., Desk]
 UserOf = Callable[[str], User]
 
 STUDIO, BINDERY = ACCOUNTS
+WHOSE = Whose(ADA.id, "Ada Moreno", ADA.email)
 
 
 def test_good_credentials_are_kept_and_the_catalogues_read(user_of: UserOf, sandbox: Sandbox) -> None:
-    agent = user_of("agent")
+    manager = user_of("manager")
     connection = connect(
-        actor=agent,
-        owner=agent,
+        actor=manager,
+        owner=manager,
         api_key=STUDIO.api_key,
         api_password=STUDIO.api_password,
         account_name="The Studio",
@@ -127,3 +133,26 @@ def test_the_log_names_the_owner_and_no_secret(user_of: UserOf, sandbox: Sandbox
     entry = AuditEntry.objects.get(action="connection.place.succeeded")
     assert (entry.actor_name, entry.target_name) == ("Admin Person", "Agent Person")
     assert STUDIO.api_key not in str(vars(entry))
+
+
+def test_credentials_of_another_account_wait_until_money_is_settled(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("support")
+    place = {"actor": desk.user, "owner": desk.user}
+    sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, "99488")
+    step = money.refund_step(sale, Decimal("5.00"), seen=sale.digest)
+    terms = money.Terms("Goodwill", "", "")
+    blank = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, uuid4().hex, terms, held=False)
+    sandbox.arm("refund_transaction", "500")
+    refund = money.dispatch(blank, step, desk.connection)
+    assert refund.outcome == "unknown"
+
+    with pytest.raises(Conflict, match=r"1 refund or subscription change of .* not settled"):
+        connect(**place, api_key=BINDERY.api_key, api_password=BINDERY.api_password)
+    assert Connection.objects.get().account == desk.account
+    connect(**place, api_key=STUDIO.api_key, api_password=STUDIO.api_password)  # the same key again is no other account
+
+    refund.outcome = "failed"
+    refund.save()
+    refund.steps.update(outcome="failed")
+    connect(**place, api_key=BINDERY.api_key, api_password=BINDERY.api_password)
+    assert Connection.objects.get().account != desk.account

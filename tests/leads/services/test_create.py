@@ -123,7 +123,9 @@ def test_absence_of_a_new_lead_proves_nothing_since_test_mode_keeps_another_addr
     grow_old(operation)
     settled = settling.settle(operation, connection=desk.connection)
     assert settled.outcome == "unknown", "the lead is there, at kartra.com"
-    decided = settling.decide(operation=operation, actor=desk.user, happened=True, reason="Seen in Kartra")
+    decided = settling.decide(
+        operation=operation, actor=desk.user, connection=desk.connection, happened=True, reason="Seen in Kartra"
+    )
     assert decided.outcome == "succeeded"
 
 

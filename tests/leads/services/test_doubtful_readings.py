@@ -64,7 +64,8 @@ def test_an_edit_that_reads_the_same_before_and_after_is_left_to_a_person(desk: 
 
 def test_what_was_given_up_while_its_sender_slept_is_never_sent(desk: Desk, sandbox: Sandbox) -> None:
     sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
-    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, "asked", Terms("Goodwill", "", ""))
+    terms = Terms("Goodwill", "", "")
+    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, "asked", terms, held=False)
     _operations.record(operation, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
     ten_minutes_ago = timezone.now() - timedelta(minutes=10)
     Operation.objects.update(sent_at=ten_minutes_ago, created_at=ten_minutes_ago)

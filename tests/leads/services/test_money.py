@@ -1,6 +1,7 @@
 """Refunds and changes of subscriptions: read anew, bound to what was shown, sent once, settled by reading."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,17 +11,21 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from kartra_admin.lib.errors import AppError, Denied
+from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
-from leads.models import Operation, Outcome
+from leads.models import Operation, OperationStep, Outcome
 from leads.providers import changes
 from leads.providers.base import LeadRef
-from leads.providers.errors import NotFound, Refused
-from leads.services import _operations, cancelling, money, outcomes, settling
+from leads.providers.errors import NotFound, Refused, Unavailable
+from leads.providers.kartra.sandbox.commands.transactions import add_child
+from leads.providers.kartra.sandbox.desk import Desk as SandboxDesk
+from leads.providers.kartra.sandbox.state import connect, est_now, writing
+from leads.services import _operations, held, money, outcomes, settling
 from leads.services.money import Changed, Terms, Whose
+from leads.services.reconcile import reconcile
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import grow_old, together, writes
+from tests.leads.helpers import come_to_wait, grow_old, together, writes
 
 pytestmark = pytest.mark.django_db
 DeskOf = Callable[..., Desk]
@@ -148,6 +153,19 @@ def test_two_at_the_same_moment_are_one_call(desk: Desk, sandbox: Sandbox) -> No
     assert refunded(desk) == ["5.00"]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("hold", [0, 10])
+def test_a_double_click_at_the_same_moment_is_one_operation(
+    desk: Desk, sandbox: Sandbox, settings: Any, hold: int
+) -> None:
+    settings.MONEY_HOLD = hold
+    seen, own_id = sale(desk).digest, uuid4()
+    results = together(*[lambda: refund(desk, seen=seen, operation_id=own_id)] * 6)
+    assert [getattr(result, "pk", result) for result in results] == [own_id] * 6
+    assert writes(sandbox) == ([] if hold else ONE_REFUND)
+    assert log(Operation.objects.get()).count("requested") == 1
+
+
 def test_a_sale_that_changed_since_it_was_shown_is_not_refunded(desk: Desk, sandbox: Sandbox) -> None:
     seen = sale(desk).digest
     provider_for(desk.connection).send(LeadRef(id=ADA.id), [changes.RefundTransaction(REBILL, amount="1.00")])
@@ -239,12 +257,159 @@ def test_an_older_refund_of_the_same_amount_proves_nothing(desk: Desk, sandbox: 
     assert settling.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
 
 
+def decide(desk: Desk, operation: Operation, *, happened: bool) -> Operation:
+    reason = "Stripe shows it" if happened else "Stripe shows nothing"
+    return outcomes.decide(
+        actor=desk.user, connection=desk.connection, operation=operation, happened=happened, reason=reason
+    )
+
+
+def test_nobody_decides_money_before_it_was_read_for_and_has_aged(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    for change in ({"readings": 9}, {"readings": 1, "sent_at": timezone.now() - timedelta(hours=1)}):
+        Operation.objects.filter(pk=operation.pk).update(**change)
+        for happened in (False, True):
+            with pytest.raises(Conflict, match="still being read for"):
+                decide(desk, operation, happened=happened)
+    assert sale(desk).why_not(), "it stays locked"
+
+
+def test_a_no_is_not_taken_where_kartra_shows_the_refund(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "lost")
+    operation = refund(desk)
+    come_to_wait(operation)
+    with pytest.raises(Conflict, match="settled as done"):
+        decide(desk, operation, happened=False)
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.SUCCEEDED
+    assert operation.steps.get().settled_by == "reading"
+
+
+def test_a_no_is_not_taken_while_kartra_cannot_be_read(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    come_to_wait(operation)
+    sandbox.arm("*", "500", times=9)
+    with pytest.raises(Unavailable):
+        decide(desk, operation, happened=False)
+    assert log(operation)[-1] == "unread"
+    assert decide(desk, operation, happened=True).outcome == Outcome.SUCCEEDED
+
+
+def test_a_refund_found_after_a_persons_no_is_set_right_and_logged(desk: Desk, sandbox: Sandbox, caplog: Any) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    come_to_wait(operation)
+    decide(desk, operation, happened=False)
+    reconcile()
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.FAILED
+    refund_behind(sandbox, REBILL, 500)
+    reconcile()
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.SUCCEEDED
+    entry = AuditEntry.objects.filter(operation_id=operation.pk).latest("id")
+    assert (entry.action, entry.actor_name) == ("transaction.refund.succeeded", "reconcile")
+    assert "although Manager Person said that it was not done" in entry.detail["sentence"]
+    assert "person called not done" in caplog.text
+
+
+def test_a_refund_made_after_a_persons_no_is_not_taken_for_the_first(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    come_to_wait(operation)
+    decide(desk, operation, happened=False)
+    assert refund(desk).outcome == Outcome.SUCCEEDED
+    reconcile()
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.FAILED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_that_finds_it_while_a_person_says_no_sets_it_right(
+    desk: Desk, sandbox: Sandbox, monkeypatch: Any
+) -> None:
+    sandbox.arm("refund_transaction", "266-done")
+    operation = refund(desk)
+    come_to_wait(operation)
+    read = settling._read
+
+    def slowly(*given: Any) -> Any:
+        found = read(*given)
+        OperationStep.objects.update(outcome=Outcome.FAILED, settled_by="Manager Person")
+        Operation.objects.update(outcome=Outcome.FAILED, finished_at=timezone.now())
+        return found
+
+    monkeypatch.setattr(settling, "_read", slowly)
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.SUCCEEDED
+
+
+def test_the_log_says_what_a_reading_saw(desk: Desk, sandbox: Sandbox) -> None:
+    refund(desk, "5.00")
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk, "4.00")
+    grow_old(operation)
+    settling.settle(operation, connection=desk.connection)
+    [other] = sale(desk).payment.refunds
+    entry = AuditEntry.objects.filter(operation_id=operation.pk).latest("id")
+    assert entry.detail["seen"] == f"Refunds seen: #{other.id} of 5.00; left 14.95."
+    assert entry.detail["seen"] in entry.sentence
+
+
+def test_the_log_says_how_a_subscription_was_found(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("modify_subscription_status", "500")
+    operation = change(desk, changes.CancelSubscription(SUBSCRIPTION))
+    settling.settle(operation, connection=desk.connection)
+    entry = AuditEntry.objects.filter(operation_id=operation.pk).latest("id")
+    assert entry.detail["seen"] == "Status: active"
+
+
+def test_a_reading_that_failed_is_logged_counts_as_an_attempt_and_proves_nothing(
+    desk: Desk, sandbox: Sandbox, settings: Any
+) -> None:
+    sandbox.arm("refund_transaction", "500")
+    operation = refund(desk)
+    grow_old(operation)
+    sandbox.arm("*", "500", times=99)
+    for _ in range(settings.SETTLE_READINGS):
+        assert reconcile(only_due=True).unread == 1
+        assert reconcile(only_due=True).unread == 0, "the next is not due yet"
+        Operation.objects.update(next_reading_at=timezone.now())
+    operation.refresh_from_db()
+    assert log(operation).count("unread") == settings.SETTLE_READINGS
+    assert operation.outcome == Outcome.UNKNOWN
+    assert operation.waits_for_person
+
+
+def test_what_was_cut_off_comes_to_wait_for_a_person_though_kartra_is_down(
+    desk: Desk, sandbox: Sandbox, settings: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(_operations, "send", lambda operation, connection: operation)
+    operation = refund(desk)
+    grow_old(operation)
+    sandbox.arm("*", "500", times=99)
+    for _ in range(settings.SETTLE_READINGS):
+        reconcile()
+    operation.refresh_from_db()
+    assert operation.waits_for_person
+
+
+def refund_behind(sandbox: Sandbox, transaction_id: str, cents: int) -> None:
+    """A refund that shows in Kartra now."""
+    with closing(connect(sandbox.path)) as db, writing(db):
+        row = db.execute("SELECT * FROM transactions WHERE id = ?", (transaction_id,)).fetchone()
+        add_child(SandboxDesk(db, 1, est_now(), False, {}), row, "partial_refund", cents)
+
+
 def test_a_person_decides_and_unlocks(desk: Desk, sandbox: Sandbox, desk_of: DeskOf) -> None:
     sandbox.arm("refund_transaction", "500")
     operation = refund(desk)
+    come_to_wait(operation)
+    agent = desk_of("agent")
     with pytest.raises(Denied):
-        outcomes.decide(actor=desk_of("agent").user, operation=operation, happened=False, reason="I think so")
-    outcomes.decide(actor=desk.user, operation=operation, happened=False, reason="Stripe shows nothing")
+        decide(agent, operation, happened=False)
+    decide(desk, operation, happened=False)
     operation.refresh_from_db()
     assert operation.outcome == Outcome.FAILED
     assert refund(desk).outcome == Outcome.SUCCEEDED
@@ -270,7 +435,7 @@ def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
     assert operation.outcome == Outcome.HELD
     outcomes.withdraw(actor=desk.user, operation=operation)
     outcomes.withdraw(actor=desk.user, operation=operation)  # a second click
-    assert money.send_held(due(operation), desk.connection).outcome == Outcome.WITHDRAWN
+    assert held.send_held(due(operation), desk.connection).outcome == Outcome.WITHDRAWN
     assert writes(sandbox) == []
     assert log(operation) == ["requested", "withdrawn"]
     assert sale(desk).why_not() == ""
@@ -280,8 +445,8 @@ def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
 def test_what_is_held_is_sent_once(desk: Desk, sandbox: Sandbox) -> None:
     operation = due(refund(desk))
     assert "being checked" in sale(desk).why_not()
-    assert money.send_held(operation, desk.connection).outcome == Outcome.SUCCEEDED
-    money.send_held(operation, desk.connection)
+    assert held.send_held(operation, desk.connection).outcome == Outcome.SUCCEEDED
+    held.send_held(operation, desk.connection)
     assert writes(sandbox) == ONE_REFUND
     with pytest.raises(AppError, match="Too late"):
         outcomes.withdraw(actor=desk.user, operation=operation)
@@ -292,7 +457,7 @@ def test_what_is_held_is_sent_once(desk: Desk, sandbox: Sandbox) -> None:
 def test_many_senders_and_one_who_takes_it_back(desk: Desk, sandbox: Sandbox) -> None:
     operation = due(refund(desk))
     copies = [Operation.objects.get(pk=operation.pk) for _ in range(4)]
-    senders = [lambda copy=copy: money.send_held(copy, desk.connection) for copy in copies[:3]]
+    senders = [lambda copy=copy: held.send_held(copy, desk.connection) for copy in copies[:3]]
     together(*senders, lambda: outcomes.withdraw(actor=desk.user, operation=copies[3]))
     operation.refresh_from_db()
     assert len(writes(sandbox)) == (operation.outcome == Outcome.SUCCEEDED)
@@ -304,7 +469,7 @@ def test_what_changed_while_it_was_held_is_not_sent(desk: Desk, sandbox: Sandbox
     operation = due(refund(desk))
     provider_for(desk.connection).send(LeadRef(id=ADA.id), [changes.RefundTransaction(REBILL, amount="1.00")])
     sandbox.calls()
-    assert money.send_held(operation, desk.connection).outcome == Outcome.FAILED
+    assert held.send_held(operation, desk.connection).outcome == Outcome.FAILED
     assert writes(sandbox) == []
 
 
@@ -361,56 +526,3 @@ def test_paypal_is_only_cancelled(desk: Desk, sandbox: Sandbox) -> None:
         change(desk, changes.PauseSubscription("14901"), whose=jon)
     assert writes(sandbox) == []
     assert change(desk, changes.CancelSubscription("14901"), whose=jon).outcome == Outcome.SUCCEEDED
-
-
-# Cancel, then refund the last payment
-
-
-def end(desk: Desk, **also: Any) -> cancelling.Ended:
-    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
-    wanted = {"terms": Terms("Goodwill", "", plan(desk).digest), "operation_id": uuid4(), "last": last, **also}
-    return cancelling.cancel_and_refund(
-        actor=desk.user, connection=desk.connection, whose=WHOSE, subscription_id=SUBSCRIPTION, **wanted
-    )
-
-
-def test_cancel_goes_first_and_the_refund_after_it(desk: Desk, sandbox: Sandbox) -> None:
-    ended = end(desk)
-    assert isinstance(ended.refund, Operation)
-    assert (ended.cancelled.outcome, ended.refund.outcome) == (Outcome.SUCCEEDED, Outcome.SUCCEEDED)
-    assert writes(sandbox) == [("modify_subscription_status",), ("refund_transaction",)]
-    assert refunded(desk) == ["19.95"]
-
-
-def test_the_same_ids_again_send_nothing(desk: Desk, sandbox: Sandbox) -> None:
-    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
-    terms, own_id = Terms("Goodwill", "", plan(desk).digest), uuid4()
-    first = end(desk, last=last, terms=terms, operation_id=own_id)
-    sandbox.calls()
-    assert end(desk, last=last, terms=terms, operation_id=own_id) == first
-    assert writes(sandbox) == []
-
-
-@pytest.mark.parametrize("mode", ["500", "lost", "junk", "refused"])
-def test_a_cancellation_that_is_not_sure_starts_no_refund(desk: Desk, sandbox: Sandbox, mode: str) -> None:
-    sandbox.arm("modify_subscription_status", mode, times=9)
-    ended = end(desk)
-    assert ended.refund is None
-    assert "was not started" in ended.why_not_refunded
-    assert ("refund_transaction",) not in writes(sandbox)
-
-
-def test_the_cancellation_is_not_held_and_the_refund_is(desk: Desk, settings: Any) -> None:
-    settings.MONEY_HOLD = 10
-    ended = end(desk)
-    assert isinstance(ended.refund, Operation)
-    assert (ended.cancelled.outcome, ended.refund.outcome) == (Outcome.SUCCEEDED, Outcome.HELD)
-
-
-def test_a_refund_that_could_not_be_made_stops_the_cancellation(desk: Desk, sandbox: Sandbox) -> None:
-    last = cancelling.LastPayment(REBILL, sale(desk).digest, uuid4())
-    refund(desk, "1.00")
-    sandbox.calls()
-    with pytest.raises(Changed):
-        end(desk, last=last)
-    assert writes(sandbox) == []

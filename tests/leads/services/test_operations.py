@@ -132,7 +132,9 @@ def test_points_that_changed_otherwise_are_left_to_a_person(desk_of: DeskOf, san
     add_tag(desk, changes=[GivePoints(7)])
     grow_old(operation)
     assert settling.settle(operation, connection=desk.connection).outcome == Outcome.UNKNOWN
-    decided = settling.decide(operation=operation, actor=desk.user, happened=False, reason="Score in Kartra is 42")
+    decided = settling.decide(
+        operation=operation, actor=desk.user, connection=desk.connection, happened=False, reason="Score in Kartra is 42"
+    )
     assert decided.outcome == Outcome.FAILED
     entry = AuditEntry.objects.get(operation_id=operation.pk, action="points.give.failed")
     assert (entry.actor_name, entry.detail["sentence"]) == ("Agent Person", "Score in Kartra is 42")
@@ -187,4 +189,4 @@ def test_reconcile_says_when_nobody_can_read(desk_of: DeskOf, sandbox: Sandbox, 
     desk.connection.delete()
     tally = reconcile()
     assert (tally.settled, tally.unread) == (0, 1)
-    assert tally.reasons == {"nobody holds credentials for the account"}
+    assert tally.reasons == {"Nobody holds credentials for the account."}

@@ -15,13 +15,13 @@ from leads.models import Approval, Limit, Operation, Outcome, Playbook, Playbook
 from leads.providers.base import LeadRef
 from leads.providers.changes import AssignTag, CancelSubscription, RefundTransaction, UnassignTag
 from leads.providers.errors import Refused
-from leads.selectors.playbooks import Progress, list_unfinished, progress_of
-from leads.services import approvals, playbooks, settling
+from leads.selectors.playbooks import Progress, list_unfinished, list_waiting, progress_of
+from leads.services import approvals, playbooks, runs, settling
 from leads.services.money import Changed, Terms
 from leads.services.playbook_preview import Preview, preview_playbook
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import grow_old, read, send, together, writes
+from tests.leads.helpers import come_to_wait, grow_old, read, send, together, writes
 
 pytestmark = pytest.mark.django_db
 DeskOf = Callable[..., Desk]
@@ -53,7 +53,7 @@ def start(desk: Desk, playbook: Playbook, *, lead_id: str = ADA.id, chosen: str 
     """As somebody does who reads the preview and says yes."""
     seen = changed.pop("seen", "") or preview(desk, playbook, lead_id, chosen).digest
     wanted = {"run_id": uuid4(), "terms": Terms("Goodwill", "", seen), **changed}
-    return playbooks.start_playbook(
+    return runs.start_playbook(
         actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=lead_id, chosen=chosen, **wanted
     )
 
@@ -61,7 +61,7 @@ def start(desk: Desk, playbook: Playbook, *, lead_id: str = ADA.id, chosen: str 
 def resume(desk: Desk, run: PlaybookRun, next_id: UUID | None = None) -> Progress:
     shown = next_id or progress_of(run).next_id
     assert shown
-    return playbooks.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=shown)
+    return runs.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=shown)
 
 
 def states(run: PlaybookRun) -> list[str]:
@@ -400,7 +400,10 @@ def test_a_part_in_doubt_stops_the_rest_until_it_is_settled(
     grow_old(operation)
     operation = settling.settle(operation, connection=desk.connection)
     if not operation.is_settled:  # nobody but a person knows that no money moved
-        operation = settling.decide(operation=operation, actor=desk.user, happened=False, reason="Not in Kartra")
+        come_to_wait(operation)
+        operation = settling.decide(
+            operation=operation, actor=desk.user, connection=desk.connection, happened=False, reason="Not in Kartra"
+        )
     if progress_of(run).current:
         resume(desk, run)
     assert states(run) == ["done"] * 5
@@ -465,7 +468,7 @@ def test_killed_between_parts_resume_picks_up(
     playbook = make(desk, MIXED)
     shown, run_id = preview(desk, playbook).digest, uuid4()
     sandbox.calls()
-    honest, begun = playbooks._attempt, 0
+    honest, begun = runs._attempt, 0
 
     def dying(*given: Any) -> None:
         nonlocal begun
@@ -474,13 +477,13 @@ def test_killed_between_parts_resume_picks_up(
         begun += 1
         honest(*given)
 
-    monkeypatch.setattr(playbooks, "_attempt", dying)
+    monkeypatch.setattr(runs, "_attempt", dying)
     if parts < 4:
         with pytest.raises(Killed):
             start(desk, playbook, seen=shown, run_id=run_id)
     else:
         start(desk, playbook, seen=shown, run_id=run_id)
-    monkeypatch.setattr(playbooks, "_attempt", honest)
+    monkeypatch.setattr(runs, "_attempt", honest)
     run = PlaybookRun.objects.get(pk=run_id)
     assert len(writes(sandbox)) == parts
     again = start(desk, playbook, seen=shown, run_id=run_id)
@@ -545,7 +548,7 @@ def test_a_run_that_is_over_cannot_be_resumed(desk: Desk, sandbox: Sandbox) -> N
     run = start(desk, make(desk, TAGS))
     sandbox.calls()
     assert progress_of(run).next_id is None
-    playbooks.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=uuid4())
+    runs.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=uuid4())
     assert sandbox.calls() == []
 
 
@@ -561,6 +564,76 @@ def test_somebody_else_who_may_goes_on(desk: Desk, desk_of: DeskOf, sandbox: San
     resume(manager, run)
     assert states(run) == ["done"] * 3
     assert Operation.objects.get(pk=attempt_id(run.pk, 1, 1)).actor == manager.user
+
+
+# Closing
+
+
+def test_a_run_is_closed_with_a_reason_and_goes_on_no_more(desk: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "429", times=20)
+    run = start(desk, make(desk, [step(CANCEL), step(REFUND)]))
+    sandbox.disarm()
+    next_id = progress_of(run).next_id
+    with pytest.raises(Denied):
+        runs.close_run(actor=desk_of("agent").user, run=run, note="She keeps it")
+    with pytest.raises(AppError, match="Say why"):
+        runs.close_run(actor=desk.user, run=run, note=" ")
+    assert [item.run for item in list_unfinished(desk.account)] == [run]
+    manager = desk_of("manager").user
+    for _ in range(2):  # a second click
+        runs.close_run(actor=manager, run=run, note="She keeps it")
+    assert list_unfinished(desk.account) == []
+    assert progress_of(run).why_not == "This run is closed by Manager Person: She keeps it"
+    sandbox.calls()
+    with pytest.raises(Refused, match="closed"):
+        resume(desk, run, next_id)
+    assert writes(sandbox) == []
+    [entry] = AuditEntry.objects.filter(action="playbook.close.succeeded")
+    assert (entry.actor_name, entry.operation_id, entry.detail["sentence"]) == (
+        "Manager Person",
+        run.pk,
+        "She keeps it",
+    )
+
+
+def test_what_is_in_doubt_may_be_closed_and_stays_to_be_settled(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("modify_subscription_status", "lost")
+    run = start(desk, make(desk, [step(CANCEL), step(REFUND)]))
+    runs.close_run(actor=desk.user, run=run, note="No refund after all")
+    operation = Operation.objects.get()
+    grow_old(operation)
+    assert settling.settle(operation, connection=desk.connection).outcome == Outcome.SUCCEEDED
+    runs.attend_all()
+    assert counts(writes(sandbox)) == (1, 0)
+
+
+def test_what_is_done_or_on_its_way_is_not_closed(desk: Desk, sandbox: Sandbox) -> None:
+    run = start(desk, make(desk, [step(CANCEL)]))
+    with pytest.raises(Refused, match="All steps are done"):
+        runs.close_run(actor=desk.user, run=run, note="Too late")
+    Operation.objects.update(outcome=Outcome.PENDING)
+    Operation.objects.get().steps.update(outcome=Outcome.PENDING)
+    with pytest.raises(Refused, match="being sent"):
+        runs.close_run(actor=desk.user, run=run, note="Too late")
+
+
+def test_a_playbook_in_doubt_waits_for_a_person_however_it_is_settled(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("modify_subscription_status", "lost")
+    run = start(desk, make(desk, [step(CANCEL), step(REFUND)]))
+    settling.settle(Operation.objects.get(), connection=desk.connection)
+    runs.attend_all()
+    assert states(run) == ["done", "open"]
+    assert [item.run for item in list_waiting(desk.account)] == [run]
+
+
+def test_a_run_that_ends_outside_of_it_is_ended_by_the_worker(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("modify_subscription_status", "lost")
+    run = start(desk, make(desk, [step(CANCEL)]))
+    settling.settle(Operation.objects.get(), connection=desk.connection)
+    runs.attend_all()
+    run.refresh_from_db()
+    assert run.ended_at is not None
+    assert not run.is_closed
 
 
 # Twice

@@ -27,9 +27,7 @@ def desk(desk_of: Callable[..., Desk]) -> Desk:
 
 def blank(desk: Desk) -> Operation:
     terms = Terms("Goodwill", "", "")
-    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, uuid4().hex, terms)
-    operation.send_at = None
-    return operation
+    return money.new_operation(uuid4(), desk.user, WHOSE, desk.account, uuid4().hex, terms, held=False)
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])

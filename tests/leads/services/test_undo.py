@@ -1,6 +1,7 @@
 """Undo brings back what was, once, and only while it is still as it was left."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from leads.providers.changes import (
     UnsubscribeFromSequence,
 )
 from leads.providers.errors import Refused
+from leads.services import _operations
 from leads.services.recipes import run_recipe
 from leads.services.undo import undo_operation
 from tests.leads.conftest import ADA, Sandbox
@@ -99,6 +101,8 @@ def test_an_undo_is_logged_like_any_change(desk_of: DeskOf) -> None:
         (AssignTag("advanced"), UnassignTag("advanced"), "Tag advanced is now no"),
         (EditLead({"city": "Dallas"}), EditLead({"city": "Austin"}), "City is now Austin"),
         (EditLead({"city": "Dallas"}), EditLead({"city": ""}), "City is now empty"),
+        (EditLead({"last_name": "van dyke"}), EditLead({"last_name": "Van Dyke"}), "Last name is now Van Dyke"),
+        (EditLead({"company": "Smith, Jones"}), EditLead({"company": "Jones, Smith"}), "Company is now Jones, Smith"),
         (GivePoints(5), GivePoints(1), "Points is now 41"),
         (SubscribeToSequence("Win back"), UnsubscribeFromSequence("Win back"), "Sequence Win back is now not"),
         (SubscribeToList("Podcast listeners"), UnsubscribeFromList("Podcast listeners"), "is now not subscribed"),
@@ -115,6 +119,15 @@ def test_what_changed_since_is_not_undone_and_the_reason_is_said(
     with pytest.raises(Refused, match=said):
         undo(desk, operation)
     assert writes(sandbox) == []
+
+
+def test_an_undo_of_fields_is_read_back_too(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    operation = do(desk, EditLead({}, {}, "ada.new@example.com"))
+    sandbox.configure(test_mode=True)
+    step = undo(desk, operation).steps.get()
+    assert step.after == {"Email": read(desk).email}
+    assert "kept another value for Email" in step.sentence
 
 
 def test_nothing_is_undone_twice(desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -186,6 +199,66 @@ def test_only_the_steps_that_were_done_are_undone(desk_of: DeskOf) -> None:
     assert picture(desk) == before
 
 
+def test_one_change_of_a_save_is_undone_and_the_rest_later(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    before = picture(desk)
+    operation = do(desk, EditLead({"city": "Dallas"}), AssignTag("advanced"), AssignTag("beginner"), GivePoints(20))
+    sandbox.calls()
+
+    undone = undo(desk, operation, position=1)
+    assert [(step.kind, step.subject) for step in undone.steps.all()] == [("tag.unassign", "advanced")]
+    assert writes(sandbox) == [("unassign_tag",)]
+    now = picture(desk)
+    assert now["tags"] == before["tags"] | {"beginner"}
+    assert (now["profile"]["city"], now["score"]) == ("Dallas", before["score"] + 20)  # type: ignore[index, operator]
+
+    for position in (1, 4, 10**30):
+        with pytest.raises(Refused):
+            undo(desk, operation, position=position)
+    assert not undone.can_undo
+    with pytest.raises(Refused):
+        undo(desk, undone)
+
+    rest = undo(desk, operation)
+    assert [step.kind for step in rest.steps.all()] == ["points.remove", "tag.unassign", "lead.edit"]
+    assert picture(desk) == before
+    with pytest.raises(Refused):
+        undo(desk, operation, position=0)
+
+
+def test_a_change_that_is_being_undone_alone_is_not_undone_with_the_rest(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    operation = do(desk, AssignTag("advanced"), GivePoints(20))
+    sandbox.arm("remove_points_from_lead", "500")
+    assert undo(desk, operation, position=1).outcome == "unknown"
+    sandbox.calls()
+    rest = undo(desk, operation)
+    assert [step.kind for step in rest.steps.all()] == ["tag.unassign"]
+    assert not Operation.objects.get(pk=operation.pk).can_undo
+
+
+@pytest.mark.parametrize(("position", "other"), [(None, 1), (1, None), (1, 1)], ids=repr)
+def test_two_who_undo_the_same_points_take_them_once(
+    desk_of: DeskOf, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, position: int | None, other: int | None
+) -> None:
+    """The second one does all of it between the reading of the first and what the first writes down."""
+    desk = desk_of("agent")
+    operation = do(desk, AssignTag("advanced"), GivePoints(20))
+    perform = _operations.perform
+    sandbox.calls()
+
+    def late(**terms: Any) -> Operation:
+        monkeypatch.setattr(_operations, "perform", perform)
+        assert undo(desk, operation, position=other).outcome == "succeeded"
+        return perform(**terms)
+
+    monkeypatch.setattr(_operations, "perform", late)
+    with pytest.raises(Conflict, match="undone already"):
+        undo(desk, operation, position=position)
+    sent = [command for commands in writes(sandbox) for command in commands]
+    assert sent.count("remove_points_from_lead") == 1
+
+
 def test_what_was_taken_back_otherwise_does_not_hinder_the_rest(desk_of: DeskOf, sandbox: Sandbox) -> None:
     desk = desk_of("agent")
     before = picture(desk)
@@ -234,7 +307,6 @@ def test_a_recipe_is_undone_by_who_may_run_recipes(desk_of: DeskOf) -> None:
     assert picture(desk) == before
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("attempt", range(3))
 def test_two_who_undo_at_once_undo_once(desk_of: DeskOf, sandbox: Sandbox, attempt: int) -> None:
@@ -252,7 +324,6 @@ def test_two_who_undo_at_once_undo_once(desk_of: DeskOf, sandbox: Sandbox, attem
     assert read(desk).score == before - 20
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("attempt", range(3))
 def test_two_clicks_at_once_send_once(desk_of: DeskOf, sandbox: Sandbox, attempt: int) -> None:

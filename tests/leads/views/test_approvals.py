@@ -55,7 +55,7 @@ def test_each_sees_what_concerns_him(at_desk: AtDesk, request_: Approval) -> Non
     mine, for_me = at_desk("support").get("/approvals/"), at_desk("manager").get("/approvals/")
     assert "Created by you 1" in words(mine)
     assert "For you to decide" not in words(mine)
-    assert "one refund 100.00 ; a day 300.00" in words(mine)
+    assert "One refund: 100.00 A day: 300.00" in words(mine)
     assert "Left today: 300.00" in words(mine)
     assert "For you to decide 1" in words(for_me)
     assert "&lt;b&gt;Goodwill&lt;/b&gt;" in for_me.content.decode()

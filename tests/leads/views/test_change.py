@@ -10,6 +10,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry
 from leads.access import Desk
+from leads.forms.cards import CARD_FORMS
 from leads.models import Operation
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, posted_again, read, words, writes
@@ -173,6 +174,11 @@ def test_who_may_not_is_refused_on_the_record(
     assert answer.status_code == 403
     assert sandbox.calls() == []
     assert AuditEntry.objects.filter(action="permission.denied").count() == 1
+
+
+@pytest.mark.parametrize("card", CARD_FORMS)
+def test_who_may_not_is_not_shown_the_form(at_desk: AtDesk, card: str) -> None:
+    assert at_desk("viewer").get(url(card)).status_code == 403
 
 
 def test_there_is_no_other_card(at_desk: AtDesk) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from accounts.models import AuditEntry, Connection, User
+from accounts.models import Account, AuditEntry, Connection, User
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
+from tests.conftest import SignIn, confirm
 from tests.leads.conftest import Sandbox
-from tests.leads.helpers import see, words
+from tests.leads.helpers import posted_again, see, words
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -19,7 +20,7 @@ KEYS = {"api_key": ACCOUNTS[0].api_key, "api_password": ACCOUNTS[0].api_password
 
 
 def test_good_ones_are_kept_and_leads_open(client_of: ClientOf, sandbox: Sandbox) -> None:
-    client = client_of("viewer")
+    client = client_of("manager")
     assert "No credentials yet" in words(client.get(URL))
     answer = client.post(URL, {**KEYS, "account_name": "The Studio"}, follow=True)
     assert answer.redirect_chain == [(URL, 302)]
@@ -53,7 +54,7 @@ def test_they_are_never_shown_again(client_of: ClientOf, sandbox: Sandbox, chang
 def test_refused_ones_are_422_with_what_kartra_said_and_the_name_kept(
     client_of: ClientOf, sandbox: Sandbox, changed: dict[str, str], said: str
 ) -> None:
-    answer = client_of("agent").post(URL, {**KEYS, "account_name": "The Studio", **changed})
+    answer = client_of("manager").post(URL, {**KEYS, "account_name": "The Studio", **changed})
     assert answer.status_code == 422
     assert said in words(answer)
     assert 'value="The Studio"' in answer.content.decode()
@@ -75,12 +76,16 @@ def test_while_kartra_does_not_answer_nothing_is_kept(client_of: ClientOf, sandb
 
 
 def test_removing_forgets_them(at_desk: AtDesk) -> None:
+    """After being asked, since nobody can read them back."""
     client = at_desk("viewer")
+    assert "Nobody can read them back" in words(client.get("/settings/connection/remove/"))
+    assert Connection.objects.exists()
     answer = client.post("/settings/connection/remove/", follow=True)
     assert "The credentials are removed." in words(answer)
     assert not Connection.objects.exists()
     assert see(client).status_code == 409
     assert client.post("/settings/connection/remove/").status_code == 302
+    assert client.get("/settings/connection/remove/").status_code == 302
 
 
 def test_only_the_tail_of_a_fingerprint_is_shown(at_desk: AtDesk) -> None:
@@ -119,6 +124,34 @@ def test_nobody_else_does(client_of: ClientOf, user_of: UserOf, sandbox: Sandbox
     assert sandbox.calls() == []
 
 
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("agent", False), ("manager", True), ("admin", True)])
+def test_the_account_is_named_by_who_leads_the_team(
+    client_of: ClientOf, sandbox: Sandbox, role: str, may: bool
+) -> None:
+    client = client_of(role)
+    assert ('name="account_name"' in client.get(URL).content.decode()) == may
+    assert client.post(URL, {**KEYS, "account_name": "Renamed"}).status_code == 302
+    assert (Account.objects.get().name == "Renamed") == may
+
+
 @pytest.mark.parametrize("number", ["999999", "9" * 30])
 def test_somebody_who_does_not_exist_is_404(client_of: ClientOf, number: str) -> None:
     assert client_of("admin").get(f"/team/{number}/connection/").status_code == 404
+
+
+def test_a_stale_session_keeps_the_name_and_asks_for_the_keys_again(
+    at_desk: AtDesk, client_of: SignIn, sandbox: Sandbox
+) -> None:
+    at_desk("admin")
+    client = client_of("admin", stale=True)
+    posted = {"account_name": "The shop", "api_key": "k-secret", "api_password": "p-secret"}
+    assert "not-sent" in client.post(URL, posted)["Location"]
+    confirm(client)
+    page = client.get("/not-sent/").content.decode()
+    assert "The shop" in page
+    assert "will ask for them again" in page
+    assert "secret" not in page.replace("secrets", "")
+    again = client.post(URL, {"account_name": "The shop"})
+    assert again.status_code == 422
+    assert posted_again(again, "account_name") == ["The shop"]
+    assert sandbox.calls() == []

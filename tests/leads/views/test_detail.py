@@ -1,16 +1,22 @@
 """The lead page: all that Kartra gives, in one call, whoever the lead is."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from html import escape
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from leads.models import Recent
 from leads.providers.changes import AssignTag
+from leads.services.leads import VISIT
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, do, see, words
+from tests.leads.providers.kartra.script import PAYLOADS
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -27,6 +33,58 @@ def test_the_whole_lead_is_on_the_page(at_desk: AtDesk) -> None:
         "How was the workshop?", "score 9", "35", "checkout", "EST", "Not blacklisted",
     ):  # fmt: skip
         assert piece in text, piece
+
+
+# How the page says what Kartra says in numbers; and what is not for people: numbers of things that go by their names
+# (to staff and to Kartra alike), and the kind of a field, which its form shows.
+IN_WORDS = {
+    "date_joined": "Joined 14 Mar 2023 EST",
+    "blacklisted": "Not blacklisted",
+    "gdpr_lead_status": "Not subject to GDPR",
+    "gdpr_lead_status_date": "Not subject to GDPR 15 Mar 2023",
+    "gdpr_lead_communications": "agreed to be contacted",
+    "lead_deleted": "",
+    "lead_deleted_date": "",
+    "active": "",
+    "status": "",
+}
+NUMBERS = ("field_id", "option_id", "tag_id", "list_id", "sequence_id", "membership_id", "level_id", "field_type")
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else ((key, item) for item in value)
+        for name, item in items:
+            yield from leaves(item, name)
+    else:
+        yield key, str(value)
+
+
+def test_every_leaf_of_kartras_example_is_on_the_page(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    """Each with a text of its own: what the example leaves empty, or says twice, would prove nothing."""
+    details = json.loads((PAYLOADS / "get_lead.success.json").read_text())["lead_details"]
+    facts = {key: value for key, value in details.items() if isinstance(value, str)}
+    facts |= {key: f"some-{key}" for key, value in facts.items() if value == ""}
+    facts |= {"gdpr_lead_status_ip": "192.0.2.99", "gdpr_lead_status_date": "2023-03-15 09:26:53", "source_id": "17"}
+    facts |= {"ip_country": "Iceland", "referring_id": "18", "business_type": "19"}
+    sandbox.set_facts(ADA.id, facts)
+    page = see(at_desk("agent"))
+    text = words(page)
+    lacking = [
+        (key, value)
+        for key, value in leaves({**details, **facts})
+        if key not in NUMBERS and value and IN_WORDS.get(key, value) not in text
+    ]
+    assert lacking == []
+    assert f'title="{facts["date_joined"]} EST"' in page.content.decode()
+    assert f'title="{facts["gdpr_lead_status_date"]} EST"' in page.content.decode()
+    for name, state in (
+        ("Newsletter", "Subscribed"),
+        ("Old promo", "Unsubscribed"),
+        ("Kiln Club level Gold", "Active"),
+    ):
+        assert f"{name} {state}" in text
+    assert "Welcome series step 3 Running" in text
 
 
 def test_the_head_makes_one_call_and_does_not_wait_for_money(at_desk: AtDesk, sandbox: Sandbox) -> None:
@@ -89,6 +147,26 @@ def test_a_view_is_logged_and_remembered_once(at_desk: AtDesk) -> None:
         ("Viewer Person", ADA.id, f"Ada Moreno <{ADA.email}>")
     }
     assert entries.count() == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "edit/", "activity/", "money/", "transactions/99432/", "transactions/99432/refund/", "subscriptions/14833/",
+     "subscriptions/14833/pause/", "subscriptions/14833/cancel/"],
+)  # fmt: skip
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+def test_whatever_is_seen_of_a_lead_is_logged_once_a_visit(at_desk: AtDesk, path: str, headers: dict[str, str]) -> None:
+    client = at_desk("manager")
+    entries = AuditEntry.objects.filter(action="lead.view.viewed", target_id=ADA.id, actor_name="Manager Person")
+    assert client.get(f"/leads/{ADA.id}/{path}", headers=headers).status_code == 200
+    assert entries.count() == 1
+    see(client)
+    seen = entries.count()
+    assert client.get(f"/leads/{ADA.id}/{path or 'money/'}", headers=headers).status_code == 200
+    assert entries.count() == seen
+    Recent.objects.update(opened_at=timezone.now() - VISIT - timedelta(seconds=1))
+    assert client.get(f"/leads/{ADA.id}/{path}", headers=headers).status_code == 200
+    assert entries.count() == seen + 1
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])

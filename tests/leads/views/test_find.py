@@ -1,12 +1,18 @@
 """Find: one box, exact, and what was not found says what was looked for."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import AuditEntry
+from leads.access import Desk
+from leads.services import directory
+from leads.services.directory import Met
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import see, words
+from tests.leads.helpers import HTMX, see, words
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -58,13 +64,106 @@ def test_a_deleted_lead_is_not_found(at_desk: AtDesk) -> None:
         assert "No lead with the" in words(answer)
 
 
-@pytest.mark.parametrize("query", ["Ada Moreno", "a@b.example, c@d.example", "<script>alert(1)</script>"])
-def test_junk_says_what_can_be_looked_for(at_desk: AtDesk, sandbox: Sandbox, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["Nobody Atall", "a@b.example, c@d.example", "<script>alert(1)</script>", "%", "x" * 9000]
+)
+def test_who_is_not_found_is_looked_for_nowhere_else(at_desk: AtDesk, sandbox: Sandbox, query: str) -> None:
     answer = at_desk("agent").get("/leads/", {"q": query})
     assert answer.status_code == 200
-    assert "neither one email address nor one id" in words(answer)
+    assert "Nobody found" in words(answer)
     assert "<script>alert" not in answer.content.decode()
     assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize("query", ["ada mor", "moreno ADA", "adda moreno", "morneo"])
+def test_whoever_was_opened_is_found_by_parts_and_despite_mistakes(
+    at_desk: AtDesk, sandbox: Sandbox, query: str
+) -> None:
+    client = at_desk("agent")
+    see(client)
+    sandbox.calls()
+    answer = client.get("/leads/", {"q": query})
+    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Opened by you")[0]
+    fragment = client.get("/leads/", {"q": query}, headers=HTMX).content.decode()
+    assert f'href="/leads/{ADA.id}/" role="option"' in fragment
+    assert "<html" not in fragment
+    assert "<mark>" in fragment
+    assert re.search(r"read \d+ s ago", fragment)
+    assert sandbox.calls() == []
+
+
+def test_typing_an_exact_email_or_id_asks_kartra_only_when_it_is_sent(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("agent")
+    for query, asked in ((ADA.email, [("search_lead",)]), (ADA.id, [])):
+        fragment = client.get("/leads/", {"q": query}, headers=HTMX)
+        assert "Enter asks Kartra for" in words(fragment)
+        assert sandbox.calls() == []
+        client.get("/leads/", {"q": query})
+        assert sandbox.calls() == asked
+
+
+def test_the_digits_of_a_phone_find_who_has_it_where_kartra_knows_no_such_id(
+    at_desk: AtDesk, desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    client, account = at_desk("agent"), desk_of("agent").account
+    directory.remember_rows(
+        account, [Met("31", name="Cy Caller", phone=f"+1 {ADA.id}000"), Met("32", phone="+1 (555) 010-9988")],
+        at=timezone.now(),
+    )  # fmt: skip
+    fragment = client.get("/leads/", {"q": "5550109988"}, headers=HTMX)
+    assert 'href="/leads/32/"' in fragment.content.decode()
+    assert "Enter asks Kartra for #5550109988" in words(fragment)
+    answer = client.get("/leads/", {"q": "5550109988"})
+    assert answer.status_code == 200
+    assert "No lead with the id 5550109988" in words(answer)
+    assert 'href="/leads/32/"' in answer.content.decode()
+    sandbox.calls()
+    assert client.get("/leads/", {"q": ADA.id})["Location"] == f"/leads/{ADA.id}/"  # a part of a phone, but an id
+    assert sandbox.calls() == [("search_lead",)]
+
+
+def test_an_email_with_a_mistake_is_asked_of_kartra_and_shows_who_may_be_meant(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    see(client)
+    wrong = ADA.email.replace("ada", "adda")
+    assert f"Enter asks Kartra for {wrong}" in words(client.get("/leads/", {"q": wrong}, headers=HTMX))
+    assert "Enter asks" not in words(client.get("/leads/", {"q": ADA.email}, headers=HTMX))
+    answer = client.get("/leads/", {"q": wrong})
+    assert f"No lead with the email {wrong}" in words(answer)
+    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Opened by you")[0]
+
+
+def test_the_number_of_a_payment_finds_who_paid(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    see(client)
+    client.get(f"/leads/{ADA.id}/money/")
+    answer = client.get("/leads/", {"q": "99432"})
+    assert "transaction 99432" in words(answer)
+    assert f'href="/leads/{ADA.id}/"' in answer.content.decode()
+
+
+def test_the_palette_gets_options_alone(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    see(client)
+    fragment = client.get("/leads/?palette", {"q": "ada", "palette": ""}, headers=HTMX).content.decode()
+    assert 'id="palette-hit-1"' in fragment
+    assert "listbox" not in fragment
+    assert client.get("/leads/", {"q": "zzz", "palette": ""}, headers=HTMX).content.strip() == b""
+
+
+def test_what_is_known_of_another_account_is_not_found(at_desk: AtDesk) -> None:
+    see(at_desk("agent"))
+    answer = at_desk("manager", 1).get("/leads/", {"q": "moreno"})
+    assert "Nobody found" in words(answer)
+
+
+def test_searching_leaves_no_entry_in_the_log(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    see(client)
+    before = AuditEntry.objects.count()
+    client.get("/leads/", {"q": "moreno"})
+    client.get("/leads/", {"q": "moreno"}, headers=HTMX)
+    assert AuditEntry.objects.count() == before
 
 
 def test_an_empty_box_asks_kartra_nothing(at_desk: AtDesk, sandbox: Sandbox) -> None:

@@ -1,11 +1,14 @@
 """Home: the box, what waits for somebody, what I opened, what I did."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from leads.access import Desk
+from leads.models import Approval, PlaybookRun
 from leads.providers.changes import AssignTag, GivePoints
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import do, see, words
@@ -41,3 +44,20 @@ def test_each_person_has_his_own_recents(at_desk: AtDesk) -> None:
     see(at_desk("agent"))
     assert f"/leads/{ADA.id}/" in at_desk("agent").get("/").content.decode()
     assert f"/leads/{ADA.id}/" not in at_desk("manager").get("/").content.decode()
+
+
+def test_what_has_waited_for_more_than_an_hour_is_red(at_desk: AtDesk, desk_of: DeskOf) -> None:
+    desk, client = desk_of("support"), at_desk("manager")
+    owner = {"account": desk.account, "lead_id": ADA.id}
+    run = PlaybookRun.objects.create(
+        actor=desk.user, name="Leave", steps=[{"act": "take-tag", "name": "vip"}], figures_digest="x", **owner
+    )
+    asked = Approval.objects.create(
+        requester=desk.user, kind="transaction.refund", asked={"transaction_id": "99488"}, amount=5, **owner
+    )
+    assert "more than an hour" not in words(client.get("/"))
+    for row in (run, asked):
+        type(row).objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=61))
+    text = words(client.get("/"))
+    assert "Waits for more than an hour" in text
+    assert "For more than an hour Can go on" in text

@@ -37,7 +37,7 @@ def test_set_for_a_role_and_for_a_person(admin: Client, user_of: UserOf) -> None
     assert (of_role.role, of_role.per_transaction, of_role.per_day, of_role.per_lead) == ("support", 1000, 300, None)
     assert (of_person.person, of_person.per_lead) == (person, Decimal("19.95"))
     page = words(made)
-    assert "1000.00" in page
+    assert "1,000.00" in page
     assert "no limit" in page
 
 

@@ -18,11 +18,12 @@ from leads.providers.base import LeadRef
 from leads.providers.changes import GivePoints
 from leads.selectors import standing
 from leads.selectors.money import arrange
-from leads.services import money, outcomes
+from leads.services import held, money, outcomes
 from leads.services.money import Terms
+from leads.services.reconcile import reconcile
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import HTMX, do, grow_old, words
+from tests.leads.helpers import HTMX, come_to_wait, do, grow_old, words
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -99,7 +100,7 @@ def test_a_long_history_costs_no_more_queries(desk: Desk, django_assert_num_quer
         reading = provider_for(desk.connection).get_money(LeadRef(id=NOTABLE[key].id))
         found.append((key, arrange(reading)))
     for key, groups in found:
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             standing.of_money(groups, account=desk.account, lead_id=NOTABLE[key].id, user=desk.user)
 
 
@@ -116,12 +117,12 @@ def test_what_is_held_counts_down_and_locks(at_desk: AtDesk, desk: Desk) -> None
 def test_the_status_stops_asking_by_itself(at_desk: AtDesk, desk: Desk) -> None:
     client, operation = at_desk("support"), refund(desk)
     url = f"/operations/{operation.pk}/status/?was=held"
-    held = client.get(url, headers=HTMX)
-    assert "every 2s" in held.content.decode()
-    assert "HX-Trigger" not in held
+    waiting = client.get(url, headers=HTMX)
+    assert "every 2s" in waiting.content.decode()
+    assert "HX-Trigger" not in waiting
     Operation.objects.filter(pk=operation.pk).update(send_at=timezone.now() - timedelta(seconds=1))
     operation.refresh_from_db()
-    money.send_held(operation, desk.connection)
+    held.send_held(operation, desk.connection)
     sent = client.get(url, headers=HTMX)
     assert "every" not in sent.content.decode()
     assert "money-changed" in sent["HX-Trigger"]
@@ -147,7 +148,7 @@ def test_what_is_in_doubt_says_so(at_desk: AtDesk, desk: Desk, sandbox: Sandbox,
     client = at_desk("support")
     assert "Being checked" in words_of(card(client))
     assert "Locked until it is settled." in words_of(card(client))
-    Operation.objects.filter(pk=operation.pk).update(readings=settings.SETTLE_READINGS)
+    come_to_wait(operation)
     html = card(client)
     assert "Waits for a person" in words_of(html)
     assert "status/?was" not in html
@@ -187,7 +188,7 @@ def test_the_page_of_an_operation_tells_the_whole_story(
     sandbox.arm("refund_transaction", "500")
     operation = refund(desk)
     client = at_desk("support")
-    Operation.objects.filter(pk=operation.pk).update(readings=settings.SETTLE_READINGS)
+    come_to_wait(operation)
     text = words(client.get(f"/operations/{operation.pk}/"))
     for piece in (
         "Refund 5.00 of transaction #99488", "Left", "19.95", "14.95", "Late access", "Waits for a person",
@@ -210,9 +211,57 @@ def test_a_decision_on_money_needs_the_right_to_do_it(
     assert at_desk("agent").post(f"/operations/{operation.pk}/decide/", answer).status_code == 403
     operation.refresh_from_db()
     assert operation.outcome == "unknown"
+    come_to_wait(operation)
     assert at_desk("support").post(f"/operations/{operation.pk}/decide/", answer).status_code == 302
     operation.refresh_from_db()
     assert operation.outcome == "failed"
+
+
+def test_the_page_offers_a_decision_only_once_it_may_be_made_and_says_from_when(
+    at_desk: AtDesk, desk: Desk, sandbox: Sandbox, settings: Any
+) -> None:
+    settings.MONEY_HOLD = 0
+    sandbox.arm("refund_transaction", "lost")
+    operation = refund(desk)
+    client = at_desk("support")
+    page = words(client.get(f"/operations/{operation.pk}/"))
+    assert "Decide yourself" not in page
+    from_when = timezone.localtime(operation.waits_from)
+    assert f"read 3 times in vain, and not before {from_when:%H:%M:%S}" in page
+    answer = client.post(
+        f"/operations/{operation.pk}/decide/", {"happened": "no", "reason": "I think it failed"}, follow=True
+    )
+    assert "This is still being read for" in words(answer)
+    come_to_wait(operation)
+    assert "Decide yourself" in words(client.get(f"/operations/{operation.pk}/"))
+
+
+def test_money_that_could_not_be_read_for_says_so(at_desk: AtDesk, desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+    sandbox.arm("refund_transaction", "lost")
+    operation = refund(desk)
+    grow_old(operation)
+    sandbox.arm("*", "500", times=99)
+    for _ in range(settings.SETTLE_READINGS):
+        reconcile()
+    text = words(at_desk("support").get(f"/operations/{operation.pk}/"))
+    for piece in ("Read 3 times so far", "3 of them Kartra could not be read", "Could not be read", "Decide yourself"):
+        assert piece in text, piece
+
+
+def test_what_no_worker_sends_waits_at_home_and_is_red_after_an_hour(at_desk: AtDesk, desk: Desk) -> None:
+    operation = refund(desk)
+    client = at_desk("support")
+
+    def after(minutes: int) -> str:
+        Operation.objects.update(send_at=timezone.now() - timedelta(minutes=minutes))
+        return client.get("/").content.decode()
+
+    assert waiting(client) == []
+    assert "Should have left" not in after(4)
+    assert 'is-unknown">Should have left' in after(6)
+    assert waiting(client) == [str(operation.pk)]
+    assert 'is-failed">Should have left' in after(61)
 
 
 def test_money_that_waits_for_a_person_comes_first_at_home(
@@ -226,7 +275,7 @@ def test_money_that_waits_for_a_person_comes_first_at_home(
     client = at_desk("support")
     first = [str(older.pk), str(operation.pk)]
     assert waiting(client) == first
-    Operation.objects.filter(pk=operation.pk).update(readings=settings.SETTLE_READINGS)
+    come_to_wait(operation)
     assert waiting(client) == first[::-1]
     assert "more than an hour" not in words(client.get("/"))
     grow_old(operation)

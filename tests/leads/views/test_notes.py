@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from accounts.models import AuditEntry
 from leads.models import Note
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, see, words
@@ -15,7 +16,10 @@ URL = f"/leads/{ADA.id}/notes/"
 
 
 def test_in_place_the_card_comes_back(at_desk: AtDesk, sandbox: Sandbox) -> None:
-    answer = at_desk("agent").post(URL, {"text": "Call <b>Tuesday</b>\nafter five"}, headers=HTMX)
+    agent = at_desk("agent")
+    see(agent)
+    sandbox.calls()
+    answer = agent.post(URL, {"text": "Call <b>Tuesday</b>\nafter five"}, headers=HTMX)
     assert answer.status_code == 200
     html = answer.content.decode()
     assert "<html" not in html
@@ -48,7 +52,13 @@ def test_everybody_sees_it_and_only_its_author_may_delete_it(at_desk: AtDesk) ->
     assert 'name="delete"' in see(agent).content.decode()
     assert 'name="delete"' not in see(manager).content.decode()
     assert manager.post(URL, {"delete": str(note.pk)}).status_code == 403
+    assert AuditEntry.objects.get(action="permission.denied").actor_name == "Manager Person"
     assert agent.post(URL, {"delete": str(note.pk)}, headers=HTMX).status_code == 200
+    assert not Note.objects.exists()
+
+
+def test_a_lead_that_there_is_not_takes_no_note(at_desk: AtDesk) -> None:
+    assert at_desk("agent").post("/leads/999999999/notes/", {"text": "Call on Tuesday"}).status_code == 404
     assert not Note.objects.exists()
 
 

@@ -258,6 +258,27 @@ def test_an_unknown_step_has_to_be_settled_first(support: Client, playbook: Play
     assert answer.status_code == 200
 
 
+def test_a_run_is_closed_with_a_reason(support: Client, playbook: Playbook, sandbox: Sandbox, at_desk: AtDesk) -> None:
+    preview = support.get(address(playbook))
+    sandbox.arm("refund_transaction", "429", times=50)
+    page = support.post(address(playbook), form_of(preview), follow=True)
+    run = PlaybookRun.objects.get()
+    close = f"/playbook-runs/{run.pk}/close/"
+    assert f'action="{close}"' in page.content.decode()
+    assert "Failed Cancel and refund by Support Person" in words(support.get(f"/leads/{ADA.id}/money/"))
+    assert at_desk("agent").post(close, {"note": "x"}).status_code == 403
+    refused = support.post(close, {"note": " "})
+    assert refused.status_code == 422
+    assert "This field is required." in words(refused)
+    closed = support.post(close, {"note": "She <b>keeps</b> it"}, follow=True)
+    assert "Closed. Nothing more of it is done." in words(closed)
+    assert "She &lt;b&gt;keeps&lt;/b&gt; it" in closed.content.decode()
+    assert "Resume playbook" not in words(closed)
+    assert "Close run" not in words(closed)
+    assert "Playbooks not finished" not in words(support.get("/"))
+    assert run.name not in words(support.get(f"/leads/{ADA.id}/money/"))
+
+
 # Elsewhere
 
 
@@ -268,6 +289,7 @@ def test_another_account_sees_nothing_of_it(at_desk: AtDesk, support: Client, pl
     for path in (f"/playbooks/{playbook.pk}/edit/", address(playbook), f"/playbook-runs/{run.pk}/"):
         assert stranger.get(path).status_code == 404
     assert stranger.post(f"/playbook-runs/{run.pk}/resume/", {"operation_id": str(uuid4())}).status_code == 404
+    assert stranger.post(f"/playbook-runs/{run.pk}/close/", {"note": "Not mine"}).status_code == 404
     assert "No playbooks yet" in words(stranger.get("/playbooks/"))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from django.test import Client
 from django.utils import timezone
 
 from leads.access import Desk
-from leads.models import Operation, Outcome
+from leads.acts import attempt_id
+from leads.models import Limit, Operation, Outcome, PlaybookRun
 from leads.providers.base import LeadRef
 from leads.providers.changes import PauseSubscription
+from leads.providers.errors import Unavailable
+from leads.services import runs
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, posted_again, words, writes
@@ -54,6 +58,10 @@ def test_the_page_tells_all_that_is_known(at_desk: AtDesk) -> None:
         assert piece in text, piece
 
 
+def test_payments_that_paypal_took_say_so(at_desk: AtDesk) -> None:
+    assert re.search(r"Rebill 7 #\d+ PayPal 85\.00", words(at_desk("viewer").get(PAYPAL)))
+
+
 @pytest.mark.parametrize("number", ["14901", "1", "9" * 20])
 @pytest.mark.parametrize("end", ["", "pause/", "resume/", "edit/", "cancel/"])
 def test_a_subscription_of_somebody_else_is_not_found(at_desk: AtDesk, number: str, end: str) -> None:
@@ -75,6 +83,17 @@ def test_the_dialogs_say_what_will_happen(at_desk: AtDesk, end: str, pieces: lis
     for headers in (HTMX, {}):
         text = words(client.get(URL + end, headers=headers))
         assert [piece for piece in pieces if piece not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "piece"), [("cancel/", "Refund the last payment too: 19.95 of #99488"), ("edit/", "Now 19.95.")]
+)
+def test_a_dialog_that_was_refused_says_so_again(at_desk: AtDesk, end: str, piece: str) -> None:
+    client = at_desk("manager")
+    assert piece in words(client.get(f"{URL}{end}"))
+    refused = confirm(client, f"{URL}{end}", reason="")
+    assert refused.status_code == 422
+    assert piece in words(refused)
 
 
 @pytest.mark.parametrize(
@@ -146,20 +165,80 @@ def test_cancel_and_refund_the_last_payment(at_desk: AtDesk, sandbox: Sandbox) -
     client = at_desk("support")
     assert "Refund the last payment too: 19.95 of #99488" in words(client.get(f"{URL}cancel/", headers=HTMX))
     text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
-    assert "Cancelled subscription #14833." in text
-    assert "Refunded 19.95 of transaction #99488." in text
+    assert "Cancel and refund: cancelled subscription #14833." in text
+    assert "Cancel and refund: refunded 19.95 of transaction #99488." in text
     assert writes(sandbox) == [("modify_subscription_status",), ("refund_transaction",)]
 
 
-@pytest.mark.parametrize(("mode", "says"), [("lost", "No clear answer"), ("refused", "Nothing was changed")])
+@pytest.mark.parametrize("htmx", [True, False])
 @pytest.mark.usefixtures("_at_once")
-def test_no_refund_where_the_cancellation_is_not_sure(at_desk: AtDesk, sandbox: Sandbox, mode: str, says: str) -> None:
+def test_the_refund_waits_where_the_cancellation_is_not_sure(at_desk: AtDesk, sandbox: Sandbox, htmx: bool) -> None:
     client = at_desk("support")
-    sandbox.arm("modify_subscription_status", mode, times=9)
-    text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
-    assert says in text
-    assert "The refund was not started" in text
+    sandbox.arm("modify_subscription_status", "lost", times=9)
+    answer = confirm(client, f"{URL}cancel/", refund_last="on", htmx=htmx)
+    text = words(answer if htmx else client.get(answer["Location"]))
+    assert "No clear answer" in text
+    assert "The refund of 19.95 waits for the cancellation" in text
+    for page in (URL, f"/leads/{ADA.id}/transactions/99488/", f"/leads/{ADA.id}/money/"):
+        assert "Waits for the cancellation Cancel and refund by Support Person" in words(client.get(page)), page
+    assert "Cancel and refund at Ada Moreno" not in words(client.get("/")), "it needs nobody yet"
     assert ("refund_transaction",) not in writes(sandbox)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_page_that_waits_is_told_when_the_refund_is_made(
+    at_desk: AtDesk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = at_desk("support")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "_go_on", lambda progress, *rest: progress)  # killed before the first part
+        confirm(client, f"{URL}cancel/", refund_last="on")
+    assert "playbook-runs" in client.get(URL).content.decode()
+    assert "/status/" not in client.get(URL).content.decode(), "nothing is begun by itself"
+    run = PlaybookRun.objects.get()
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.approvals, "refund_or_request", lambda **asked: (_ for _ in ()).throw(Unavailable("Away")))
+        client.post(f"/playbook-runs/{run.pk}/resume/", {"operation_id": str(attempt_id(run.pk, 0, 1))})
+    page = client.get(URL).content.decode()
+    assert "Goes on by itself" in page
+    [watch] = re.findall(r'hx-get="(/playbook-runs/[^"]*/status/[^"]*)"', page)
+    same = client.get(watch, headers=HTMX)
+    assert (watch in same.content.decode(), same.get("HX-Trigger")) == (True, None)
+    runs.attend_all()
+    moved = client.get(watch, headers=HTMX)
+    assert (moved.content, "money-changed" in moved["HX-Trigger"]) == (b"", True)
+    assert "playbook-runs" not in client.get(URL).content.decode()
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_where_the_cancellation_fails_the_dialog_says_so(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("support")
+    sandbox.arm("modify_subscription_status", "429", times=30)
+    answer = confirm(client, f"{URL}cancel/", refund_last="on")
+    assert answer.status_code == 422
+    assert "Nothing was changed" in words(answer)
+    assert "Nothing was refunded." in words(answer)
+    sandbox.disarm()
+    again = client.post(f"{URL}cancel/", {**fields(answer), "reason": "Goodwill", "refund_last": "on"}, headers=HTMX)
+    assert "refunded 19.95" in words(again), "confirmed anew, under a new id"
+    assert "Cancel and refund at" not in words(client.get("/"))
+
+
+def test_both_are_held_back_and_taken_back_together(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("support")
+    text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
+    assert "Cancel subscription #14833: leaves in" in text
+    operation = Operation.objects.get()
+    client.post(f"/operations/{operation.pk}/withdraw/", headers=HTMX)
+    assert "Waits for the cancellation" not in words(client.get(URL))
+    assert writes(sandbox) == []
+
+
+def test_above_the_limit_the_dialog_says_that_approval_is_asked_for(at_desk: AtDesk) -> None:
+    client = at_desk("support")
+    assert "above your limit" not in words(client.get(f"{URL}cancel/", headers=HTMX))
+    Limit.objects.create(role="support", per_transaction=Decimal(10))
+    assert "above your limit (10.00 for one refund)" in words(client.get(f"{URL}cancel/", headers=HTMX))
 
 
 @pytest.mark.usefixtures("_at_once")
@@ -224,6 +303,10 @@ def test_only_what_is_filled_in_is_sent(
         ({"tax_percent": "NaN"}, "tax_percent"),
         ({"period": "daily"}, "period"),
         ({"second_period": "yearly"}, "period"),
+        ({"period": "quarterly", "second_period": "yearly"}, "period"),
+        ({"period": "yearly", "second_period": "every 2 years"}, "period"),
+        ({"product_id": "0", "price_point": "1"}, "product_id"),
+        ({"product_id": "223", "price_point": "0"}, "price_point"),
         ({"product_id": "223"}, "price_point"),
         ({"price_point": "1"}, "product_id"),
         ({"product_id": "<b>", "price_point": "1"}, "product_id"),

@@ -295,6 +295,35 @@ def test_no_clear_answer_locks_and_tells(at_desk: AtDesk, sandbox: Sandbox, sett
     assert "refund-button" not in again.content.decode()
 
 
+def test_what_was_never_paid_has_an_amount_and_says_why_it_is_not_refunded(at_desk: AtDesk, desk_of: DeskOf) -> None:
+    client, desk, lead_id = at_desk("manager"), desk_of("manager"), NOTABLE["failing"].id
+    rows = provider_for(desk.connection).get_money(LeadRef(id=lead_id)).transactions
+    failed = next(row for row in rows if row.kind == "failed")
+    page = client.get(f"/leads/{lead_id}/transactions/{failed.id}/").content.decode()
+    assert "<dt>Amount</dt>" in page
+    assert not {"<dt>Paid</dt>", "<dt>Left</dt>"} & set(re.findall(r"<dt>\w+</dt>", page))
+    why = "Only sales and rebills can be refunded."
+    assert why in page
+    card = words(client.get(f"/leads/{lead_id}/money/", headers=HTMX))
+    assert card.count(why) == sum(row.kind not in ("sale", "rebill") for row in rows)
+
+
+def test_a_payment_whose_details_were_not_read_says_so(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("manager")
+    sandbox.arm("get_transaction_details", "500", times=3)
+    assert "Kartra did not tell its amount." in words(client.get(f"/leads/{ADA.id}/money/", headers=HTMX))
+
+
+def test_a_chargeback_stands_under_its_sale(at_desk: AtDesk, desk_of: DeskOf) -> None:
+    client, desk, lead_id = at_desk("manager"), desk_of("manager"), NOTABLE["chargeback"].id
+    rows = provider_for(desk.connection).get_money(LeadRef(id=lead_id)).transactions
+    sale = next(row for row in rows if row.kind == "sale")
+    for url in (f"/leads/{lead_id}/money/", f"/leads/{lead_id}/transactions/{sale.id}/"):
+        text = words(client.get(url))
+        for piece in ("Charged back", "Chargeback 590.00", "#99607", "It was charged back"):
+            assert piece in text, piece
+
+
 @pytest.mark.parametrize("role", ["viewer", "agent", "auditor"])
 def test_who_may_not_refund_gets_nowhere(at_desk: AtDesk, sandbox: Sandbox, role: str) -> None:
     client = at_desk(role)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from kartra_admin.lib.pacing import Turn
 from leads.providers.errors import ProviderError
 from leads.providers.kartra.client import SANDBOX, KartraClient
 from leads.providers.kartra.provider import KartraProvider
@@ -42,9 +43,14 @@ class NoLimit:
     def __init__(self) -> None:
         self.waits: list[tuple[str, bool]] = []
         self.pauses: list[tuple[str, float]] = []
+        self.turns_sent: list[int] = []
 
-    def wait(self, name: str, *, background: bool = False) -> None:
+    def wait(self, name: str, *, background: bool = False) -> Turn:
         self.waits.append((name, background))
+        return Turn(len(self.waits), 0.0)
+
+    def sent(self, name: str, turn: Turn) -> None:
+        self.turns_sent.append(turn.number)
 
     def pause(self, name: str, seconds: float) -> None:
         self.pauses.append((name, seconds))

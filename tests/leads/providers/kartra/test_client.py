@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kartra_admin.lib.pacing import NoTurn
 from leads.providers.errors import Misconfigured, OutcomeUnknown, RateLimited, Unavailable
 from leads.providers.kartra import client as client_module
 from leads.providers.kartra.client import LARGEST_ANSWER, SANDBOX, KartraClient, Trouble, pause_before_retry
@@ -140,6 +141,29 @@ def test_each_try_waits_for_a_slot_of_the_app() -> None:
     call(script)
     call(script, background=True)
     assert script.limiter.waits == [("APP", False), ("APP", False), ("APP", True)]
+
+
+@pytest.mark.parametrize("is_write", [False, True])
+def test_nothing_is_sent_where_no_turn_can_be_had(is_write: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, **_: bool) -> None:
+        raise NoTurn("the table of slots")
+
+    script = Script()
+    monkeypatch.setattr(script.limiter, "wait", fail)
+    with pytest.raises(Unavailable, match="Nothing was changed"):
+        call(script, is_write=is_write)
+    assert script.calls == []
+    assert script.sleeps == [0.2, 0.6]
+
+
+def test_a_429_is_waited_for_alone_where_nobody_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, seconds: float) -> None:
+        raise NoTurn("the table of slots")
+
+    script = Script((429, b""), FINE)
+    monkeypatch.setattr(script.limiter, "pause", fail)
+    call(script)
+    assert script.sleeps == [1.0]
 
 
 def test_an_error_of_the_set_up_is_reported_and_any_other_answer_shows_that_the_connection_works() -> None:

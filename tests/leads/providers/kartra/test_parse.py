@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from leads.providers.base import Consent, FieldValue, LeadRef, ListSubscription, Option, SequenceSubscription
 from leads.providers.errors import Unavailable
-from leads.providers.kartra import values
+from leads.providers.kartra import parse, values
 from tests.leads.providers.kartra.script import answering, enveloped
 
 
@@ -18,7 +18,7 @@ def lead_with(**details: Any) -> Any:
     return provider.get_lead(LeadRef(id="7"))
 
 
-@pytest.mark.parametrize("nothing", [[], {}, None, "", "null", False, 0])
+@pytest.mark.parametrize("nothing", [[], {}, None, "", " ", "null", "[]", False, [None, "", []]])
 def test_empty_lists_maps_texts_and_null_mean_nothing(nothing: Any) -> None:
     keys = ("custom_fields", "tags", "lists", "sequences", "memberships", "surveys")
     lead = lead_with(**dict.fromkeys(keys, nothing))
@@ -58,7 +58,6 @@ def test_rows_may_be_bare_names_and_flags_anything() -> None:
             "News",
             {"list_name": "Old", "active": False},
             {"list_name": "Odd", "active": "?"},
-            {"active": "1"},
             None,
         ],
         sequences=[
@@ -93,8 +92,10 @@ def test_fields_that_nobody_knows_are_kept_for_display() -> None:
 
 
 def test_surveys_are_kept_as_they_come() -> None:
-    assert lead_with(surveys=[{"survey_name": "Taste", "survey_score": 7, "x": ""}, "junk"]).surveys == (
+    assert lead_with(surveys=[{"survey_name": "Taste", "survey_score": 7, "x": ""}, "Smell", {"x": 1}]).surveys == (
         {"survey_name": "Taste", "survey_score": "7"},
+        {"survey_name": "Smell"},
+        {"x": "1"},
     )
 
 
@@ -136,8 +137,10 @@ def test_consent_is_told_in_words(status: Any, words: str) -> None:
         ({"field_type": "input_field", "field_value": []}, FieldValue("f", "text")),
         ({"field_type": "mystery", "field_value": "x"}, FieldValue("f", "text", text="x")),
         ({"field_type": "mystery", "field_value": [{"option_value": "x"}]}, FieldValue("f", "text", text="x")),
+        ({"field_type": "mystery", "field_value": {"x": 1}}, FieldValue("f", "text", text='{"x": "1"}')),
         ({"field_type": "text_area", "field_value": " a\nb "}, FieldValue("f", "long_text", text=" a\nb ")),
         ({"field_type": "drop_down", "field_value": ""}, FieldValue("f", "choice")),
+        ({"field_type": "checkbox", "field_value": [{"option_id": ""}]}, FieldValue("f", "choices")),
         ({"field_type": "drop_down", "field_value": "2"}, FieldValue("f", "choice", chosen=(Option("2", "2"),))),
         (
             {"field_type": "drop_down", "field_value": {"option_id": 2, "option_value": "studio"}},
@@ -162,8 +165,12 @@ def test_custom_field_values_of_all_kinds(row: dict[str, Any], expected: FieldVa
 
 
 def test_custom_fields_keyed_by_name() -> None:
-    lead = lead_with(custom_fields={"size": {"field_value": "38"}, "colour": "red", "": "x"})
-    assert lead.custom_fields == (FieldValue("size", "text", text="38"), FieldValue("colour", "text", text="red"))
+    lead = lead_with(custom_fields={"size": {"field_value": "38"}, "colour": "red", "weight": "", "": ""})
+    assert lead.custom_fields == (
+        FieldValue("size", "text", text="38"),
+        FieldValue("colour", "text", text="red"),
+        FieldValue("weight", "text"),
+    )
 
 
 # Money
@@ -187,6 +194,14 @@ def test_nothing_is_not_zero() -> None:
     provider, _ = answering(enveloped(("get_transaction_details", {"transaction_details": details})))
     row = provider.get_transaction("5")
     assert (row.amount, row.tax, row.parent_id) == (Decimal("0.00"), None, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"), [("refund", "9.95"), ("Partial_Refund", "9.95"), ("chargeback", "9.95"), ("sale", "-9.95")]
+)
+def test_what_went_back_has_no_minus(kind: str, read: str) -> None:
+    row = parse.transaction("5", {"transaction_type": kind}, {"transaction_full_amount": "-9.95"})
+    assert str(row.amount) == read
 
 
 def test_details_of_another_transaction_are_not_shown() -> None:
@@ -228,8 +243,8 @@ def test_a_time_that_cannot_be_read_is_kept_as_text(junk: str) -> None:
 @given(st.one_of(st.none(), st.booleans(), st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text())))
 def test_no_value_makes_a_reader_crash(value: Any) -> None:
     for read in (
-        values.as_text, values.word, values.id_of, values.as_map, values.as_items, values.as_list, values.flag,
-        values.whole, values.amount, values.stamp, values.shown,
+        values.as_text, values.word, values.id_of, values.as_map, values.is_nothing, values.flag, values.whole,
+        values.amount, values.stamp, values.shown,
     ):  # fmt: skip
         read(value)
 

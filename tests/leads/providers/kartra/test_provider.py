@@ -1,5 +1,6 @@
 """Money in two calls, several changes in one, and what is told of each."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -125,9 +126,25 @@ def test_details_that_the_chained_answer_lacks_are_read_alone() -> None:
     assert script.calls[2] == {"actions": {"0": {"cmd": "get_transaction_details", "transaction_id": "1"}}}
 
 
-def test_details_at_the_wrong_place_are_read_alone() -> None:
-    provider, script = answering(lists([1, 2], []), enveloped(sale(1), sale(2)), enveloped(sale(2)), enveloped(sale(1)))
+def test_details_at_another_place_are_known_by_their_id() -> None:
+    provider, script = answering(lists([1, 2], []), enveloped(sale(1), sale(2)))
     assert [row.has_details for row in provider.get_money(REF).transactions] == [True, True]
+    assert len(script.calls) == 2
+
+
+def test_only_the_details_that_are_lacking_are_read_alone_wherever_they_lack() -> None:
+    numbers = [*range(1, 101)]
+    chained = [sale(number) for number in reversed(numbers) if number not in (1, 50, 100)]
+    provider, script = answering(lists(numbers, []), enveloped(*chained), *(enveloped(sale(n)) for n in (100, 50, 1)))
+    assert provider.get_money(REF).unread == 0
+    assert len(script.calls) == 5
+
+
+def test_details_without_an_id_are_nobodys_where_one_is_lacking() -> None:
+    nameless = ("get_transaction_details", {"transaction_details": {"transaction_full_amount": "9.00"}})
+    answers = enveloped(nameless), *(enveloped(sale(number)) for number in (2, 1))
+    provider, script = answering(lists([1, 2], []), *answers)
+    assert {row.amount for row in provider.get_money(REF).transactions} == {Decimal("1.00")}
     assert len(script.calls) == 4
 
 
@@ -176,8 +193,8 @@ def test_refused_credentials_are_an_error_even_between_the_calls() -> None:
         provider.get_money(REF)
 
 
-def test_rows_without_an_id_and_repeated_rows_do_no_harm() -> None:
-    rows = [{"transaction_id": "5"}, {"transaction_id": ""}, "junk", None, {"transaction_id": 5}]
+def test_blank_and_repeated_rows_do_no_harm() -> None:
+    rows = [{"transaction_id": "5"}, [], "", None, {"transaction_id": 5}]
     provider, script = answering(
         enveloped((TRANSACTIONS, {"transaction_list": rows}), (SUBSCRIPTIONS, {"subscriptions_list": ""})),
         enveloped(sale(5)),

@@ -6,7 +6,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -134,7 +134,7 @@ def test_what_must_not_be_sent_shows_no_credentials(act: Callable[[KartraProvide
 
 def test_a_limiter_that_fails_shows_no_credentials(settings: Any) -> None:
     class Broken(NoLimit):
-        def wait(self, name: str, *, background: bool = False) -> None:
+        def wait(self, name: str, *, background: bool = False) -> NoReturn:
             raise OSError("the disk is full")
 
     broken = client("https://kartra.example/api", limiter=Broken())

@@ -227,3 +227,11 @@ def test_threads_share_one_client_and_get_their_own_answers() -> None:
         for thread in threads:
             thread.join(timeout=20)
     assert said == {f"tag {number}": f"tag {number}" for number in range(echoes)}
+
+
+def test_each_call_tells_when_it_is_on_the_wire() -> None:
+    limiter = NoLimit()
+    with server(answer(FINE), answer(FINE)) as kartra:
+        for _ in range(2):
+            client(kartra.url, limiter=limiter).call(CALL, is_write=False)
+    assert limiter.turns_sent == [1, 2]

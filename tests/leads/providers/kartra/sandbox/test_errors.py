@@ -10,12 +10,19 @@ from leads.providers.kartra.sandbox.errors import MESSAGES
 from leads.providers.kartra.sandbox.notable import NOTABLE, SUBSCRIPTIONS, TRANSACTIONS
 from leads.providers.kartra.sandbox.state import configure
 from tests.leads.providers.kartra.sandbox.box import Box, action
+from tests.leads.providers.kartra.script import payload
 
 ADA = {"lead[id]": NOTABLE["ada"].id}
 CHECKBOX = {"custom_field_identifier": "wheels", "custom_field_type": "checkbox"}
 VISIT = {"calendar_name": "Studio visits", "class_name": "Tour of the kiln shed"}
 TAGS = action("retrieve_account_tags")
 FIRST = "subscription_recurrence__recurring_period_1"
+# Kartra's pages name 243 for every action on a lead that is there already.
+ON_A_LEAD = sorted(
+    row["command"]
+    for row in payload("commands")
+    if row["on_a_lead"] and row["command"] not in ("get_lead", "create_lead")
+)
 
 
 def on_ada(cmd: str, **params: str) -> dict[str, str]:
@@ -75,17 +82,20 @@ REQUESTS: list[tuple[int, dict[str, str]]] = [
     (239, {**TAGS, "app_id": known.SWITCHED_OFF_APP}),
     (240, {**TAGS, "app_id": known.SUSPENDED_APP}),
     (242, {**TAGS, "app_id": known.FENCED_APP}),
-    (243, {"lead[email]": "nobody@example.com", **action("search_lead")}),
     (243, {"lead[id]": "abc", **action("edit_lead")}),
+    *((243, {"lead[email]": "nobody@example.com", **action(cmd)}) for cmd in ON_A_LEAD),
     (244, {"lead[email]": "ADA.moreno@example.com", **action("create_lead")}),
     (244, {**ADA, "lead[new_email]": NOTABLE["jon"].email, **action("edit_lead")}),
     (245, {"get_lead[id]": NOTABLE["deleted"].id}),
+    (245, {"lead[id]": NOTABLE["deleted"].id, **action("search_lead")}),
+    (245, {"lead[id]": NOTABLE["deleted"].id, **action("edit_lead")}),
     (245, {"lead[email]": NOTABLE["deleted"].email, **action("create_lead")}),
     (245, {"lead[email]": NOTABLE["deleted"].email, **action("assign_tag", tag_name="vip")}),
     (247, action("search_transaction", transaction_id="1")),
     (247, action("get_transaction_details", transaction_id="")),
     (247, action("refund_transaction", transaction_id="9000001")),
     (248, action("search_subscription", subscription_id="1")),
+    (248, action("get_subscription_details", subscription_id="1")),
     (248, action("cancel_transaction", transaction_internal_subscription_id="1")),
     (248, action("cancel_transaction")),
     (248, action("edit_subscription", subscription_id="1")),
@@ -104,10 +114,14 @@ REQUESTS: list[tuple[int, dict[str, str]]] = [
     (254, {**ADA, "actions[0][tag_name]": "vip"}),
     (254, {**ADA, "actions[0]": "assign_tag"}),
     (255, on_ada("calendar_subscribe", class_name="Tour")),
+    (255, on_ada("calendar_cancel", class_name="Tour")),
+    (256, on_ada("calendar_subscribe", calendar_name="Studio visits")),
     (256, on_ada("calendar_cancel", calendar_name="Studio visits")),
     (257, on_ada("calendar_subscribe", calendar_name="None", class_name="Tour")),
+    (257, on_ada("calendar_cancel", calendar_name="None", class_name="Tour")),
     (257, on_ada("calendar_subscribe", calendar_name="Summer school (being set up)", class_name="Week one")),
     (258, on_ada("calendar_subscribe", calendar_name="Evening classes", class_name="Tour of the kiln shed")),
+    (258, on_ada("calendar_cancel", calendar_name="Evening classes", class_name="Tour of the kiln shed")),
     (259, on_ada("calendar_cancel", **VISIT)),
     (260, on_ada("calendar_subscribe", **VISIT, starting_date="2099-01-16", starting_hour="15:00")),
     (260, on_ada("calendar_subscribe", **VISIT, starting_date="31 Feb 2099", starting_hour="15:00")),
@@ -131,6 +145,7 @@ REQUESTS: list[tuple[int, dict[str, str]]] = [
     (269, action("create_custom_field", custom_field_identifier="wheels", custom_field_type="colour")),
     (270, action("create_custom_field", **CHECKBOX, custom_field_options="one")),
     (271, {**ADA, "lead[custom_fields]": "38", **action("edit_lead")}),
+    (271, {"lead[email]": "new@example.com", "lead[custom_fields]": "38", **action("create_lead")}),
     (271, {**ADA, "lead[custom_fields][0]": "38", **action("edit_lead")}),
     (271, {**ADA, "lead[custom_fields][0][field_identifier]": "plan", **action("edit_lead")}),
     (272, action("create_custom_field", **CHECKBOX, custom_field_options__0__option_name="")),
@@ -166,6 +181,16 @@ REQUESTS: list[tuple[int, dict[str, str]]] = [
 def test_every_documented_number_is_asked_for() -> None:
     assert {number for number, _ in REQUESTS} | {201} == MESSAGES.keys()
     assert len(MESSAGES) == 74
+
+
+def test_every_command_is_brought_to_every_error_of_its_page() -> None:
+    pages = {(row["command"], int(number)) for row in payload("commands") for number in row["errors"]}
+    table = {(command, int(row["number"])) for row in payload("errors") for command in row["commands"]}
+    everywhere = {(command, number) for command, number in table if command in ("global", "lead actions")}
+    assert table - everywhere == pages
+    assert len(pages) == 84
+    tried = {(fields.get("actions[0][cmd]", "get_lead"), number) for number, fields in REQUESTS}
+    assert pages - tried == set()
 
 
 @pytest.mark.parametrize(

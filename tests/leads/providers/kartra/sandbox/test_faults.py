@@ -77,6 +77,19 @@ def test_a_fault_of_any_command_within_a_chain(box: Box) -> None:
     assert box.raw(body)[0].startswith("200")
 
 
+def test_a_short_answer_lacks_one_element_of_a_chain_and_all_is_done(box: Box) -> None:
+    faults.arm(box.path, "assign_tag", "short")
+    assert box.did("assign_tag", "ada", tag_name="advanced")["status"] == "Success"  # one action is no chain
+    names = ("beginner", "vip")
+    chain = {**action("edit_lead", 0)}
+    for place, name in enumerate(names, start=1):
+        chain |= action("assign_tag", place, tag_name=name)
+    call = {"lead[id]": NOTABLE["ada"].id, **chain}
+    assert [list(element) for element in box.post(call)["actions"]] == [["edit_lead"], ["assign_tag"]]
+    assert set(names) <= set(box.tags("ada"))
+    assert len(box.post(call)["actions"]) == 3
+
+
 def test_faults_are_used_up_in_order(box: Box) -> None:
     faults.arm(box.path, "*", "429")
     faults.arm(box.path, "assign_tag", "500")
@@ -84,7 +97,8 @@ def test_faults_are_used_up_in_order(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "mode", "times"), [("*", "explode", 1), ("assign_tag", "266", 1), ("*", "lost", 0)]
+    ("command", "mode", "times"),
+    [("*", "explode", 1), ("assign_tag", "266", 1), ("*", "lost", 0), ("*", "short", 1), ("get_lead", "short", 1)],
 )
 def test_what_cannot_be_armed_is_refused(box: Box, command: str, mode: str, times: int) -> None:
     with pytest.raises(ValueError, match=r"\."):

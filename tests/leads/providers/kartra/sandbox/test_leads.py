@@ -61,6 +61,14 @@ def test_test_mode_rewrites_addresses_so_that_equal_local_parts_collide(box: Box
     assert box.post({"lead[email]": "johnsmith@example.org", **action("create_lead")})["type"] == "244"
 
 
+def test_a_lead_may_be_read_by_email_alone(box: Box) -> None:
+    configure(box.path, email_only=True)
+    assert box.post({"get_lead[id]": NOTABLE["ada"].id})["type"] == "206"
+    both = {"get_lead[id]": NOTABLE["ben"].id, "get_lead[email]": NOTABLE["ada"].email}
+    assert box.post(both)["lead_details"]["id"] == NOTABLE["ada"].id
+    assert box.did("search_lead", "ada")["lead_details"]["id"] == NOTABLE["ada"].id
+
+
 def test_an_edit_changes_what_was_sent_and_only_that(box: Box) -> None:
     before = box.lead("ada")
     edit(box, "ada", city="São Paulo", company="")

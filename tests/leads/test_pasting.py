@@ -1,0 +1,55 @@
+"""What people paste: every lead once, in order, and nothing guessed."""
+
+import pytest
+
+from leads.pasting import Line, read_pasted
+from leads.providers.base import LeadRef
+
+
+def refs(text: str) -> list[str]:
+    return [named.ref.email or named.ref.id for named in read_pasted(text).leads]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada@example.com\n4174086", ["ada@example.com", "4174086"]),
+        ("  MAILTO:Ada@Example.com?subject=Hi ", ["ada@example.com"]),
+        ('Ada Moreno <ada@example.com>; "Moreno, Ben" <ben@example.com>', ["ada@example.com", "ben@example.com"]),
+        ('"ada@example.com","Ada"', ["ada@example.com"]),
+        ("1 2\t3|4", ["1", "2", "3", "4"]),
+        ("#007", ["7"]),
+        ("\ufeffada@example.com\r\n\r\n\u200bben@example.com", ["ada@example.com", "ben@example.com"]),
+        ("12 Main street ada@example.com", ["ada@example.com"]),
+        ("", []),
+        (" \n\t\n", []),
+    ],
+    ids=repr,
+)
+def test_who_is_named(text: str, found: list[str]) -> None:
+    assert refs(text) == found
+    assert read_pasted(text).bad == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["email", "Ada Moreno", "ada@example.com, Ada", "1; two", "@", "9" * 21, "x" * 330 + "@example.com", "=1+1"],
+    ids=lambda line: line[:20],
+)
+def test_a_line_that_is_not_clear_is_bad_as_a_whole_and_told_with_its_number(line: str) -> None:
+    found = read_pasted(f"ben@example.com\n{line}\n")
+    assert [named.ref.email for named in found.leads] == ["ben@example.com"]
+    assert [(bad.number, line.startswith(bad.text)) for bad in found.bad] == [(2, True)]
+
+
+def test_doubles_are_taken_once_and_told() -> None:
+    found = read_pasted("a@b.c\n1\nA@B.C\n01, 2")
+    assert [(named.line, named.ref) for named in found.leads] == [
+        (1, LeadRef(email="a@b.c")), (2, LeadRef(id="1")), (4, LeadRef(id="2")),
+    ]  # fmt: skip
+    assert found.doubles == [Line(3, "A@B.C"), Line(4, "01, 2")]
+
+
+def test_very_long_lines_and_many_of_them_are_read_quickly() -> None:
+    found = read_pasted("x" * 2_000_000 + "\n" + "\n".join(f"lead{number}@example.com" for number in range(50_000)))
+    assert (len(found.leads), len(found.bad)) == (50_000, 1)
