@@ -42,19 +42,24 @@ def main() -> int:
     commands.add_parser("lint", help="check style, templates and layers")
     commands.add_parser("types", help="check types")
     commands.add_parser("format", help="format the code")
-    commands.add_parser("bench", help="measure, and print the figures")
-    commands.add_parser("rig", help="break refunds on purpose; what follows is handed to it", add_help=False)
+    commands.add_parser("audit", help="look for known holes in what is installed")
+    commands.add_parser(
+        "bench", help="measure, and print one table; what follows names what to measure", add_help=False
+    )
+    commands.add_parser(
+        "rig", help="break refunds, bulk or keys on purpose; what follows is handed to it", add_help=False
+    )
     options, rest = parser.parse_known_args()
-    if rest and options.command not in ("test", "rig"):
+    if rest and options.command not in ("test", "rig", "bench"):
         parser.error(f"unknown: {' '.join(rest)}")
     if options.command in (None, "demo"):
         return serve_demo(options.port)
     prepare_environment(DEVELOPMENT)
     if options.command == "test":
         return test(rest)
-    if options.command == "rig":
-        return subprocess.call([str(PYTHON), "-m", "tests.rig", *rest], cwd=ROOT)
-    return {"lint": lint, "types": types, "format": format_code, "bench": bench}[options.command]()
+    if options.command in ("rig", "bench"):
+        return subprocess.call([str(PYTHON), "-m", f"tests.{options.command}", *rest], cwd=ROOT)
+    return {"lint": lint, "types": types, "format": format_code, "audit": audit}[options.command]()
 
 
 # The environment
@@ -106,7 +111,7 @@ def serve_demo(wanted_port: int) -> int:
     checked([str(PYTHON), "manage.py", "migrate", "--verbosity", "0"], environment)
     people = checked([str(PYTHON), "manage.py", "demo"], environment, capture=True)
     gunicorn = [str(PYTHON), "-m", "gunicorn", "kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-    threads = ["--worker-class", "gthread", "--workers", "1", "--threads", "16"]
+    threads = ["--worker-class", "gthread", "--workers", "1", "--threads", "64"]
     quiet = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
     commands = {"web server": [*gunicorn, *threads, *quiet], "worker": [str(PYTHON), "manage.py", "worker"]}
     taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
@@ -248,9 +253,10 @@ def format_code() -> int:
     return run_all([str(VENV / "bin" / "ruff"), "check", "--fix", "."], [str(VENV / "bin" / "ruff"), "format", "."])
 
 
-def bench() -> int:
-    modules = sorted(path.stem for path in (ROOT / "tests" / "bench").glob("bench_*.py"))
-    return run_all(*[[str(PYTHON), "-m", f"tests.bench.{module}"] for module in modules])
+def audit() -> int:
+    """Ask the advisory database about every locked package; needs the net. What it cannot say counts as a failure."""
+    locked = ["--strict", "--require-hashes", "--disable-pip", "--requirement", str(ROOT / DEVELOPMENT)]
+    return run_all([str(VENV / "bin" / "pip-audit"), *locked])
 
 
 # Small things
