@@ -14,6 +14,7 @@ const BROKE_READ = "The desk failed while answering. Nothing was changed. Try ag
 const BROKE_WRITE = "The desk failed while answering. It may have been saved or not: reload and look before you repeat it.";
 
 window.htmx.config.timeout = LONGEST;
+window.htmx.config.defaultSettleDelay = 0; // what was swapped in works at once: a form sent before would leave the page
 window.htmx.config.attributesToSettle = ["class"]; // never "style": the policy forbids it, and a resized textarea has one
 
 const toast = (text, kind = "failed") => document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind } }));

@@ -128,6 +128,21 @@ def test_the_focus_stays_at_the_card_after_a_change(lead_page: Page) -> None:
     expect(page.get_by_role("link", name="Give or remove")).to_be_focused()
 
 
+def test_who_is_quicker_than_the_page_stays_on_it(lead_page: Page) -> None:
+    """A dialog's form that is sent as soon as it is there is answered in the page, not by a page of its own."""
+    page = lead_page
+    page.evaluate("""() => document.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+        const points = document.querySelector("#card-form [type=number]");
+        if (!points) return;
+        points.value = "5";
+        points.form.requestSubmit();
+    }))""")
+    page.evaluate("window.isTheSamePage = true")
+    page.get_by_role("link", name="Give or remove").click()
+    expect(page.locator("#toasts")).to_contain_text("Gave points.")
+    assert page.evaluate("window.isTheSamePage")
+
+
 def chips(page: Page) -> Locator:
     return page.get_by_role("group", name="Chosen").first.locator(".chip")
 
