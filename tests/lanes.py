@@ -1,13 +1,15 @@
 """Pytest plugin: which tests belong to this run, and no other way to leave one out.
 
 A run is on SQLite, or on PostgreSQL where TEST_DATABASE_URL says so. What does not depend on the database (Chromium,
-PHP, Redis) is run on SQLite only. Tests whose part is missing are deselected and the part is named in the last lines;
-anything else that skips itself fails, since a skipped test looks like a passed one.
+PHP, Redis, and the providers, which know no models) is run on SQLite only. Tests whose part is missing are deselected
+and the part is named in the last lines; anything else that skips itself fails, since a skipped test looks like a passed
+one.
 """
 
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from tests import parts
 
 _ON_POSTGRES = os.environ.get("TEST_DATABASE_URL", "").startswith("postgres")
+_PROVIDERS = Path(__file__).parent / "leads" / "providers"
 _HIDDEN = "A test may be left out only by a marker of tests/parts.py, not by a skip: "
 
 
@@ -28,7 +31,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elsewhere = {"browser", "php", "redis"}
     else:
         elsewhere = {"postgres"} | {part.marker for part in parts.missing()}
-    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in elsewhere)]
+    left_out = [
+        item
+        for item in items
+        if any(item.get_closest_marker(marker) for marker in elsewhere)
+        or (_ON_POSTGRES and _PROVIDERS in item.path.parents and "db" not in getattr(item, "fixturenames", ()))
+    ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
