@@ -2,6 +2,7 @@
 
 from accounts.models.audit import AuditEntry
 from accounts.models.connections import Account, Connection
+from accounts.models.subjects import Forgotten, IndexKey, Subject, SubjectTerm
 from accounts.models.users import User
 
-__all__ = ["Account", "AuditEntry", "Connection", "User"]
+__all__ = ["Account", "AuditEntry", "Connection", "Forgotten", "IndexKey", "Subject", "SubjectTerm", "User"]
