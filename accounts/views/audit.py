@@ -38,7 +38,7 @@ def index(request: StaffRequest) -> HttpResponse:
 @require_GET
 @require_perm("audit.view")
 def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
-    entry = get_object_or_404(AuditEntry, pk=entry_id)
+    entry = get_object_or_404(AuditEntry.objects.readable(), pk=entry_id)
     marks.put_on([entry])
     same = audit.list_for_operation(entry.operation_id)[:50] if entry.operation_id else []
     return render(request, "accounts/audit/detail.html", {"entry": entry, "same_operation": same})
