@@ -18,6 +18,7 @@ from django.db import connections
 from accounts import seals
 from accounts.models import IndexKey, Subject, SubjectTerm
 from kartra_admin.lib import folding
+from kartra_admin.lib.crypto import SealBroken
 
 
 def of_lead(account_id: int, lead_id: str) -> Subject:
@@ -98,6 +99,17 @@ def _index_key(keys: tuple[str, ...]) -> bytes:
     """Raises `SealBroken` where none of the keys opens it: a new one would find nothing of what is there."""
     row = IndexKey.objects.get()
     return seals.keyring().open(row.sealed_key, bound_to=seals.of_index()).encode()
+
+
+def opens_index_key() -> bool:
+    """Whether the present keys open it, or there is none yet. Raises DatabaseError where there is no table yet."""
+    row = IndexKey.objects.first()
+    try:
+        if row:
+            seals.keyring().open(row.sealed_key, bound_to=seals.of_index())
+    except SealBroken:
+        return False
+    return True
 
 
 def lay_index_key(*, using: str, **kwargs: Any) -> None:

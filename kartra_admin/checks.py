@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
 from accounts import networks
 from accounts.permissions import ROLES
@@ -21,6 +22,29 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Everything that is wrong with the environment."""
     return [*_secrets(), *_addresses(), *_sign_in(), *_numbers(), *_sharing()]
+
+
+@checks.register(TAG)
+def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Whether these are the keys of this database. Before the first migration, and without a database, nothing is said.
+
+    With other keys everything would seem empty: nothing would be found, and what is sealed would not open.
+    """
+    from accounts import subjects  # late: models are not there when this is imported
+
+    try:
+        is_theirs = subjects.opens_index_key()
+    except (DatabaseError, ValueError):  # the second for keys that are none, of which `_secrets` tells
+        return []
+    if is_theirs:
+        return []
+    return [
+        checks.Error(
+            "CREDENTIAL_KEYS does not open what this database sealed: put the key back that it was sealed with, beside "
+            "newer ones. Without it nothing that was kept of people can be read or found.",
+            id="kartra_admin.lost_key",
+        )
+    ]
 
 
 def refuse_unsound() -> None:

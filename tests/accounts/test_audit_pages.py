@@ -81,7 +81,7 @@ def test_what_was_told_of_a_forgotten_person_is_withheld_and_the_kind_of_act_is_
     assert shown(auditor, lead="4174091") == shown(auditor, lead="Jane") == []
     for url in (AUDIT, reverse("accounts:audit-entry", args=[entry.pk])):
         page = auditor.get(url).content.decode()
-        assert "Assign tag: succeeded" in page
+        assert "Add tag: succeeded" in page
         assert "a forgotten person" in page
         assert not any(value in page for value in ("gold", "Jane", "4174091"))
 

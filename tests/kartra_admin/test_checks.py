@@ -6,14 +6,17 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
+from accounts import subjects
+from accounts.models import IndexKey
 from kartra_admin import checks
 
 KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture
-def sound(settings: Settings) -> Settings:
-    """The settings of a desk that is run for real."""
+def sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a desk that is run for real, with the keys of its database."""
+    monkeypatch.setattr(subjects, "opens_index_key", lambda: True)
     settings.DEMO = settings.DEBUG = False
     settings.SECRET_KEY = "k3Jd9-sPq0_ZxR7vLw2mTn8bYc5hGf1aUe6iOo4y"
     settings.CREDENTIAL_KEYS = [KEY]
@@ -91,3 +94,24 @@ def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:
     checks.refuse_unsound()
     (message,) = run_checks(tags=["kartra_admin"])
     assert (message.id, message.is_serious()) == ("kartra_admin.cache", False)
+
+
+@pytest.mark.django_db
+def test_other_keys_than_those_of_the_database_are_refused(settings: Settings) -> None:
+    old = settings.CREDENTIAL_KEYS
+    assert found() == []
+    settings.CREDENTIAL_KEYS = [KEY]
+    assert found() == ["kartra_admin.lost_key"]
+    with pytest.raises(ImproperlyConfigured, match="put the key back"):
+        checks.refuse_unsound()
+    settings.CREDENTIAL_KEYS = [KEY, *old]
+    assert found() == []
+
+
+@pytest.mark.django_db
+def test_before_the_first_migration_nothing_is_said_of_keys(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CREDENTIAL_KEYS = [KEY]
+    monkeypatch.setattr(IndexKey._meta, "db_table", "not_there_yet")
+    assert found() == []
