@@ -132,6 +132,7 @@ register(
         "connection.place.succeeded": Action("Placed credentials for {target}", label="Place credentials"),
         "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
         "account.rename.succeeded": Action("Renamed the account", label="Rename account"),
+        "checkpoint.sign.requested": Action("Asked for a checkpoint of the log", label="Sign a checkpoint"),
         "keys.rotate.succeeded": Action(
             "Sealed everything with the newest key: {connections} connections, {accounts} accounts, {others} others",
             frozenset({"connections", "accounts", "others"}),

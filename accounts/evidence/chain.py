@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 # What an entry consists of, in this order wherever there is one. ``hash`` stands beside it.
 FIELDS = (
@@ -24,3 +25,8 @@ def hash_of(entry: Mapping[str, object], before: str) -> str:
     texts with two places, ids of operations texts with hyphens, and what is absent is null.
     """
     return hashlib.sha256(_encode({**entry, "previous": before}).encode()).hexdigest()
+
+
+def as_text(at: datetime) -> str:
+    """A time as it stands in the chain. ``at`` knows its zone."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

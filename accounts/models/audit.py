@@ -8,7 +8,6 @@ stays true whatever becomes of them. What it tells of a lead is sealed under tha
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -17,7 +16,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts import audit_actions, permissions
-from accounts.evidence.chain import FIELDS
+from accounts.evidence.chain import FIELDS, as_text
 from accounts.models.subjects import Forgotten, Subject
 from kartra_admin.lib.crypto import SealBroken
 
@@ -113,7 +112,7 @@ class AuditEntry(models.Model):
     def as_evidence(self) -> dict[str, object]:
         """The fields as they stand in the chain; see `evidence.chain`."""
         fields: dict[str, object] = {name: getattr(self, name) for name in FIELDS}
-        fields["at"] = self.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        fields["at"] = as_text(self.at)
         fields["operation_id"] = str(self.operation_id) if self.operation_id else None
         fields["amount"] = None if self.amount is None else f"{self.amount:.2f}"
         return fields

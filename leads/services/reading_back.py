@@ -50,7 +50,8 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
     )[:500]
     if step.change.kind == EditLead.kind and now == step.before:
         step.outcome = Outcome.FAILED
-    asked, step.after = step.after, dict(now)
+    asked: dict[str, str] = step.after
+    step.after = dict(now)
     step.save(update_fields=["sentence", "outcome", "after"])
     return asked
 

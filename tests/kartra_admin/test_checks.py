@@ -23,6 +23,7 @@ def sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings.SITE_URL = "https://desk.example.com"
     settings.KARTRA_API_URL = "https://app.kartra.com/api"
     settings.KARTRA_APP_ID = "AbCdEf"
+    settings.AUDIT_ANCHORS = ["mailto:auditor@example.com"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://x"}}
     return settings
 
@@ -56,6 +57,12 @@ def test_sound_settings_pass(sound: Settings) -> None:
         ("SESSION_IDLE_MINUTES", 1, "session_idle_minutes"),
         ("SECRET_KEY", "x" * 60, "secret_key"),
         ("CREDENTIAL_KEYS", [], "credential_keys"),
+        ("AUDIT_SIGNING_KEY", "short", "audit_signing_key"),
+        ("AUDIT_ANCHORS", ["mailto:nobody"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["http://example.com/"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["somewhere"], "audit_anchors"),
+        ("AUDIT_CHECKPOINT_ENTRIES", 0, "audit_checkpoint_entries"),
+        ("AUDIT_CHECKPOINT_MINUTES", 0, "audit_checkpoint_minutes"),
         ("CREDENTIAL_KEYS", ["not a key"], "credential_keys"),
         ("CREDENTIAL_KEYS", [KEY, KEY[:-4]], "credential_keys"),
         ("SITE_URL", "desk.example.com", "site_url"),
@@ -82,6 +89,11 @@ def test_weak_or_malformed_settings_are_refused(sound: Settings, name: str, valu
 def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Settings, url: str) -> None:
     sound.KARTRA_API_URL = url
     assert found() == []
+
+
+def test_a_log_that_is_kept_nowhere_else_is_a_warning(sound: Settings) -> None:
+    sound.AUDIT_ANCHORS = []
+    assert found() == ["kartra_admin.no_anchors"]
 
 
 def test_mail_that_nobody_gets_is_a_warning(sound: Settings) -> None:
