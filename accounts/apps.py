@@ -8,8 +8,12 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import append_only, factors, receivers  # noqa: F401
+        from accounts import append_only, factors, receivers, subjects  # noqa: F401
+        from accounts.services import chain
         from kartra_admin import checks  # noqa: F401
 
         factors.register_seals()
+        subjects.register_seals()
+        post_migrate.connect(subjects.lay_index_key, sender=self)
+        post_migrate.connect(chain.lay_head, sender=self)
         post_migrate.connect(append_only.reinstall_after_migrate, sender=self)

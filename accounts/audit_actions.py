@@ -64,14 +64,19 @@ def with_stem(wanted: str) -> list[str]:
     return [name for name in ACTIONS if stem(name) == wanted]
 
 
+def label_of(name: str) -> str:
+    """What the act of a registered action is called."""
+    noun, _, verb = stem(name).rpartition(".")
+    return ACTIONS[name].label or f"{verb} {noun}".replace("_", " ").capitalize()
+
+
 def grouped_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """Acts under their headings, as Django's choice fields take them."""
     choices = []
     for group, names in GROUPS.items():
         labels: dict[str, str] = {}
         for name in names:
-            noun, _, verb = stem(name).rpartition(".")
-            labels.setdefault(stem(name), ACTIONS[name].label or f"{verb} {noun}".replace("_", " ").capitalize())
+            labels.setdefault(stem(name), label_of(name))
         choices.append((group, list(labels.items())))
     return choices
 
@@ -127,6 +132,7 @@ register(
         "connection.place.succeeded": Action("Placed credentials for {target}", label="Place credentials"),
         "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
         "account.rename.succeeded": Action("Renamed the account", label="Rename account"),
+        "checkpoint.sign.requested": Action("Asked for a checkpoint of the log", label="Sign a checkpoint"),
         "keys.rotate.succeeded": Action(
             "Sealed everything with the newest key: {connections} connections, {accounts} accounts, {others} others",
             frozenset({"connections", "accounts", "others"}),

@@ -31,6 +31,16 @@ def of_account(fingerprint: str) -> str:
     return f"account:{fingerprint}"
 
 
+def of_subject() -> str:
+    """A person's own key. It is found by its row alone, whose number is not known when it is sealed."""
+    return "subject"
+
+
+def of_index() -> str:
+    """The key of all keyed digests."""
+    return "index"
+
+
 def fingerprints(digest: str) -> list[str]:
     """All fingerprints an account with this digest can have under the present keys, newest first."""
     return keyring().digest(digest, purpose="account")

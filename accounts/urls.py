@@ -20,5 +20,6 @@ urlpatterns = [
     path("sessions/end-others/", sessions.end_others, name="sessions-end-others"),
     path("settings/keys/", keys.index, name="keys"),
     path("audit/", audit.index, name="audit"),
+    path("audit/sign/", audit.sign, name="audit-sign"),
     path("audit/<int:entry_id>/", audit.detail, name="audit-entry"),
 ]

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
 from accounts import networks
+from accounts.evidence.checkpoints import private_key
 from accounts.permissions import ROLES
 from kartra_admin.lib.crypto import Keyring
 
@@ -20,7 +22,30 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 @checks.register(TAG)
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Everything that is wrong with the environment."""
-    return [*_secrets(), *_addresses(), *_sign_in(), *_numbers(), *_sharing()]
+    return [*_secrets(), *_evidence(), *_addresses(), *_sign_in(), *_numbers(), *_sharing()]
+
+
+@checks.register(TAG)
+def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Whether these are the keys of this database. Before the first migration, and without a database, nothing is said.
+
+    With other keys everything would seem empty: nothing would be found, and what is sealed would not open.
+    """
+    from accounts import subjects  # late: models are not there when this is imported
+
+    try:
+        is_theirs = subjects.opens_index_key()
+    except (DatabaseError, ValueError):  # the second for keys that are none, of which `_secrets` tells
+        return []
+    if is_theirs:
+        return []
+    return [
+        checks.Error(
+            "CREDENTIAL_KEYS does not open what this database sealed: put the key back that it was sealed with, beside "
+            "newer ones. Without it nothing that was kept of people can be read or found.",
+            id="kartra_admin.lost_key",
+        )
+    ]
 
 
 def refuse_unsound() -> None:
@@ -44,6 +69,34 @@ def _secrets() -> list[checks.CheckMessage]:
                 "CREDENTIAL_KEYS must be one or more Fernet keys (32 random bytes in URL-safe base64), "
                 "comma-separated, newest first.",
                 id="kartra_admin.credential_keys",
+            )
+        )
+    return found
+
+
+def _evidence() -> list[checks.CheckMessage]:
+    from accounts import anchors
+
+    found: list[checks.CheckMessage] = []
+    try:
+        private_key(settings.AUDIT_SIGNING_KEY)
+    except ValueError:
+        found.append(
+            checks.Error(
+                "AUDIT_SIGNING_KEY must be 32 random bytes in URL-safe base64.", id="kartra_admin.audit_signing_key"
+            )
+        )
+    for place in settings.AUDIT_ANCHORS:
+        try:
+            anchors.check(place)
+        except ValueError as error:
+            found.append(checks.Error(f"AUDIT_ANCHORS: {error}.", id="kartra_admin.audit_anchors"))
+    if not (settings.AUDIT_ANCHORS or settings.DEBUG or settings.DEMO):
+        found.append(
+            checks.Warning(
+                "AUDIT_ANCHORS is not set, so whoever has this machine could write another past of the audit log: name "
+                "a folder elsewhere, or mailto: somebody.",
+                id="kartra_admin.no_anchors",
             )
         )
     return found
@@ -111,6 +164,8 @@ def _numbers() -> list[checks.CheckMessage]:
         "KARTRA_TIMEOUT": (1 <= settings.KARTRA_TIMEOUT <= 60, "between 1 and 60 seconds"),
         "SESSION_HOURS": (1 <= settings.SESSION_HOURS <= 24 * 14, "between 1 hour and 14 days"),
         "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without anything being done"),
+        "AUDIT_CHECKPOINT_ENTRIES": (settings.AUDIT_CHECKPOINT_ENTRIES >= 1, "at least 1: entries to a checkpoint"),
+        "AUDIT_CHECKPOINT_MINUTES": (settings.AUDIT_CHECKPOINT_MINUTES >= 1, "at least 1: minutes to a checkpoint"),
         "MONEY_HOLD": (settings.MONEY_HOLD >= 0, "0 or more: the seconds in which money can be taken back"),
     }
     return [

@@ -42,6 +42,11 @@ def _required(name: str, *, demo: str) -> str:
 
 SECRET_KEY = _required("SECRET_KEY", demo=secrets.token_urlsafe(48))
 CREDENTIAL_KEYS = [key for key in _required("CREDENTIAL_KEYS", demo=Fernet.generate_key().decode()).split(",") if key]
+# Signs checkpoints of the audit log; each also goes to these places, which the desk cannot rewrite.
+AUDIT_SIGNING_KEY = _required("AUDIT_SIGNING_KEY", demo=Fernet.generate_key().decode())
+AUDIT_ANCHORS = [place.strip() for place in env.list("AUDIT_ANCHORS", default=[])]
+AUDIT_CHECKPOINT_ENTRIES = env.int("AUDIT_CHECKPOINT_ENTRIES", default=1000)
+AUDIT_CHECKPOINT_MINUTES = env.int("AUDIT_CHECKPOINT_MINUTES", default=60)
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
 SITE = urlsplit(SITE_URL)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[SITE.hostname or "127.0.0.1", "127.0.0.1", "localhost"])

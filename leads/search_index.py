@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 TABLE = "leads_entry"
 WORDS, PARTS = "leads_entry_words", "leads_entry_parts"
 
-# Words are what stands between spaces; `leads.folding` leaves no double quote in them.
+# Words are what stands between spaces; `kartra_admin.lib.folding` leaves no double quote in them.
 _PUNCTUATION = punctuation.replace('"', "").replace("'", "''")
 _TOKENIZERS = {WORDS: f"ascii tokenchars '{_PUNCTUATION}'", PARTS: "trigram case_sensitive 1"}
 _PREFIXES = {WORDS: ", prefix='1 2 3'", PARTS: ""}

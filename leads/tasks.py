@@ -18,7 +18,7 @@ from django_tasks import task
 from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task
 
-from accounts.services import sessions
+from accounts.services import checkpoints, sessions
 from leads.models import Job
 from leads.services import _queue, approvals, events, heartbeats, held, reconcile, refreshing, runs, unusual
 from leads.services.bulk import approving, slices
@@ -133,6 +133,11 @@ def sweep_approvals() -> None:
 def sweep_jobs() -> None:
     slices.sweep()
     importing.sweep()
+
+
+@db_periodic_task(crontab(), priority=READING)
+def sign_the_log() -> None:
+    checkpoints.attend()
 
 
 @db_periodic_task(crontab(minute="*/5"))

@@ -12,6 +12,7 @@ from django.test import Client
 from accounts import append_only
 from accounts.models import User
 from leads.wiring import database_slots
+from tests.entries import entries_written_last
 
 PASSWORD = "correct horse battery"
 
@@ -30,6 +31,12 @@ def _empty_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if empties:
         append_only.lift(connection)
+
+
+@pytest.fixture(autouse=True)
+def _entries_are_written_last() -> Iterator[None]:
+    with entries_written_last():
+        yield
 
 
 @pytest.fixture(scope="session")

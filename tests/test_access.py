@@ -68,6 +68,7 @@ TABLE = {
     "leads:health": Line("health.view"),
     "accounts:audit": Line("audit.view"),
     "accounts:audit-entry": Line("audit.view"),
+    "accounts:audit-sign": Line("audit.view", "post"),
     "leads:home": Line("lead.view"),
     "leads:find": Line("lead.view"),
     "leads:directory": Line("lead.view"),

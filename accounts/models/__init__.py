@@ -1,7 +1,22 @@
 """Who you are, what you hold, what you did."""
 
-from accounts.models.audit import AuditEntry
+from accounts.models.audit import AuditEntry, ChainHead
+from accounts.models.checkpoints import AnchorAttempt, Checkpoint, SigningKey
 from accounts.models.connections import Account, Connection
+from accounts.models.subjects import Forgotten, IndexKey, Subject, SubjectTerm
 from accounts.models.users import User
 
-__all__ = ["Account", "AuditEntry", "Connection", "User"]
+__all__ = [
+    "Account",
+    "AnchorAttempt",
+    "AuditEntry",
+    "ChainHead",
+    "Checkpoint",
+    "Connection",
+    "Forgotten",
+    "IndexKey",
+    "SigningKey",
+    "Subject",
+    "SubjectTerm",
+    "User",
+]

@@ -1,19 +1,27 @@
 """The audit log: who did what to whom, when, from where, and what became of it.
 
-Rows are written once. The database refuses to change or remove them (`accounts.append_only`), and so does this model.
-People, accounts and targets are kept by number and by name as text, without foreign keys: a row stays true whatever
-becomes of them.
+Rows are written once, by `services.chain`. The database refuses to change or remove them (`accounts.append_only`), and
+so does this model. People, accounts and targets are kept by number and by name as text, without foreign keys: a row
+stays true whatever becomes of them. What it tells of a lead is sealed under that lead's own key.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from functools import cached_property
+from typing import Any, ClassVar, NoReturn, Self
 
-from django.core.serializers.json import DjangoJSONEncoder
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.utils import timezone
 
 from accounts import audit_actions, permissions
+from accounts.evidence.chain import FIELDS, as_text
+from accounts.models.subjects import Forgotten, Subject
+from kartra_admin.lib.crypto import SealBroken
+
+FORGOTTEN = "a forgotten person"
+UNREADABLE = "somebody whose seal does not open"
 
 
 class AppendOnly(TypeError):
@@ -24,6 +32,10 @@ class AppendOnly(TypeError):
 
 
 class AuditEntries(models.QuerySet["AuditEntry"]):
+    def readable(self) -> Self:
+        """To be opened, with one query for all whom these are about."""
+        return self.prefetch_related("subject")
+
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnly
 
@@ -44,6 +56,12 @@ class FieldChange:
 
 
 class AuditEntry(models.Model):
+    """``id`` is its gapless number. ``body`` is what `told` reads: JSON, sealed where there is a ``subject``.
+
+    ``target_id`` is "" and ``amount`` in the clear for what was done to a lead.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField(default=timezone.now, db_index=True)
     action = models.CharField(max_length=60)
     outcome = models.CharField(max_length=10, choices=list(audit_actions.OUTCOMES.items()))
@@ -54,13 +72,15 @@ class AuditEntry(models.Model):
     account_name = models.CharField(max_length=120, default="")
     target_kind = models.CharField(max_length=20, default="")
     target_id = models.CharField(max_length=100, default="")
-    target_name = models.CharField(max_length=254, default="")
+    subject = models.ForeignKey(
+        Subject, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="entries"
+    )
     operation_id = models.UUIDField(null=True)
-    before = models.JSONField(null=True, encoder=DjangoJSONEncoder)
-    after = models.JSONField(null=True, encoder=DjangoJSONEncoder)
-    detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    amount = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     ip = models.CharField(max_length=45, default="")
     request_id = models.CharField(max_length=64, default="")
+    body = models.TextField()
+    hash = models.CharField(max_length=64)
 
     # What it is part of, in words: `accounts.marks` puts them on for a page.
     marks: Sequence[str] = ()
@@ -74,6 +94,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["action", "id"], name="accounts_audit_action"),
             models.Index(fields=["outcome", "id"], name="accounts_audit_outcome"),
             models.Index(fields=["target_id", "id"], name="accounts_audit_target"),
+            models.Index(fields=["subject_id", "id"], name="accounts_audit_subject"),
             models.Index(fields=["operation_id", "id"], name="accounts_audit_operation"),
         ]
 
@@ -88,11 +109,67 @@ class AuditEntry(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly
 
+    def as_evidence(self) -> dict[str, object]:
+        """The fields as they stand in the chain; see `evidence.chain`."""
+        fields: dict[str, object] = {name: getattr(self, name) for name in FIELDS}
+        fields["at"] = as_text(self.at)
+        fields["operation_id"] = str(self.operation_id) if self.operation_id else None
+        fields["amount"] = None if self.amount is None else f"{self.amount:.2f}"
+        return fields
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What is kept of the target: its id and name, the states, the details. Without them once it was forgotten."""
+        if self.subject_id is None:
+            return dict(json.loads(self.body))
+        try:
+            return dict(json.loads(self.subject.open(self.body, bound_to=self.sealed_for)))  # type: ignore[union-attr]
+        except Forgotten:
+            name = FORGOTTEN
+        except (SealBroken, ObjectDoesNotExist):
+            name = UNREADABLE
+        return {"target_id": "", "target_name": name, "before": None, "after": None, "detail": {}}
+
+    @property
+    def sealed_for(self) -> str:
+        """What the seal of the body is bound to, so that it opens in no other entry."""
+        return f"entry:{self.pk}"
+
+    @property
+    def about_id(self) -> str:
+        """Of the lead, or of whatever else it was done to."""
+        return str(self.told["target_id"])
+
+    @property
+    def target_name(self) -> str:
+        return str(self.told["target_name"])
+
+    @property
+    def before(self) -> dict[str, Any] | None:
+        return self.told["before"]  # type: ignore[no-any-return]
+
+    @property
+    def after(self) -> dict[str, Any] | None:
+        return self.told["after"]  # type: ignore[no-any-return]
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        return self.told["detail"]  # type: ignore[no-any-return]
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether what it tells cannot be read any more."""
+        return self.subject_id is not None and self.target_name in (FORGOTTEN, UNREADABLE)
+
     @property
     def sentence(self) -> str:
         """What happened, in a manager's words. An action that is no longer registered shows its name."""
         action = audit_actions.ACTIONS.get(self.action)
-        return action.tell(target=self.target_name or self.target_id, detail=self.detail) if action else self.action
+        if action is None:
+            return self.action
+        if self.is_withheld:  # the kind of act, for the sentence would be full of holes
+            return f"{audit_actions.label_of(self.action)}: {self.get_outcome_display().lower()}"
+        return action.tell(target=self.target_name or self.about_id, detail=self.detail)
 
     @property
     def actor_role_label(self) -> str:
@@ -119,6 +196,16 @@ class AuditEntry(models.Model):
         if self.outcome not in ("requested", "succeeded"):
             return []
         return [state for state in self.states if state.before != state.after]
+
+
+class ChainHead(models.Model):
+    """The number and hash of the last entry: one row, locked from an entry to the end of its transaction."""
+
+    number = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.hash}"
 
 
 def _flat(state: Mapping[str, Any] | None, prefix: str = "") -> dict[str, str]:

@@ -6,11 +6,12 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import audit_actions
-from accounts.models import AuditEntry, User
+from accounts import audit_actions, subjects
+from accounts.models import Account, AuditEntry, User
 from kartra_admin.lib.pagination import Page, page_by_id
 
 PAGE_SIZE = 50
+_MOST_STAFF = 200
 
 
 def entry_page(
@@ -26,10 +27,10 @@ def entry_page(
 ) -> Page[AuditEntry]:
     """One page of entries, newest first, that meet all conditions given. Days are whole ones of the desk's time zone.
 
-    ``action`` is an act with all its outcomes, such as ``tag.assign``. ``lead`` is an id, or the beginning of a name
-    or an email address. Raises `BadRequest` for a cursor that is none of ours.
+    ``action`` is an act with all its outcomes, such as ``tag.assign``. ``lead`` is an id, a whole email address, or
+    words of a name. Raises `BadRequest` for a cursor that is none of ours.
     """
-    entries = AuditEntry.objects.all()
+    entries = AuditEntry.objects.readable()
     if person:
         entries = entries.filter(actor_id=person.pk)
     if action:
@@ -49,14 +50,17 @@ def entry_page(
 
 def list_for_operation(operation: UUID) -> QuerySet[AuditEntry]:
     """What one operation left in the log, in order."""
-    return AuditEntry.objects.filter(operation_id=operation).order_by("pk")
+    return AuditEntry.objects.readable().filter(operation_id=operation).order_by("pk")
 
 
 def _about(text: str) -> Q:
-    """Digits are an id. A target is named ``Jane Smith``, ``jane@example.com`` or ``Jane Smith <jane@example.com>``."""
+    """Digits are an id. Leads are found by whole email addresses and words of their names, staff by how they begin."""
     if text.isdecimal():
-        return Q(target_id=text)
-    return Q(target_name__istartswith=text) | Q(target_name__icontains=f"<{text}")
+        known = (subjects.find_lead(account, text) for account in Account.objects.values_list("pk", flat=True))
+        return Q(subject_id__in=subjects.family(subject.pk for subject in known if subject)) | Q(target_id=text)
+    staff = User.objects.filter(Q(name__istartswith=text) | Q(email__istartswith=text)).values_list("pk", flat=True)
+    named = Q(target_kind="user", target_id__in=[str(pk) for pk in staff[:_MOST_STAFF]])
+    return Q(subject_id__in=subjects.family(subjects.find(text))) | named
 
 
 def _start(day: datetime.date) -> datetime.datetime:

@@ -1,18 +1,23 @@
 """Writing the audit log."""
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import CharField
 
-from accounts import audit_actions
-from accounts.models import Account, AuditEntry, User
+from accounts import audit_actions, subjects
+from accounts.models import Account, AuditEntry, Subject, User
+from accounts.services import chain
 from kartra_admin.lib import context
 
 _LIMITS: dict[str, int | None] = {
     field.name: field.max_length for field in AuditEntry._meta.local_fields if isinstance(field, CharField)
 }
+_LONGEST_NAME = 254
+_LARGEST_AMOUNT = Decimal("1e10")
 
 
 def record(
@@ -30,10 +35,11 @@ def record(
     after: Mapping[str, Any] | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write one entry. Call it in the transaction that does what it tells of.
+    """Write one entry. Call it in the transaction that does what it tells of, after everything else that is written.
 
-    Where a program acts and no person, ``actor_name`` says which. Texts from outside are cut to what fits. Raises
-    KeyError for an action that is not registered, ValueError for an outcome or a detail that may not be kept.
+    What is told of a lead is sealed under that lead's key; before its id is known, under the operation's. Where a
+    program acts and no person, ``actor_name`` says which. Texts from outside are cut to what fits. Raises KeyError for
+    an action that is not registered, ValueError for an outcome or a detail that may not be kept.
     """
     keeps = audit_actions.ACTIONS[action].keeps
     if outcome not in audit_actions.OUTCOMES:
@@ -41,7 +47,15 @@ def record(
     if unkept := set(detail or {}) - keeps:
         raise ValueError(f"{action} does not keep {', '.join(sorted(unkept))}")
     asking = context.current.get()
-    return AuditEntry.objects.create(
+    told = {
+        "target_id": _fitting("target_id", target_id),
+        "target_name": _storable(target_name)[:_LONGEST_NAME],
+        "before": _storable(before),
+        "after": _storable(after),
+        "detail": _storable(detail or {}),
+    }
+    is_lead = target_kind == "lead"
+    entry = AuditEntry(
         action=action,
         outcome=outcome,
         actor_id=actor.pk if actor else None,
@@ -50,15 +64,33 @@ def record(
         account_id=account.pk if account else None,
         account_name=_fitting("account_name", str(account) if account else ""),
         target_kind=target_kind,
-        target_id=_fitting("target_id", target_id),
-        target_name=_fitting("target_name", target_name),
+        target_id="" if is_lead else told["target_id"],
         operation_id=operation_id,
-        before=_storable(before),
-        after=_storable(after),
-        detail=_storable(detail or {}),
+        amount=_amount(told["detail"].get("amount")),
         ip=asking.ip,
         request_id=asking.request_id,
     )
+    with transaction.atomic():
+        subject = _subject(account, target_id, operation_id) if is_lead else None
+        if subject:
+            subjects.learn(subject, told["target_name"])
+        return chain.append(entry, told, subject)
+
+
+def _subject(account: Account | None, lead_id: str, operation_id: UUID | None) -> Subject:
+    if lead_id and account:
+        return subjects.of_lead(account.pk, lead_id)
+    if operation_id:
+        return subjects.of_operation(operation_id)
+    raise ValueError("an entry about a lead names its account and its id, or its operation")
+
+
+def _amount(text: object) -> Decimal | None:
+    try:
+        amount = Decimal(str(text))
+        return round(amount, 2) if abs(amount) < _LARGEST_AMOUNT else None
+    except InvalidOperation:  # also of comparing what is no number
+        return None
 
 
 def _fitting(field: str, text: str) -> str:

@@ -5,10 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm
+from accounts.selectors.checkpoints import signing_keys
 from accounts.selectors.keys import uses
 
 
 @require_GET
 @require_perm("health.view")
 def index(request: StaffRequest) -> HttpResponse:
-    return render(request, "accounts/keys/list.html", {"uses": uses()})
+    return render(request, "accounts/keys/list.html", {"uses": uses(), "signing": signing_keys()})

@@ -129,12 +129,13 @@ def read_view(query: str) -> Filters | None:
 
 
 def describe(form: DirectoryForm) -> str:
-    """The filters in words, for the log."""
+    """The filters in words, for the log. It keeps that somebody searched, not for which words: they may be a name."""
     named = {name: dict(getattr(form.fields[name], "choices", [])) for name in form.fields}
-    said = [
+    said = ["some words"] if form.cleaned_data["q"] else []
+    said += [
         f"{form.fields[name].label or name.capitalize()}: {named[name].get(value, value)}"
         for name, value in form.cleaned_data.items()
-        if value and name != "columns"
+        if value and name not in ("q", "columns")
     ]
     return "; ".join(said) or "everybody"
 

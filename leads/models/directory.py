@@ -22,11 +22,11 @@ class MarkKind(models.TextChoices):
 class Entry(models.Model):
     """One lead of one account, as it was when it was last met. An imported one may be known by its email alone.
 
-    ``words`` is what is searched (`leads.folding.searchable`), ``name_key`` what is sorted by. ``lead_read_at`` tells
-    when name, fields, tags, lists, sequences and memberships were read, ``money_read_at`` when payments and
-    subscriptions were; null where that was never read, as after an import. The digests are of those readings, of what
-    is kept here and of what is not (custom fields), so that one that brings nothing new costs one update, and one that
-    does is a change. ``gone_at``: since when the provider knows no such lead.
+    ``words`` is what is searched (`kartra_admin.lib.folding.searchable`), ``name_key`` what is sorted by.
+    ``lead_read_at`` tells when name, fields, tags, lists, sequences and memberships were read, ``money_read_at`` when
+    payments and subscriptions were; null where that was never read, as after an import. The digests are of those
+    readings, of what is kept here and of what is not (custom fields), so that one that brings nothing new costs one
+    update, and one that does is a change. ``gone_at``: since when the provider knows no such lead.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="directory")

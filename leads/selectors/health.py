@@ -18,6 +18,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import Connection, User
+from accounts.selectors.checkpoints import standing
 from leads.models import Heartbeat
 
 ALIVE_WITHIN = timedelta(minutes=3)
@@ -103,6 +104,23 @@ def _cache() -> Line:
     return Line("Cache", "Working", "succeeded", kind)
 
 
+def _evidence() -> Line:
+    now = standing()
+    if now.last is None:
+        return Line("Last checkpoint", "Never signed", "waiting", "The worker signs the audit log within a minute.")
+    if now.failing:
+        places = "; ".join(f"{attempt.place}: {attempt.error}" for attempt in now.failing)
+        return Line("Last checkpoint", "Does not leave", "failed", places, now.last.at)
+    late = timedelta(minutes=settings.AUDIT_CHECKPOINT_MINUTES) + ALIVE_WITHIN
+    if now.last.at < timezone.now() - late:
+        return Line(
+            "Last checkpoint", "Late", "failed", "The audit log is not signed. Start manage.py worker.", now.last.at
+        )
+    if not now.has_places:
+        return Line("Last checkpoint", "Stays inside", "waiting", "Set AUDIT_ANCHORS.", now.last.at)
+    return Line("Last checkpoint", "Signed and sent", "succeeded", f"Entry {now.last.number}", now.last.at)
+
+
 def _kartra() -> Line:
     if settings.KARTRA_API_URL == "sandbox:":
         return Line("Kartra", "Sandbox", "neutral", "Nothing reaches Kartra.")
@@ -114,4 +132,4 @@ def _version() -> Line:
     return Line("Version", project["version"], "neutral", f"Django {django.get_version()}")
 
 
-LINES: tuple[Callable[[], Line], ...] = (_worker, _reconciliation, _database, _cache, _kartra, _version)
+LINES: tuple[Callable[[], Line], ...] = (_worker, _reconciliation, _evidence, _database, _cache, _kartra, _version)

@@ -71,7 +71,7 @@ def _is_of(entry: AuditEntry, finding: Finding) -> bool:
         return False
     if finding.account_id and entry.account_id != finding.account_id:
         return False
-    return entry.target_id == finding.lead_id if rule.by_lead else entry.actor_id == finding.person_id
+    return entry.about_id == finding.lead_id if rule.by_lead else entry.actor_id == finding.person_id
 
 
 def _findings() -> QuerySet[Finding]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Entry, Mark, MarkKind, Word
 from leads.selectors.search import words_in_use
 

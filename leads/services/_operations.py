@@ -20,6 +20,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import subjects
 from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import AppError, Conflict
@@ -108,10 +109,17 @@ def perform(
     return send(operation, connection, background=background) if first is operation else first
 
 
-def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], None] | None = None) -> Operation:
+def record(
+    operation: Operation,
+    steps: Sequence[Step],
+    *,
+    guard: Callable[[], None] | None = None,
+    log: Callable[[], None] | None = None,
+) -> Operation:
     """Write the intent. Returns the operation that stands: this one, or the first with its id.
 
-    ``guard`` runs inside the transaction and raises where this may not be, such as above a limit. Raises `Locked`.
+    ``guard`` runs inside the transaction and raises where this may not be, such as above a limit; ``log`` writes what
+    the caller has to tell beside. Raises `Locked`.
     """
     operation.lead_name, operation.lead_email = operation.lead_name[:500], operation.lead_email[:320]
     operation.outcome = Outcome.HELD if operation.send_at else Outcome.PENDING
@@ -126,6 +134,8 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
             rows = OperationStep.objects.bulk_create(
                 _row(operation, position, step) for position, step in enumerate(steps)
             )
+            if log:
+                log()
             for row in rows:
                 log_step(row, "requested", actor=operation.actor)
                 if row.lock and not operation.send_at:
@@ -214,9 +224,8 @@ def withdraw(operation: Operation, *, actor: User) -> Operation:
             if operation.outcome == Outcome.WITHDRAWN:  # a second click
                 return operation
             raise AppError("Too late to take it back: it was sent already.")
+        operation.steps.update(outcome=Outcome.WITHDRAWN)
         for row in operation.steps.select_related("operation__account"):
-            row.outcome = Outcome.WITHDRAWN
-            row.save(update_fields=["outcome"])
             log_step(row, Outcome.WITHDRAWN, actor=actor)
     operation.refresh_from_db()
     return operation
@@ -277,10 +286,17 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
             row.save()
-            operation.lead_id = operation.lead_id or str(outcome.data.get("lead_id", ""))
+            learn_lead(operation, str(outcome.data.get("lead_id", "")))
         conclude(operation, rows)
         for row, _ in told:
             log_step(row, row.outcome, actor=operation.actor)
+
+
+def learn_lead(operation: Operation, lead_id: str) -> None:
+    """Whose operation it turned out to be. What was sealed for the operation belongs to the lead from now on."""
+    if lead_id and not operation.lead_id:
+        operation.lead_id = lead_id
+        subjects.join(subjects.of_operation(operation.pk), subjects.of_lead(operation.account_id, lead_id))
 
 
 def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:

@@ -223,11 +223,13 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
     def take() -> None:
         _require_fit(approval, decision)
         _take(approval, [was], Status.APPROVED, decision.by, decision.note, operation_id=own_id)
+
+    def tell() -> None:
         alone = "nobody else could decide" if decision.alone else ""
         _log(approval, "approval.decide.approved", actor=decision.by, note=decision.note, alone=alone)
 
     try:
-        return money.dispatch(operation, step, connection, guard=take)
+        return money.dispatch(operation, step, connection, guard=take, log=tell)
     except _Lapsed as error:
         _expire(approval, error.sentence)
         raise Over(error.sentence) from None

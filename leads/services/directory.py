@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Entry, Mark, MarkKind, Payment
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.base import Outcome as ProviderOutcome

@@ -119,8 +119,8 @@ def remove_limit(*, actor: User, limit: Limit) -> None:
     """A person falls back to his role's limits by it; a role has none any more."""
     access.require(actor, "limit.manage")
     with transaction.atomic():
+        Limit.objects.filter(pk=limit.pk).delete()
         _log_limit("limit.remove.succeeded", actor, limit, before=_told(limit), after={})
-        limit.delete()
 
 
 def _told(limit: Limit | None) -> dict[str, str]:

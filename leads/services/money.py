@@ -301,10 +301,10 @@ def new_operation(
 
 
 def dispatch(
-    operation: Operation, step: _operations.Step, connection: Connection, *, guard: Callable[[], None] | None = None
+    operation: Operation, step: _operations.Step, connection: Connection, **guards: Callable[[], None]
 ) -> Operation:
-    """Record it; send it now, or leave it to the worker where it is held back."""
-    first = _operations.record(operation, [step], guard=guard)
+    """Record it, with the ``guards`` of `_operations.record`. Send it now, or leave what is held back to the worker."""
+    first = _operations.record(operation, [step], **guards)
     if first is not operation:
         return first
     if operation.send_at:

@@ -21,8 +21,8 @@ def delete_note(*, actor: User, note: Note) -> None:
         access.record_refusal(actor, "delete somebody else's note")
         raise Denied("Only its author can delete a note.")
     with transaction.atomic():
+        Note.objects.filter(pk=note.pk).delete()
         _log("note.delete.succeeded", actor, note, "")
-        note.delete()
 
 
 def _log(action: str, actor: User, note: Note, lead_label: str) -> None:

@@ -23,8 +23,8 @@ def save_playbook(*, actor: User, playbook: Playbook) -> Playbook:
 def delete_playbook(*, actor: User, playbook: Playbook) -> None:
     access.require(actor, "playbook.manage")
     with transaction.atomic():
+        Playbook.objects.filter(pk=playbook.pk).delete()
         _log("delete", actor, playbook, before=_state(playbook))
-        playbook.delete()
 
 
 def _state(playbook: Playbook) -> dict[str, str]:

@@ -37,19 +37,26 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
         label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
     ]
     with transaction.atomic():
-        _correct(step, now, differing)
+        asked = _correct(step, now, differing)
         _operations.conclude(operation, list(operation.steps.all()))
+        _log(step, asked, differing)
 
 
-def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> None:
+def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> Mapping[str, str]:
+    """Let the step say what stands there. Returns what was asked for."""
     step.sentence = (
         f"Kartra answered Success, but kept another value for {', '.join(differing)}."
         " See what it reads now before you try again."
     )[:500]
     if step.change.kind == EditLead.kind and now == step.before:
         step.outcome = Outcome.FAILED
-    asked, step.after = step.after, dict(now)
+    asked: dict[str, str] = step.after
+    step.after = dict(now)
     step.save(update_fields=["sentence", "outcome", "after"])
+    return asked
+
+
+def _log(step: OperationStep, asked: Mapping[str, str], differing: Sequence[str]) -> None:
     audit.record(
         action="lead.read_back.failed",
         outcome="failed",

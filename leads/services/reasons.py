@@ -49,8 +49,8 @@ def move_reason(*, actor: User, reason: Reason, up: bool) -> None:
 def remove_reason(*, actor: User, reason: Reason) -> None:
     access.require(actor, "limit.manage")
     with transaction.atomic():
+        Reason.objects.filter(pk=reason.pk).delete()
         _log("reason.remove.succeeded", actor, reason, before={"Reason": reason.text}, after={})
-        reason.delete()
 
 
 def _log(action: str, actor: User, reason: Reason, *, before: dict[str, str], after: dict[str, str]) -> None:

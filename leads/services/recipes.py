@@ -32,6 +32,7 @@ def save_recipe(*, actor: User, recipe: Recipe) -> Recipe:
 
 def delete_recipe(*, actor: User, recipe: Recipe) -> None:
     with transaction.atomic():
+        Recipe.objects.filter(pk=recipe.pk).delete()
         audit.record(
             action="recipe.delete.succeeded",
             outcome="succeeded",
@@ -42,7 +43,6 @@ def delete_recipe(*, actor: User, recipe: Recipe) -> None:
             target_name=recipe.name,
             before=_state(recipe),
         )
-        recipe.delete()
 
 
 def run_recipe(

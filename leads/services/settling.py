@@ -22,7 +22,7 @@ from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base, changes
 from leads.providers.base import LeadRef, Provider
 from leads.providers.errors import NotFound
-from leads.services._operations import conclude, log_step
+from leads.services._operations import conclude, learn_lead, log_step
 from leads.wiring import provider_for
 
 # Longer than any call can take, waiting for a slot, retries after a 429 and time limits together.
@@ -65,8 +65,8 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         for row in doubtful:
             reading = read[_source(row)]
             _settle_by(reading, row, is_old=_age(operation) > ABSENT_AFTER)
-            if not operation.lead_id and isinstance(reading, base.Lead):
-                operation.lead_id = reading.id
+            if isinstance(reading, base.Lead):
+                learn_lead(operation, reading.id)
         if any(row.outcome != was[row.pk] for row in doubtful):
             conclude(operation, rows)
         if operation.outcome == Outcome.UNKNOWN or any(_is_denied(row) for row in doubtful):
@@ -86,13 +86,14 @@ def note_unread(operation: Operation, reason: str, *, actor: User | None = None)
         if not doubtful or _is_under_way(operation):
             return
         by = "" if actor else "reconcile"
-        for row in doubtful:
-            if row.outcome == Outcome.PENDING:  # cut off on its way, which needs no reading
-                row.outcome = Outcome.UNKNOWN
-                row.save()
-                log_step(row, row.outcome, actor=actor, actor_name=by)
+        cut_off = [row for row in doubtful if row.outcome == Outcome.PENDING]  # on its way, which needs no reading
+        for row in cut_off:
+            row.outcome = Outcome.UNKNOWN
+            row.save()
         conclude(operation, rows)
         _read_again_later(operation)
+        for row in cut_off:
+            log_step(row, row.outcome, actor=actor, actor_name=by)
         for row in doubtful:
             log_step(row, "unread", actor=actor, actor_name=by, seen=reason)
 
@@ -242,14 +243,15 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
         operation, rows = _locked(operation)
         if operation.outcome != Outcome.UNKNOWN:
             raise AppError("This is settled already; nothing was changed.")
-        for row in rows:
-            if row.outcome == Outcome.UNKNOWN:
-                row.outcome = Outcome.SUCCEEDED if happened else Outcome.FAILED
-                row.settled_by = actor.name[:200]
-                row.sentence = reason[:500]
-                row.save()
-                log_step(row, row.outcome, actor=actor)
+        doubtful = [row for row in rows if row.outcome == Outcome.UNKNOWN]
+        for row in doubtful:
+            row.outcome = Outcome.SUCCEEDED if happened else Outcome.FAILED
+            row.settled_by = actor.name[:200]
+            row.sentence = reason[:500]
+            row.save()
         conclude(operation, rows)
+        for row in doubtful:
+            log_step(row, row.outcome, actor=actor)
     return operation
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Entry, MarkKind
 from leads.selectors.search import Hit
 from leads.templatetags.desk import ago

@@ -3,7 +3,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm
-from accounts.selectors import connections
+from accounts.selectors import checkpoints, connections
 from leads.access import desk_for
 from leads.selectors import approvals, jobs, operations, playbooks, unusual
 from leads.selectors import desk as desk_selectors
@@ -14,12 +14,15 @@ from leads.selectors import desk as desk_selectors
 def home(request: StaffRequest) -> HttpResponse:
     """The search box, what waits for somebody, what I opened, what I did."""
     connection = connections.for_user(request.user)
-    found = unusual.list_recent() if request.user.has_permission("audit.view") else []
+    reads_log = request.user.has_permission("audit.view")
+    found = unusual.list_recent() if reads_log else []
+    unsent = checkpoints.failing_places() if reads_log else []
     if connection is None:
-        return render(request, "leads/home/unconnected.html", {"unusual": found})
+        return render(request, "leads/home/unconnected.html", {"unusual": found, "unsent": unsent})
     desk = desk_for(request.user)
     context = {
         "unusual": found,
+        "unsent": unsent,
         "waiting": operations.list_waiting(desk.account),
         "to_decide": approvals.list_to_decide(desk.account, request.user),
         "unfinished": playbooks.list_waiting(desk.account) if request.user.has_permission("playbook.run") else [],

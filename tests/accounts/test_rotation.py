@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import seals
-from accounts.models import Account, AuditEntry, Connection, User
+from accounts import seals, subjects
+from accounts.models import Account, AuditEntry, Connection, IndexKey, User
 from accounts.selectors.keys import uses
 from accounts.services import connections, rotation, second_factor
 from tests.accounts.factors import code_for, give_app
@@ -25,8 +25,10 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 @pytest.fixture
 def placed(settings: Settings) -> list[Connection]:
-    """Six people with three accounts, sealed under the old key; the new one is in place."""
+    """Six people with three accounts and the index key, sealed under the old key; the new one is in place."""
     settings.CREDENTIAL_KEYS = [OLD]
+    IndexKey.objects.all().delete()
+    subjects.lay_index_key(using="default")
     people = [User.objects.create_user(email=f"{n}@example.com", name=str(n), role="agent") for n in range(6)]
     rows = [
         connections.place(actor=one, owner=one, api_key=f"key{n % 3}", api_password=f"password{n}")
@@ -51,7 +53,7 @@ def check_all_open() -> None:
 def test_everything_opens_with_the_new_key_alone(placed: list[Connection], settings: Settings) -> None:
     check_all_open()
     accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True))
-    assert "Sealed anew: 6 connections, 3 accounts, 0 other rows." in rotate()
+    assert "Sealed anew: 6 connections, 3 accounts, 1 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
     again = connections.place(actor=placed[0].user, owner=placed[0].user, api_key="key1", api_password="password0")
@@ -70,7 +72,7 @@ def test_a_second_run_has_nothing_to_do(placed: list[Connection]) -> None:
     assert "Sealed anew: 0 connections, 0 accounts, 0 other rows." in rotate()
     entry = AuditEntry.objects.filter(action="keys.rotate.succeeded").earliest("pk")
     assert (entry.actor_name, entry.ip, entry.detail) == (
-        "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3, "others": 0}
+        "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3, "others": 1}
     )  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def test_killed_after_any_row_and_run_again(
             rotate()
     check_all_open()
     done = min(after, 6)
-    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts, 0 other rows." in rotate()
+    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts, 1 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
 
@@ -142,14 +144,14 @@ def test_the_page_counts_by_key_and_says_what_is_left(
 ) -> None:
     client = client_of("admin")
     found = uses()
-    assert [(key.is_newest, key.total) for key in found.keys] == [(True, 0), (False, 15)]
-    assert found.keys[1].counts == {"Kartra credentials": 12, "accounts": 3}
+    assert [(key.is_newest, key.total) for key in found.keys] == [(True, 0), (False, 16)]
+    assert found.keys[1].counts == {"Kartra credentials": 12, "accounts": 3, "index key": 1}
     age = timezone.now() - (found.keys[1].since or timezone.now())
     assert timedelta(0) < age < timedelta(minutes=5)
-    assert "15 left to seal" in client.get("/settings/keys/").content.decode()
+    assert "16 left to seal" in client.get("/settings/keys/").content.decode()
     rotate()
     found = uses()
-    assert [key.total for key in found.keys] == [15, 0]
+    assert [key.total for key in found.keys] == [16, 0]
     page = client.get("/settings/keys/").content.decode()
     assert "Nothing needs an older key" in page
     assert not [key for key in settings.CREDENTIAL_KEYS if key in page]
@@ -172,7 +174,7 @@ def test_second_factors_rotate_with_the_rest(placed: list[Connection], settings:
     codes = RecoveryCodes.activate(user).generate_codes()
     settings.CREDENTIAL_KEYS = [NEW, OLD]
     assert uses().keys[1].counts["second factors"] == 2
-    assert "3 accounts, 2 other rows." in rotate()
+    assert "3 accounts, 3 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     app, recovery = Authenticator.objects.order_by("pk")
     assert app.wrap().validate_code(code_for(secret))

@@ -6,20 +6,24 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
+from accounts import subjects
+from accounts.models import IndexKey
 from kartra_admin import checks
 
 KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture
-def sound(settings: Settings) -> Settings:
-    """The settings of a desk that is run for real."""
+def sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a desk that is run for real, with the keys of its database."""
+    monkeypatch.setattr(subjects, "opens_index_key", lambda: True)
     settings.DEMO = settings.DEBUG = False
     settings.SECRET_KEY = "k3Jd9-sPq0_ZxR7vLw2mTn8bYc5hGf1aUe6iOo4y"
     settings.CREDENTIAL_KEYS = [KEY]
     settings.SITE_URL = "https://desk.example.com"
     settings.KARTRA_API_URL = "https://app.kartra.com/api"
     settings.KARTRA_APP_ID = "AbCdEf"
+    settings.AUDIT_ANCHORS = ["mailto:auditor@example.com"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://x"}}
     return settings
 
@@ -53,6 +57,12 @@ def test_sound_settings_pass(sound: Settings) -> None:
         ("SESSION_IDLE_MINUTES", 1, "session_idle_minutes"),
         ("SECRET_KEY", "x" * 60, "secret_key"),
         ("CREDENTIAL_KEYS", [], "credential_keys"),
+        ("AUDIT_SIGNING_KEY", "short", "audit_signing_key"),
+        ("AUDIT_ANCHORS", ["mailto:nobody"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["http://example.com/"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["somewhere"], "audit_anchors"),
+        ("AUDIT_CHECKPOINT_ENTRIES", 0, "audit_checkpoint_entries"),
+        ("AUDIT_CHECKPOINT_MINUTES", 0, "audit_checkpoint_minutes"),
         ("CREDENTIAL_KEYS", ["not a key"], "credential_keys"),
         ("CREDENTIAL_KEYS", [KEY, KEY[:-4]], "credential_keys"),
         ("SITE_URL", "desk.example.com", "site_url"),
@@ -81,6 +91,11 @@ def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Setti
     assert found() == []
 
 
+def test_a_log_that_is_kept_nowhere_else_is_a_warning(sound: Settings) -> None:
+    sound.AUDIT_ANCHORS = []
+    assert found() == ["kartra_admin.no_anchors"]
+
+
 def test_mail_that_nobody_gets_is_a_warning(sound: Settings) -> None:
     sound.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     assert found() == ["kartra_admin.mail"]
@@ -91,3 +106,24 @@ def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:
     checks.refuse_unsound()
     (message,) = run_checks(tags=["kartra_admin"])
     assert (message.id, message.is_serious()) == ("kartra_admin.cache", False)
+
+
+@pytest.mark.django_db
+def test_other_keys_than_those_of_the_database_are_refused(settings: Settings) -> None:
+    old = settings.CREDENTIAL_KEYS
+    assert found() == []
+    settings.CREDENTIAL_KEYS = [KEY]
+    assert found() == ["kartra_admin.lost_key"]
+    with pytest.raises(ImproperlyConfigured, match="put the key back"):
+        checks.refuse_unsound()
+    settings.CREDENTIAL_KEYS = [KEY, *old]
+    assert found() == []
+
+
+@pytest.mark.django_db
+def test_before_the_first_migration_nothing_is_said_of_keys(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CREDENTIAL_KEYS = [KEY]
+    monkeypatch.setattr(IndexKey._meta, "db_table", "not_there_yet")
+    assert found() == []

@@ -11,11 +11,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Account, AuditEntry, User
+from accounts.models import Account, User
 from leads import unusual
 from leads.models import Finding, Limit, Operation, OperationStep
 from leads.services.unusual import look
 from tests.conftest import SignIn
+from tests.entries import append
 from tests.leads.helpers import words
 
 pytestmark = pytest.mark.django_db
@@ -65,16 +66,7 @@ def act(
 
 
 def entry(account: Account, person: User, at: datetime, action: str, lead: str = "") -> None:
-    AuditEntry.objects.create(
-        at=at,
-        action=action,
-        outcome="succeeded",
-        actor_id=person.pk,
-        actor_name=person.name,
-        account_id=account.pk,
-        target_kind="lead",
-        target_id=lead,
-    )
+    append(at=at, action=action, actor_id=person.pk, actor_name=person.name, account_id=account.pk, about_id=lead)
 
 
 def ordinary_week(chance: random.Random, account: Account, team: list[User], monday: datetime) -> None:

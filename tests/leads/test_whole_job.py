@@ -8,12 +8,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEntry, User
+from accounts.models import User
 from leads.models import Operation
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.server import running
 from leads.providers.kartra.sandbox.traffic import calls
 from tests.conftest import PASSWORD
+from tests.entries import entries_about
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import posted_again, values_of, words
 
@@ -111,7 +112,7 @@ def test_an_agent_works_and_the_auditor_sees_each_of_it(kartra: Path, user_of: C
         "points.remove": [("Points", "55", "35")],
         "tag.unassign": [("Tag beginner", "yes", "no"), ("Tag advanced", "yes", "no")],
     }.items():
-        entries = AuditEntry.objects.filter(action=f"{kind}.succeeded", target_id=ADA.id).order_by("id")
+        entries = entries_about(ADA.id).filter(action=f"{kind}.succeeded")
         seen = [(key, entry.before[key], entry.after[key]) for entry in entries for key in entry.after]
         assert sorted(seen) == sorted(fields)
         for entry in entries:

@@ -320,7 +320,8 @@ def _judge(job: Any, known: dict[int, int]) -> list[str]:
     carried_out = done.filter(steps__kind="points.give", steps__outcome="succeeded").count()
     if carried_out != len(known):
         wrong.append(f"{carried_out} operations say that they gave points, to {len(known)} leads")
-    told = AuditEntry.objects.filter(action="points.give.succeeded", detail__label="Rig").count()
+    given_points = AuditEntry.objects.readable().filter(action="points.give.succeeded")
+    told = sum(entry.detail.get("label") == "Rig" for entry in given_points)
     if told != len(known):
         wrong.append(f"the log tells of points given {told} times")
     lines = list(results.export(actor=job.actor, job=job))

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Entry
 from leads.search_index import PARTS, WORDS
 

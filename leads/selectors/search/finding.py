@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Entry, Payment
 from leads.selectors.search import ways
 from leads.selectors.search._matching import Needles, narrow, newest_first

@@ -10,7 +10,7 @@ from functools import lru_cache
 from string import ascii_lowercase
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Word
 
 MOST = 20

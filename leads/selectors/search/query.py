@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from leads import folding
+from kartra_admin.lib import folding
 from leads.lookup import read_query
 from leads.providers.base import LeadRef
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from accounts.models import Account
-from leads import folding
+from kartra_admin.lib import folding
 from leads.models import Word
 from leads.selectors.search._matching import Needles
 from leads.selectors.search.near import near

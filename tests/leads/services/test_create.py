@@ -58,10 +58,10 @@ def test_lead_tags_lists_and_sequence_are_one_call(desk_of: DeskOf, sandbox: San
 def test_the_log_tells_what_was_made_and_for_whom(desk_of: DeskOf) -> None:
     operation = create(desk_of("agent"), profile={"first_name": "Nell"}, also=[AssignTag("customer")])
     made = AuditEntry.objects.get(action="lead.create.succeeded")
-    assert (made.target_id, made.target_name) == (operation.lead_id, "Nell <new.person@example.com>")
+    assert (made.about_id, made.target_name) == (operation.lead_id, "Nell <new.person@example.com>")
     assert made.after == {"First name": "Nell", "Email": NEW}
     tagged = AuditEntry.objects.get(action="tag.assign.succeeded")
-    assert (tagged.target_id, tagged.before, tagged.after) == (
+    assert (tagged.about_id, tagged.before, tagged.after) == (
         operation.lead_id,
         {"Tag customer": "no"},
         {"Tag customer": "yes"},

@@ -30,7 +30,7 @@ def test_a_note_is_kept_here_and_kartra_never_hears_of_it(desk_of: DeskOf, sandb
 def test_the_log_says_that_one_was_written_and_not_what(desk_of: DeskOf) -> None:
     write(desk_of("agent"), "Her husband is called Bartholomew")
     entry = AuditEntry.objects.get(action="note.add.succeeded")
-    assert (entry.target_id, entry.target_name, entry.actor_name) == (ADA.id, "Ada Moreno", "Agent Person")
+    assert (entry.about_id, entry.target_name, entry.actor_name) == (ADA.id, "Ada Moreno", "Agent Person")
     assert "Bartholomew" not in str(vars(entry))
 
 

@@ -53,7 +53,7 @@ def test_success_is_recorded_with_before_and_after(desk_of: DeskOf, sandbox: San
     assert (step.before, step.after) == ({f"Tag {tag}": "no"}, {f"Tag {tag}": "yes"})
     entries = AuditEntry.objects.filter(operation_id=operation.pk).order_by("id")
     assert [entry.action for entry in entries] == ["tag.assign.requested", "tag.assign.succeeded"]
-    assert {entry.target_id for entry in entries} == {ADA.id}
+    assert {entry.about_id for entry in entries} == {ADA.id}
     assert writes(sandbox) == [("assign_tag",)]
 
 

@@ -20,6 +20,7 @@ from leads.services import approvals, playbooks, runs, settling
 from leads.services.money import Changed, Terms
 from leads.services.playbook_preview import Preview, preview_playbook
 from leads.wiring import provider_for
+from tests.entries import entries_about
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import come_to_wait, grow_old, read, send, together, writes
 
@@ -124,7 +125,7 @@ def test_every_operation_carries_the_run_its_name_and_the_reason(desk: Desk, nam
     assert {operation.reason for operation in operations if operation.is_money} == {"Goodwill"}
     assert {operation.pk for operation in operations} == {attempt_id(run.pk, part, 1) for part in range(4)}
     assert all(operation.send_at is None for operation in operations), "a run is confirmed whole: nothing is held back"
-    log = AuditEntry.objects.filter(target_id=ADA.id).values_list("action", flat=True)
+    log = entries_about(ADA.id).values_list("action", flat=True)
     assert {"playbook.start.requested", "subscription.cancel.succeeded", "transaction.refund.succeeded"} <= set(log)
 
 

@@ -14,6 +14,7 @@ from accounts.models import AuditEntry
 from leads.models import Recent
 from leads.providers.changes import AssignTag
 from leads.services.leads import VISIT
+from tests.entries import entries_about
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, do, see, words
 from tests.leads.providers.kartra.script import PAYLOADS
@@ -143,7 +144,7 @@ def test_a_view_is_logged_and_remembered_once(at_desk: AtDesk) -> None:
     see(client)
     assert Recent.objects.count() == 1
     entries = AuditEntry.objects.filter(action="lead.view.viewed")
-    assert {(entry.actor_name, entry.target_id, entry.target_name) for entry in entries} == {
+    assert {(entry.actor_name, entry.about_id, entry.target_name) for entry in entries} == {
         ("Viewer Person", ADA.id, f"Ada Moreno <{ADA.email}>")
     }
     assert entries.count() == 2
@@ -157,7 +158,7 @@ def test_a_view_is_logged_and_remembered_once(at_desk: AtDesk) -> None:
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
 def test_whatever_is_seen_of_a_lead_is_logged_once_a_visit(at_desk: AtDesk, path: str, headers: dict[str, str]) -> None:
     client = at_desk("manager")
-    entries = AuditEntry.objects.filter(action="lead.view.viewed", target_id=ADA.id, actor_name="Manager Person")
+    entries = entries_about(ADA.id).filter(action="lead.view.viewed", actor_name="Manager Person")
     assert client.get(f"/leads/{ADA.id}/{path}", headers=headers).status_code == 200
     assert entries.count() == 1
     see(client)

@@ -16,6 +16,7 @@ from leads.actions import Action
 from leads.models import Job, Operation
 from leads.providers.changes import AssignTag, RefundTransaction
 from leads.services.bulk import approving, making, steering
+from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import together, writes
 from tests.leads.services.bulk.conftest import lay_down, run, states, work
@@ -213,7 +214,7 @@ def test_above_the_limit_nothing_runs_before_somebody_else_approved(
     approving.approve(actor=admin.user, account=admin.account, job=asked, note="fine")
     assert work(asked).state == "done"
     assert {row.approved_by for row in Operation.objects.all()} == {admin.user}
-    assert AuditEntry.objects.filter(detail__approved_by=str(admin.user), action="tag.assign.succeeded").count() == 2
+    assert len(entries_with("tag.assign.succeeded", approved_by=str(admin.user))) == 2
 
 
 def test_at_the_limit_no_approval_is_asked_for(manager: Desk, settings: Any) -> None:
@@ -284,4 +285,4 @@ def test_an_undo_is_not_undone_as_a_whole(manager: Desk) -> None:
         making.undo_job(actor=manager.user, job=undoing, job_id=uuid4())
     steering.start(actor=manager.user, job=undoing)
     assert work(undoing).state == "done"
-    assert AuditEntry.objects.filter(action="tag.unassign.succeeded", detail__label="Undo Spring sale").count() == 2
+    assert len(entries_with("tag.unassign.succeeded", label="Undo Spring sale")) == 2

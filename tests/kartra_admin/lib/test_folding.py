@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads import folding
+from kartra_admin.lib import folding
 
 
 @pytest.mark.parametrize(

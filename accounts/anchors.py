@@ -1,0 +1,96 @@
+"""Places outside, which keep checkpoints where the program cannot rewrite them: a folder, a mailbox, an HTTPS address.
+
+Each is written as one text in ``AUDIT_ANCHORS``: an absolute path, ``mailto:a@example.com``, or ``https://...``.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from smtplib import SMTPException
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.core.validators import validate_email
+
+TIMEOUT = 10.0
+Checkpoints = Sequence[Mapping[str, Any]]
+
+
+class NotDelivered(Exception):
+    """Says why, in words that hold no secret."""
+
+
+def label(place: str) -> str:
+    """What a place is called on a page: without what may be secret in an address."""
+    parts = urlsplit(place)
+    return f"https://{parts.hostname}" if parts.scheme == "https" else place[:200]
+
+
+def check(place: str) -> None:
+    """Raise ValueError for what is no place."""
+    parts = urlsplit(place)
+    if parts.scheme == "mailto":
+        try:
+            validate_email(_address(place))
+        except ValidationError:
+            raise ValueError(f"{place} is no email address") from None
+    elif not (parts.scheme == "https" and parts.hostname) and not place.startswith("/"):
+        raise ValueError(f"{label(place)} is neither an absolute path, nor mailto:, nor https://")
+
+
+def deliver(place: str, checkpoints: Checkpoints) -> None:
+    """Bring the checkpoints there. Raises `NotDelivered`."""
+    try:
+        if place.startswith("/"):
+            _to_folder(Path(place), checkpoints)
+        elif place.startswith("mailto:"):
+            _by_mail(_address(place), checkpoints)
+        else:
+            _by_post(place, checkpoints)
+    except OSError as error:
+        raise NotDelivered(error.strerror or type(error).__name__) from None
+    except (SMTPException, httpx.HTTPError) as error:
+        raise NotDelivered(type(error).__name__) from None
+
+
+def name_of(checkpoint: Mapping[str, Any]) -> str:
+    """The file of a checkpoint in a folder."""
+    return f"checkpoint-{checkpoint['id']:08}.json"
+
+
+def _to_folder(folder: Path, checkpoints: Checkpoints) -> None:
+    """One file each. A file that is there is never overwritten: another one of its name means another past."""
+    for checkpoint in checkpoints:
+        path, text = folder / name_of(checkpoint), _text(checkpoint)
+        if path.exists():
+            if path.read_text() != text:
+                raise NotDelivered(f"{path.name} is there already, and tells of another log")
+            continue
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(text)
+        part.rename(path)
+
+
+def _by_mail(address: str, checkpoints: Checkpoints) -> None:
+    last = checkpoints[-1]
+    words = "".join(_text(checkpoint) for checkpoint in checkpoints)
+    subject = f"Audit checkpoint {last['id']}: {last['number']} entries"
+    EmailMessage(subject, f"Keep this mail: it proves what the audit log held.\n\n{words}", None, [address]).send()
+
+
+def _by_post(url: str, checkpoints: Checkpoints) -> None:
+    answer = httpx.post(url, json=[dict(checkpoint) for checkpoint in checkpoints], timeout=TIMEOUT)
+    if not answer.is_success:
+        raise NotDelivered(f"It answered {answer.status_code}")
+
+
+def _address(place: str) -> str:
+    return unquote(place.removeprefix("mailto:"))
+
+
+def _text(checkpoint: Mapping[str, Any]) -> str:
+    return json.dumps(dict(checkpoint), sort_keys=True) + "\n"

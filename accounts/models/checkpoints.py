@@ -1,0 +1,60 @@
+"""Signed heads of the audit log, the keys that signed them, and what became of sending them out of the house."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+from accounts.evidence.chain import as_text
+from accounts.evidence.checkpoints import SIGNED
+
+
+class Checkpoint(models.Model):
+    """See `evidence.checkpoints` for what each field is. Written once, as entries are."""
+
+    id = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    count = models.BigIntegerField()
+    root = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    key = models.CharField(max_length=64)
+    signature = models.CharField(max_length=128)
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("checkpoints are never removed")
+
+    def as_evidence(self) -> dict[str, Any]:
+        """The fields as they were signed, and the signature."""
+        return {name: getattr(self, name) for name in (*SIGNED, "signature")} | {"at": as_text(self.at)}
+
+
+class SigningKey(models.Model):
+    """A public key whose private half signed checkpoints here. Kept for ever, so that they verify for ever."""
+
+    public = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.public[:16]
+
+
+class AnchorAttempt(models.Model):
+    """That checkpoints up to this one were sent to a place outside; ``error`` is "" where they arrived."""
+
+    place = models.CharField(max_length=200)
+    checkpoint_id = models.BigIntegerField()
+    at = models.DateTimeField(auto_now_add=True)
+    error = models.CharField(max_length=300, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["place", "id"], name="accounts_anchor_place")]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint_id} to {self.place}"

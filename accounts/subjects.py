@@ -1,0 +1,135 @@
+"""Whose data it is: finding the subject of a lead, and the subjects of an email address or a name.
+
+Digests are keyed by one random key, which is kept sealed under ``CREDENTIAL_KEYS``, so that turning those over changes
+no digest. See `docs/decisions/13-forgetting.md`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import connections
+
+from accounts import seals
+from accounts.models import IndexKey, Subject, SubjectTerm
+from kartra_admin.lib import folding
+from kartra_admin.lib.crypto import SealBroken
+
+
+def of_lead(account_id: int, lead_id: str) -> Subject:
+    """The subject of a lead of an account, made where there is none."""
+    return _of(f"lead:{account_id}:{lead_id}")
+
+
+def of_operation(operation_id: UUID) -> Subject:
+    """The subject of what is done before there is a lead."""
+    return _of(f"operation:{operation_id}")
+
+
+def find_lead(account_id: int, lead_id: str) -> Subject | None:
+    """The subject of a lead, if anything was ever sealed for it and it was not forgotten."""
+    return Subject.objects.filter(digest=_digest(f"lead:{account_id}:{lead_id}")).first()
+
+
+def join(part: Subject, whole: Subject) -> None:
+    """What was sealed under ``part`` belongs to ``whole``, whose lead it turned out to be."""
+    Subject.objects.filter(pk=part.pk).update(part_of=whole)
+
+
+def learn(subject: Subject, text: str) -> None:
+    """Let the subject be found by the email addresses and the words of this text from now on."""
+    digests = {_digest(f"term:{word}") for word in terms(text)}
+    known = SubjectTerm.objects.filter(subject=subject, digest__in=digests).values_list("digest", flat=True)
+    missing = [SubjectTerm(subject=subject, digest=digest) for digest in digests.difference(known)]
+    SubjectTerm.objects.bulk_create(missing, ignore_conflicts=True)
+
+
+def find(text: str) -> list[int]:
+    """The keys of all subjects that have every whole address and word of the text; none for a text without any."""
+    wanted = [_digest(f"term:{word}") for word in terms(text)]
+    if not wanted:
+        return []
+    found = Subject.objects.all()
+    for digest in wanted:
+        found = found.filter(terms__digest=digest)
+    return list(found.values_list("pk", flat=True)[:_MOST])
+
+
+def family(keys: Iterable[int]) -> list[int]:
+    """These subjects, what they are part of, and all parts of that: all there is of the same people."""
+    keys = list(keys)
+    wholes = {whole or key for key, whole in Subject.objects.filter(pk__in=keys).values_list("pk", "part_of")}
+    return sorted(wholes.union(Subject.objects.filter(part_of__in=wholes).values_list("pk", flat=True)))
+
+
+def terms(text: str) -> set[str]:
+    """The whole email addresses in a text, and its other words, folded."""
+    found: set[str] = set()
+    for part in text.split():
+        bare = part.strip("<>()[],;")
+        found |= {folding.email_word(bare)} if "@" in bare else set(folding.split(bare))
+    return found - {""}
+
+
+# So many people of one name are shown; who looks for one of more gives another word.
+_MOST = 500
+
+
+def _of(name: str) -> Subject:
+    digest = _digest(name)
+    found = Subject.objects.filter(digest=digest).first()
+    if found is None:
+        key = Fernet.generate_key().decode()
+        sealed = seals.keyring().seal(key, bound_to=seals.of_subject())
+        found, _ = Subject.objects.get_or_create(digest=digest, defaults={"sealed_key": sealed})
+    return found
+
+
+def _digest(text: str) -> str:
+    return hmac.digest(_index_key(tuple(settings.CREDENTIAL_KEYS)), text.encode(), hashlib.sha256).hex()
+
+
+@lru_cache(maxsize=4)
+def _index_key(keys: tuple[str, ...]) -> bytes:
+    """Raises `SealBroken` where none of the keys opens it: a new one would find nothing of what is there."""
+    row = IndexKey.objects.get()
+    return seals.keyring().open(row.sealed_key, bound_to=seals.of_index()).encode()
+
+
+def opens_index_key() -> bool:
+    """Whether the present keys open it, or there is none yet. Raises DatabaseError where there is no table yet."""
+    row = IndexKey.objects.first()
+    try:
+        if row:
+            seals.keyring().open(row.sealed_key, bound_to=seals.of_index())
+    except SealBroken:
+        return False
+    return True
+
+
+def lay_index_key(*, using: str, **kwargs: Any) -> None:
+    """Receiver of ``post_migrate``: there is one index key, made with the tables and never replaced."""
+    _index_key.cache_clear()
+    tables = connections[using].introspection.table_names()
+    if IndexKey._meta.db_table in tables and not IndexKey.objects.exists():
+        sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_index())
+        IndexKey.objects.get_or_create(pk=1, defaults={"sealed_key": sealed})
+
+
+def register_seals() -> None:
+    """The keys of subjects and the index key move to the newest key too. Called once, when the app is ready."""
+    seals.register(
+        seals.Sealed(
+            "keys of leads",
+            lambda: Subject.objects.order_by("pk").iterator(500),
+            {"sealed_key": lambda subject: seals.of_subject()},
+        )
+    )
+    seals.register(
+        seals.Sealed("index key", lambda: IndexKey.objects.order_by("pk"), {"sealed_key": lambda row: seals.of_index()})
+    )
