@@ -5,7 +5,7 @@ from leads.models.health import Heartbeat
 from leads.models.imports import Import, ImportRow
 from leads.models.inbound import Event, Hook, Reread
 from leads.models.money import Approval, Limit, Playbook, PlaybookRun, Reason
-from leads.models.operations import OPEN, Operation, OperationStep, Outcome
+from leads.models.operations import OPEN, Operation, OperationStep, Outcome, lock_of
 from leads.models.unusual import Finding
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "Reread",
     "SavedView",
     "Word",
+    "lock_of",
 ]

@@ -7,7 +7,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.utils import timezone
 
 from accounts.models import Account, User
-from leads.models import Operation, OperationStep, Outcome
+from leads.models import Operation, OperationStep, Outcome, lock_of
 from leads.models.operations import OperationQuerySet
 
 SHOWN_ON_LEAD = 12
@@ -34,7 +34,7 @@ def list_for_person(account: Account, user: User, limit: int = 8) -> OperationQu
 
 def list_for_subject(account: Account, lead_id: str, noun: str, subject: str) -> OperationQuerySet:
     """What was done here to one transaction or subscription, newest first."""
-    steps = OperationStep.objects.filter(operation=OuterRef("pk"), kind__startswith=f"{noun}.", subject=subject)
+    steps = OperationStep.objects.filter(operation=OuterRef("pk"), lock=lock_of(account.pk, noun, subject))
     return _of(account).filter(Exists(steps), lead_id=lead_id)[:SHOWN_AT_MOST]
 
 

@@ -20,6 +20,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import subjects
 from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import AppError, Conflict
@@ -121,6 +122,8 @@ def record(operation: Operation, steps: Sequence[Step], *, guard: Callable[[], N
             if guard:
                 guard()
             require_open_run(operation.run_id)
+            if operation.lead_id:
+                operation.whose = subjects.held(operation.account_id, operation.lead_id)
             operation.save(force_insert=True)
             _require_unmoved(operation, steps)
             rows = OperationStep.objects.bulk_create(
@@ -277,10 +280,18 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
             row.save()
-            operation.lead_id = operation.lead_id or str(outcome.data.get("lead_id", ""))
+            learn_lead(operation, str(outcome.data.get("lead_id", "")))
         conclude(operation, rows)
         for row, _ in told:
             log_step(row, row.outcome, actor=operation.actor)
+
+
+def learn_lead(operation: Operation, lead_id: str) -> None:
+    """It turned out whom it was about: what was sealed before that belongs to this lead. Inside a transaction."""
+    if lead_id and not operation.lead_id:
+        operation.lead_id = lead_id
+        if operation.whose:
+            subjects.join(operation.whose, subjects.held(operation.account_id, lead_id))
 
 
 def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:

@@ -296,7 +296,7 @@ def _take(
 ) -> None:
     """Move the request on, inside a transaction. Raises `Over` where somebody else did: one caller comes through."""
     waiting = Approval.objects.filter(pk=approval.pk, status__in=was)
-    decided = {"decided_by": actor, "decided_at": timezone.now(), "decision_note": note[:500]}
+    decided = approval.sealing(decided_by=actor, decided_at=timezone.now(), decision_note=note[:500])
     if not waiting.update(status=status, **decided, **changes):
         raise Over(_how_it_ended(_fresh(approval)))
 

@@ -294,8 +294,9 @@ def _close(run: PlaybookRun, actor: User | None, note: str) -> None:
             return
         if actor and (why := progress_of(row).why_not_close):
             raise Refused(why)
-        row.ended_at, row.closed_by, row.closed_note, row.goes_on = timezone.now(), actor, note[:500], False
-        row.save(update_fields=["ended_at", "closed_by", "closed_note", "goes_on"])
+        row.ended_at, row.is_closed, row.closed_by, row.goes_on = timezone.now(), True, actor, False
+        row.closed_note = note[:500]
+        row.save(update_fields=["ended_at", "is_closed", "closed_by", "closed_note", "goes_on"])
         _log("close.succeeded", row, actor, sentence=note)
 
 

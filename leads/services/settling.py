@@ -22,7 +22,7 @@ from leads.models import Operation, OperationStep, Outcome
 from leads.providers import base, changes
 from leads.providers.base import LeadRef, Provider
 from leads.providers.errors import NotFound
-from leads.services._operations import conclude, log_step
+from leads.services._operations import conclude, learn_lead, log_step
 from leads.wiring import provider_for
 
 # Longer than any call can take, waiting for a slot, retries after a 429 and time limits together.
@@ -65,8 +65,8 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         for row in doubtful:
             reading = read[_source(row)]
             _settle_by(reading, row, is_old=_age(operation) > ABSENT_AFTER)
-            if not operation.lead_id and isinstance(reading, base.Lead):
-                operation.lead_id = reading.id
+            if isinstance(reading, base.Lead):
+                learn_lead(operation, reading.id)
         if any(row.outcome != was[row.pk] for row in doubtful):
             conclude(operation, rows)
         if operation.outcome == Outcome.UNKNOWN or any(_is_denied(row) for row in doubtful):
