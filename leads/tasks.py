@@ -20,7 +20,7 @@ from huey.contrib.djhuey import HUEY, db_periodic_task
 
 from accounts.services import sessions
 from leads.models import Job
-from leads.services import _queue, approvals, events, heartbeats, held, reconcile, refreshing, runs, unusual
+from leads.services import _queue, approvals, events, forgetting, heartbeats, held, reconcile, refreshing, runs, unusual
 from leads.services.bulk import approving, slices
 from leads.services.imports import running as importing
 
@@ -133,6 +133,11 @@ def sweep_approvals() -> None:
 def sweep_jobs() -> None:
     slices.sweep()
     importing.sweep()
+
+
+@db_periodic_task(crontab())
+def forget_people() -> None:
+    forgetting.forget_due()
 
 
 @db_periodic_task(crontab(minute="*/5"))

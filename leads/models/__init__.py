@@ -1,6 +1,7 @@
 from leads.models.bulk import Job, JobLead, JobSlot
 from leads.models.desk import Catalogue, Note, Recent, Recipe
 from leads.models.directory import Entry, Mark, MarkKind, Payment, SavedView, Word
+from leads.models.forgetting import Forgetting
 from leads.models.health import Heartbeat
 from leads.models.imports import Import, ImportRow
 from leads.models.inbound import Event, Hook, Reread
@@ -15,6 +16,7 @@ __all__ = [
     "Entry",
     "Event",
     "Finding",
+    "Forgetting",
     "Heartbeat",
     "Hook",
     "Import",

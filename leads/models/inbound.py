@@ -35,9 +35,11 @@ class Hook(models.Model):
 
 
 class Event(SealedRow):
-    """One post, as it came. ``about`` is what it said in a few words; ``sealed_body`` is all of it, sealed apart: lists do without.
+    """One post, as it came. ``about`` is what it said in a few words; ``sealed_body`` is all of it, sealed apart: lists
+    do without.
 
-    Of a lead that nobody here knows it is sealed under a key of all such events of the account. ``digest`` is keyed, so that an equal post is found and what it said is not guessed.
+    Of a lead that nobody here knows it is sealed under a key of all such events of the account. ``digest`` is keyed, so
+    that an equal post is found and what it said is not guessed.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="events")

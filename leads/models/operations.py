@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -30,19 +30,26 @@ class Outcome(models.TextChoices):
 # An operation in one of these may still move money: nothing else may touch the same payment.
 OPEN = (Outcome.HELD, Outcome.PENDING, Outcome.UNKNOWN)
 
+# For so long a refund that a person called not done is still looked for.
+DENIED_FOR = timedelta(days=1)
+DENIED = models.Q(kind="transaction.refund", outcome=Outcome.FAILED) & ~models.Q(settled_by__in=("", "reading"))
+
 
 def lock_of(account_id: int, noun: str, number: str) -> str:
     """What no second step may touch while one is open: a ``transaction`` or a ``subscription``."""
     return f"{account_id}:{noun}:{number}"
 
 
-class OperationQuerySet(SealedQuerySet["Operation"]):
+OperationQuerySet = SealedQuerySet["Operation"]
+
+
+class OperationManager(SealedManager["Operation"]):
     def unsettled(self) -> "OperationQuerySet":
-        return self.filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+        return self.get_queryset().filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
 
     def due(self, now: datetime) -> "OperationQuerySet":
         """Held back long enough."""
-        return self.filter(outcome=Outcome.HELD, send_at__lte=now)
+        return self.get_queryset().filter(outcome=Outcome.HELD, send_at__lte=now)
 
 
 class Operation(SealedRow):
@@ -76,7 +83,7 @@ class Operation(SealedRow):
     # What is held so long after its time does not leave, because no worker runs.
     LEFT_LYING = timedelta(minutes=5)
 
-    objects = SealedManager.from_queryset(OperationQuerySet)()
+    objects: ClassVar[OperationManager] = OperationManager()
 
     class Meta:
         indexes = [

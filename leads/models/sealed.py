@@ -59,11 +59,11 @@ class SealedQuerySet(models.QuerySet[Row]):
         return super().select_for_update(nowait, skip_locked, of, no_key)
 
 
-class SealedManager(models.Manager.from_queryset(SealedQuerySet)):  # type: ignore[misc]
+class SealedManager(models.Manager[Row]):
     """Reads each row with its subject."""
 
-    def get_queryset(self) -> SealedQuerySet[Any]:
-        return super().get_queryset().select_related("whose")  # type: ignore[no-any-return]
+    def get_queryset(self) -> SealedQuerySet[Row]:
+        return SealedQuerySet(self.model, using=self._db).select_related("whose")
 
 
 class SealedRow(models.Model):
@@ -77,6 +77,15 @@ class SealedRow(models.Model):
     class Meta:
         abstract = True
 
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if update_fields is not None:
+            names = set(update_fields)
+            plain = {name for name in names if not self.has_sealed(name)}
+            update_fields = plain | {"sealed", "whose"} if plain != names else plain
+        if update_fields is None or "sealed" in update_fields:
+            self.seal()
+        super().save(*args, update_fields=update_fields, **kwargs)
+
     @property
     def place(self) -> str:
         """Where the seal belongs: the row's model, and what is never changed of the row."""
@@ -84,7 +93,7 @@ class SealedRow(models.Model):
 
     def new_whose(self) -> Subject:
         """The subject of a row that has none yet. Those of a lead have its own."""
-        return subjects.of_lead(self.account_id, self.lead_id)  # type: ignore[attr-defined,no-any-return]
+        return subjects.of_lead(self.account_id, self.lead_id)  # type: ignore[attr-defined]
 
     @property
     def is_forgotten(self) -> bool:
@@ -129,15 +138,6 @@ class SealedRow(models.Model):
     @classmethod
     def has_sealed(cls, name: str) -> bool:
         return isinstance(getattr(cls, name, None), Sealed)
-
-    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        if update_fields is not None:
-            names = set(update_fields)
-            plain = {name for name in names if not self.has_sealed(name)}
-            update_fields = plain | {"sealed", "whose"} if plain != names else plain
-        if update_fields is None or "sealed" in update_fields:
-            self.seal()
-        super().save(*args, update_fields=update_fields, **kwargs)
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         super().refresh_from_db(*args, **kwargs)

@@ -30,13 +30,14 @@ def find_ref(connection: Connection, lead_id: str) -> LeadRef:
 
 
 def note_found(account: Account, lead_id: str, email: str) -> None:
-    """Keep for a while under which email a lead was found, sealed: a cache cannot be searched when a lead is forgotten."""
-    key = _key(account, lead_id)
+    """Keep for a while under which email a lead was found: sealed, since nobody reaches the cache of each process when
+    a person is forgotten."""
+    key = key_of(account, lead_id)
     cache.set(key, subjects.of_lead(account.pk, lead_id).seal(email, bound_to=key), _KEPT_FOR)
 
 
 def _found_under(account: Account, lead_id: str) -> str:
-    key = _key(account, lead_id)
+    key = key_of(account, lead_id)
     token = cache.get(key)
     subject = subjects.find_lead(account.pk, lead_id) if token else None
     try:
@@ -45,5 +46,6 @@ def _found_under(account: Account, lead_id: str) -> str:
         return ""
 
 
-def _key(account: Account, lead_id: str) -> str:
+def key_of(account: Account, lead_id: str) -> str:
+    """Under what it stands in the cache."""
     return f"leads.found:{account.pk}:{lead_id}"

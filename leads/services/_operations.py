@@ -178,7 +178,7 @@ def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
 
 
 def _row(operation: Operation, position: int, step: Step) -> OperationStep:
-    return OperationStep(
+    return OperationStep(  # type: ignore[misc]
         operation=operation,
         position=position,
         kind=step.change.kind,

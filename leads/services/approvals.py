@@ -86,7 +86,7 @@ def refund_or_request(
         return sent  # the same form, sent twice at once: the first of them is what uses up the limit
     sale = money.read_sale(provider_for(connection), connection.account, whose, transaction_id)
     step = money.refund_step(sale, amount, seen=terms.seen)
-    request = Approval(
+    request = Approval(  # type: ignore[misc]
         id=operation_id,
         run=run,
         account=connection.account,

@@ -150,7 +150,7 @@ def _receive(hook: Hook, body: bytes, content_type: str) -> Receipt:
 
 def _keep(account_id: int, told: Told, text: str) -> Receipt:
     now = timezone.now()
-    event = Event(
+    event = Event(  # type: ignore[misc]
         account_id=account_id,
         form=told.form,
         action=told.action,

@@ -284,7 +284,7 @@ def new_operation(
 ) -> Operation:
     """The operation as it will be recorded; ``held`` leaves time to take it back."""
     hold = timedelta(seconds=settings.MONEY_HOLD if held else 0)
-    return Operation(
+    return Operation(  # type: ignore[misc]
         id=operation_id,
         account=account,
         actor=actor,

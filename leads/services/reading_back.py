@@ -27,7 +27,7 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
         lead = provider_for(connection, background=background).get_lead(LeadRef(id=operation.lead_id, email=email))
     except ProviderError as error:
         step.sentence = f"Saved, but not read back: {error.sentence}"[:500]
-        step.save(update_fields=["sentence"])
+        step.save(update_fields=["sentence"])  # type: ignore[misc]
         return
     refs.note_found(operation.account, lead.id, lead.email)
     if effects.agrees(step.change, step.after, lead):
@@ -49,7 +49,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
     if step.change.kind == EditLead.kind and now == step.before:
         step.outcome = Outcome.FAILED
     asked, step.after = step.after, dict(now)
-    step.save(update_fields=["sentence", "outcome", "after"])
+    step.save(update_fields=["sentence", "outcome", "after"])  # type: ignore[misc]
     audit.record(
         action="lead.read_back.failed",
         outcome="failed",

@@ -36,7 +36,7 @@ def create_job(
     Raises `Denied`, AppError for more leads or actions than a job takes, `Conflict` for a form that was sent before
     with something else in it.
     """
-    job = Job(
+    job = Job(  # type: ignore[misc]
         id=job_id,
         account=account,
         actor=actor,
@@ -79,7 +79,7 @@ def _kept(lines: Sequence[Line], why: str) -> list[dict[str, object]]:
 
 def _row(job: Job, position: int, named: Named) -> JobLead:
     email, whose = ("", None) if named.ref.id else (named.ref.email, job.whose)
-    return JobLead(job=job, position=position, line=named.line, lead_id=named.ref.id, email=email, whose=whose)
+    return JobLead(job=job, position=position, line=named.line, lead_id=named.ref.id, email=email, whose=whose)  # type: ignore[misc]
 
 
 def _row_to_undo(job: Job, lead: JobLead, operation: Operation) -> JobLead:

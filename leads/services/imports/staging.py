@@ -24,7 +24,7 @@ def stage(*, actor: User, account: Account, file: BinaryIO, file_name: str) -> I
     access.require(actor, "directory.import")
     table = Table(file)
     total = sum(1 for _ in table.rows())  # all of it, before the first line is kept
-    source = Import.objects.create(
+    source = Import.objects.create(  # type: ignore[misc]
         account=account,
         actor=actor,
         file_name=file_name[-200:],
@@ -79,7 +79,7 @@ def _open(source: Import, total: int) -> None:
 
 
 def _row_of(source: Import, row: Row) -> ImportRow:
-    made = ImportRow(source=source, line=row.line, cells=[_storable(cell) for cell in row.cells], whose=source.whose)
+    made = ImportRow(source=source, line=row.line, cells=[_storable(cell) for cell in row.cells], whose=source.whose)  # type: ignore[misc]
     if row.problem:
         made.outcome, made.sentence = "failed", f"This line {row.problem}"
     return made
