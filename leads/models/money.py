@@ -133,6 +133,11 @@ class Approval(SealedRow):
         return changes.from_json(self.kind, self.asked)
 
     @property
+    def subject(self) -> str:
+        """The number of the payment, "" where the person was forgotten."""
+        return self.change.subject if self.asked else ""
+
+    @property
     def lead_label(self) -> str:
         return labels.person(self.lead_name, self.lead_email)
 

@@ -70,7 +70,7 @@ def emails_of(account: Account, lead_id: str) -> set[str]:
 
 def addresses_in(text: str) -> set[str]:
     """The whole email addresses that stand in a text of any kind, folded."""
-    return {folding.email_word(found) for found in _ADDRESS.findall(text)}
+    return {folding.email_word(found.rstrip(".!?")) for found in _ADDRESS.findall(text)}
 
 
 def mentions(account: Account, lead_id: str) -> list[str]:
