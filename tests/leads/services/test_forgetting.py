@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.test import Client
 from django.utils import timezone
 
-from accounts import subjects
+from accounts import append_only, subjects
 from accounts.models import AuditEntry, Subject
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk, get_lead_for, get_money_for, whose_for
@@ -144,7 +144,7 @@ def forget(desk: Desk, lead_id: str = JON) -> Forgetting:
 def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
     desk = live(desk_of)
     assert_unknown(dump({*NOT_YET, *DIRECTORY}), "the database before")
-    for value in ("quetzalina", "brontowski", "xylophon-canary", "5557301946", "zwickelbau"):
+    for value in ("quetzalina", "xylophon-canary", "5557301946", "zwickelbau"):
         assert value in dump(NOT_YET), "the test would notice"
     step = OperationStep.objects.filter(kind="lead.edit").latest("pk")
     assert step.after["Address"] == "Kaninchenstall 2"
@@ -169,8 +169,8 @@ def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], san
     assert (after.operation.lead_name, after.operation.lead_email, after.operation.actor) == (
         "a forgotten person", "", desk.user,
     )  # fmt: skip
-    assert [(row.amount, row.subject, row.outcome) for row in OperationStep.objects.filter(
-        pk__in=[row.pk for row in refunds]).order_by("pk")] == [(row.amount, SALE, "succeeded") for row in refunds]  # fmt: skip
+    again = OperationStep.objects.filter(kind="transaction.refund").order_by("pk")
+    assert [(row.pk, row.amount, row.subject) for row in again] == [(row.pk, row.amount, SALE) for row in refunds]
     assert [row.lead_name for row in Operation.objects.filter(lead_id=ADA.id)] == ada
     assert all("Ada" in name for name in ada)
     assert AuditEntry.objects.filter(action="transaction.refund.succeeded", target_id=JON).count() == 2
@@ -179,12 +179,14 @@ def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], san
     assert sorted(row.state for row in job.leads.all()) == ["succeeded", "succeeded"]
 
 
-@pytest.mark.skipif(database.vendor != "sqlite", reason="PostgreSQL keeps what was deleted until it is vacuumed")
 def test_sqlite_keeps_no_byte_in_its_files(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
-    """Of the log's entries, which are sealed apart, the table and its pages are emptied first."""
-    from accounts import append_only
-
+    """Of the log's entries, which are sealed apart, the pages are emptied first. PostgreSQL keeps what was deleted until
+    it is vacuumed, which is for who runs it."""
     desk = live(desk_of)
+    if database.vendor != "sqlite":
+        forget(desk)
+        assert_unknown(dump(NOT_YET), "the database")
+        return
     append_only.lift(database)
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_auditentry")
