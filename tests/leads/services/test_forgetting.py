@@ -180,8 +180,8 @@ def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], san
 
 
 def test_sqlite_keeps_no_byte_in_its_files(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
-    """Of the log's entries, which are sealed apart, the pages are emptied first. PostgreSQL keeps what was deleted until
-    it is vacuumed, which is for who runs it."""
+    """Of the log's entries, which are sealed apart, the pages are emptied first. PostgreSQL keeps what was deleted
+    until it is vacuumed, which is for who runs it."""
     desk = live(desk_of)
     if database.vendor != "sqlite":
         forget(desk)
