@@ -39,6 +39,7 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "report.view": ("see the report of refunds and cancellations", _LEADING | {"auditor"}),
     "bulk.run": ("change many leads at once", _LEADING),
     "bulk.approve": ("approve bulk changes that somebody else asked for", _LEADING),
+    "lead.forget": ("forget people", _ADMIN),
     "note.write": ("write notes", _DESK),
     "recipe.run": ("grant and revoke access by recipes", _DESK),
     "recipe.manage": ("change recipes", _ADMIN),

@@ -31,6 +31,20 @@ def of_operation(operation_id: UUID) -> Subject:
     return _of(f"operation:{operation_id}")
 
 
+def of_many(name: str) -> Subject:
+    """The subject of what holds many people of whom nobody is known yet, such as the lines of a file."""
+    return _of(f"many:{name}")
+
+
+def held(account_id: int, lead_id: str) -> Subject:
+    """`of_lead`, and it is not forgotten before the caller's transaction ends."""
+    digest = _digest(f"lead:{account_id}:{lead_id}")
+    while True:
+        if found := Subject.objects.select_for_update(no_key=True).filter(digest=digest).first():
+            return found
+        of_lead(account_id, lead_id)
+
+
 def find_lead(account_id: int, lead_id: str) -> Subject | None:
     """The subject of a lead, if anything was ever sealed for it and it was not forgotten."""
     return Subject.objects.filter(digest=_digest(f"lead:{account_id}:{lead_id}")).first()
@@ -39,6 +53,13 @@ def find_lead(account_id: int, lead_id: str) -> Subject | None:
 def join(part: Subject, whole: Subject) -> None:
     """What was sealed under ``part`` belongs to ``whole``, whose lead it turned out to be."""
     Subject.objects.filter(pk=part.pk).update(part_of=whole)
+
+
+def destroy(keys: Iterable[int]) -> int:
+    """Nothing that was sealed under these subjects opens again, and nothing finds them. Returns how many had a key."""
+    keys = list(keys)
+    SubjectTerm.objects.filter(subject__in=keys).delete()
+    return Subject.objects.filter(pk__in=keys).exclude(sealed_key="").update(sealed_key="", digest=None)
 
 
 def learn(subject: Subject, text: str) -> None:
@@ -78,6 +99,11 @@ def terms(text: str) -> set[str]:
 
 # So many people of one name are shown; who looks for one of more gives another word.
 _MOST = 500
+
+
+def digest_of(text: str) -> str:
+    """A keyed digest for finding the same text again where it must not stand."""
+    return _digest(f"text:{text}")
 
 
 def _of(name: str) -> Subject:

@@ -58,6 +58,7 @@ PLACES = (
             "leads:event",
             "leads:hook",
             "leads:health",
+            "leads:forgett",
             "accounts:keys",
             "accounts:sessions",
             "accounts:profile",

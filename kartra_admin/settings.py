@@ -95,6 +95,11 @@ IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
 EVENT_DAYS = env.int("EVENT_DAYS", default=90)
 EVENTS_PER_MINUTE = env.int("EVENTS_PER_MINUTE", default=1200)
 
+# People who are to be forgotten
+
+# Days between asking for it and doing it, in which it can be taken back; 0 does it at once.
+FORGET_AFTER_DAYS = env.int("FORGET_AFTER_DAYS", default=7)
+
 # Django
 
 INSTALLED_APPS = [
@@ -165,7 +170,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # What is deleted is overwritten, for people who are to be forgotten.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

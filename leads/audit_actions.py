@@ -7,6 +7,9 @@ _KEEPS = frozenset(
     {"subject", "label", "code", "words", "settled_by", "sentence", "amount", "reason", "note", "approved_by", "seen"}
 )
 
+# Chosen from a list, so that no word of the person stays.
+_FORGETTING = frozenset({"after", "reason", "requester"})
+
 # The heading of the log's filter for each noun.
 _GROUPS = {
     "lead": "Leads",
@@ -52,6 +55,15 @@ register(
         "lead.view.viewed": Action("Viewed the lead", label="View lead"),
         "lead.read_back.failed": Action(
             "Kartra answered Success but kept another value: {subject}", _KEEPS, label="Read back"
+        ),
+        "lead.forget.requested": Action(
+            "Asked to forget this person after {after}: {reason}", _FORGETTING, label="Forget a person"
+        ),
+        "lead.forget.withdrawn": Action(
+            "Took back that this person be forgotten", _FORGETTING, label="Forget a person"
+        ),
+        "lead.forget.succeeded": Action(
+            "Forgot this person, as {requester} had asked: {reason}", _FORGETTING, label="Forget a person"
         ),
         "note.add.succeeded": Action("Wrote a note", label="Write note"),
         "note.delete.succeeded": Action("Deleted a note", label="Delete note"),

@@ -55,6 +55,16 @@ def fill(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")  # noqa: S608  (constants)
 
 
+def wipe(connection: BaseDatabaseWrapper) -> None:
+    """Let nothing of what was deleted stay in the file: the indexes keep it until their parts are merged, and the log
+    of writes until it is emptied."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            for index in _TOKENIZERS:
+                cursor.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")  # noqa: S608  (constants)
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Take the indexes away. The extension stays: others may use it."""
     with connection.cursor() as cursor:

@@ -88,7 +88,7 @@ def job_lead_what(row: JobLead, actions: Sequence[str]) -> str:
     if row.state == JobLead.State.WAITING and row.would_do:
         return "; ".join(actions[place] for place in row.would_do)
     if row.state != JobLead.State.SUCCEEDED or row.operation is None:
-        return row.sentence
+        return str(row.sentence)
     deeds = ", ".join(labels.done(step.kind, step.subject) for step in row.operation.steps.all())
     return f"{deeds[:1].upper()}{deeds[1:]}. {row.sentence}".strip()
 

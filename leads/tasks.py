@@ -20,7 +20,7 @@ from huey.contrib.djhuey import HUEY, db_periodic_task
 
 from accounts.services import checkpoints, sessions
 from leads.models import Job
-from leads.services import _queue, approvals, events, heartbeats, held, reconcile, refreshing, runs, unusual
+from leads.services import _queue, approvals, events, forgetting, heartbeats, held, reconcile, refreshing, runs, unusual
 from leads.services.bulk import approving, slices
 from leads.services.imports import running as importing
 
@@ -138,6 +138,11 @@ def sweep_jobs() -> None:
 @db_periodic_task(crontab(), priority=READING)
 def sign_the_log() -> None:
     checkpoints.attend()
+
+
+@db_periodic_task(crontab())
+def forget_people() -> None:
+    forgetting.forget_due()
 
 
 @db_periodic_task(crontab(minute="*/5"))

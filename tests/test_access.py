@@ -88,6 +88,9 @@ TABLE = {
     "leads:subscription-edit": Line("subscription.edit"),
     "leads:subscription-cancel": Line("subscription.cancel"),
     "leads:activity": Line("lead.view"),
+    "leads:forget": Line("lead.forget"),
+    "leads:forgettings": Line("lead.forget"),
+    "leads:forgetting-take-back": Line("lead.forget", "post"),
     "leads:notes": Line("note.write", "post"),
     "leads:change": Line("lead.tag"),  # each card its own; asked for with "tags"
     "leads:recipe-run": Line("recipe.run", "post"),
@@ -181,6 +184,7 @@ ARGUMENTS: dict[str, Callable[[], object]] = {
     "reason_id": lambda: 1,
     "import_id": lambda: 1,
     "event_id": lambda: 1,
+    "forgetting_id": lambda: 1,
     "pk": lambda: 1,
     "session_id": lambda: 1,
     "secret": lambda: "nobody-knows",

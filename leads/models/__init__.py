@@ -1,11 +1,12 @@
 from leads.models.bulk import Job, JobLead, JobSlot
 from leads.models.desk import Catalogue, Note, Recent, Recipe
 from leads.models.directory import Entry, Mark, MarkKind, Payment, SavedView, Word
+from leads.models.forgetting import Forgetting
 from leads.models.health import Heartbeat
 from leads.models.imports import Import, ImportRow
 from leads.models.inbound import Event, Hook, Reread
 from leads.models.money import Approval, Limit, Playbook, PlaybookRun, Reason
-from leads.models.operations import OPEN, Operation, OperationStep, Outcome
+from leads.models.operations import OPEN, Operation, OperationStep, Outcome, lock_of
 from leads.models.unusual import Finding
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Entry",
     "Event",
     "Finding",
+    "Forgetting",
     "Heartbeat",
     "Hook",
     "Import",
@@ -38,4 +40,5 @@ __all__ = [
     "Reread",
     "SavedView",
     "Word",
+    "lock_of",
 ]

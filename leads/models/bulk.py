@@ -8,16 +8,19 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts import subjects
+from accounts.models import Account, Subject
 from leads.models.operations import Operation
+from leads.models.sealed import Sealed, SealedRow
 
 
-class Job(models.Model):
+class Job(SealedRow):
     """The same changes for many leads.
 
     ``actions`` are `leads.actions.Action` as JSON, in the order in which they travel. A job reads every lead first
     (*checking*, the dry run) and waits in *checked* for its actor to start it. ``findings`` tells of each action how
-    many leads it would change. ``left_out`` holds what was pasted and is not among the leads (``{"line", "text"}``).
+    many leads it would change. ``left_out`` holds what was pasted and is not among the leads (``{"line", "text"}``),
+    sealed under a key of the job.
 
     ``pace`` is leads a second at most, once it runs; ``next_at`` is when the next one may begin. ``undoes`` is set
     where it takes back what another did. Above a settable size ``approved_by`` must be set. ``sentence`` says why it
@@ -44,7 +47,7 @@ class Job(models.Model):
     request_digest = models.CharField(max_length=64)
     actions: Any = models.JSONField(default=list)
     creates_missing = models.BooleanField(default=False)
-    left_out: Any = models.JSONField(default=list)
+    left_out = Sealed(list)
     findings: Any = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CHECKING)
     resumes_as = models.CharField(max_length=10, blank=True, help_text="What it goes back to after a pause.")
@@ -66,6 +69,13 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def place(self) -> str:
+        return f"job:{self.pk}"
+
+    def new_whose(self) -> Subject:
+        return subjects.of_many(f"job:{self.pk}")
 
     @property
     def is_working(self) -> bool:
@@ -91,13 +101,13 @@ class Job(models.Model):
         )
 
 
-class JobLead(models.Model):
+class JobLead(SealedRow):
     """One lead of a job. Whoever takes it holds it until ``leased_until``; then another may, who looks first at what
     the operation of this attempt came to.
 
     ``would`` is the dry run's finding, ``would_do`` the places of the actions that would change something, and
     ``starts`` says whether one of those may start automations. A lead that two lines name is done once: the database
-    lets one row of a job have its id.
+    lets one row of a job have its id. As long as its id is not known it is sealed under the job's key.
     """
 
     class State(models.TextChoices):
@@ -121,8 +131,8 @@ class JobLead(models.Model):
     position = models.PositiveIntegerField()
     line = models.PositiveIntegerField(null=True, blank=True, help_text="Where it stood in what was pasted.")
     lead_id = models.CharField(max_length=64, blank=True)
-    email = models.CharField(max_length=320, blank=True)
-    name = models.CharField(max_length=500, blank=True)
+    email = Sealed()
+    name = Sealed()
     would = models.CharField(max_length=8, choices=Would.choices, blank=True)
     would_do: Any = models.JSONField(default=list)
     starts = models.BooleanField(default=False)
@@ -130,7 +140,7 @@ class JobLead(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
     undoes = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
-    sentence = models.CharField(max_length=500, blank=True)
+    sentence = Sealed()
     leased_until = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
 
@@ -148,7 +158,14 @@ class JobLead(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email or f"#{self.lead_id}"
+        return str(self.name or self.email or f"#{self.lead_id}")
+
+    @property
+    def place(self) -> str:
+        return f"job lead:{self.job_id}:{self.position}"
+
+    def new_whose(self) -> Subject:
+        return subjects.of_lead(self.job.account_id, self.lead_id) if self.lead_id else self.job.new_whose()
 
     def id_of_attempt(self, attempt: int) -> uuid.UUID:
         """The id of the operation of that attempt, the same for whoever makes it."""

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.models import Account
+from leads.models.sealed import FORGOTTEN, Sealed, SealedRow
 
 
 class Catalogue(models.Model):
@@ -21,14 +22,14 @@ class Catalogue(models.Model):
         return f"{self.kind} of {self.account}"
 
 
-class Recent(models.Model):
+class Recent(SealedRow):
     """A lead that somebody opened, newest first on the home page. Names as they were when it was opened."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     lead_id = models.CharField(max_length=64)
-    name = models.CharField(max_length=500, blank=True)
-    email = models.CharField(max_length=320)
+    name = Sealed(forgotten=FORGOTTEN)
+    email = Sealed()
     opened_at = models.DateTimeField()
 
     class Meta:
@@ -36,23 +37,32 @@ class Recent(models.Model):
         indexes = [models.Index(fields=["account", "user", "-opened_at"])]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return str(self.name or self.email)
+
+    @property
+    def place(self) -> str:
+        return f"recent:{self.account_id}:{self.user_id}:{self.lead_id}"
 
 
-class Note(models.Model):
+class Note(SealedRow):
     """What staff tell each other about a lead. Never sent to the provider."""
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     lead_id = models.CharField(max_length=64)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    text = models.TextField(max_length=5000)
+    text = Sealed()
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         indexes = [models.Index(fields=["account", "lead_id", "-created_at"])]
 
     def __str__(self) -> str:
-        return self.text[:80]
+        return str(self.text[:80])
+
+    @property
+    def place(self) -> str:
+        """Of all notes that its author wrote on the lead: its number is not known when it is sealed."""
+        return f"note:{self.account_id}:{self.lead_id}:{self.author_id}"
 
 
 class Recipe(models.Model):

@@ -3,7 +3,9 @@
 from django.conf import settings
 from django.db import models
 
-from accounts.models import Account
+from accounts import subjects
+from accounts.models import Account, Subject
+from leads.models.sealed import Sealed, SealedRow
 
 
 class Hook(models.Model):
@@ -32,16 +34,18 @@ class Hook(models.Model):
         return f"hook of {self.account}"
 
 
-class Event(models.Model):
-    """One post, as it came. ``about`` is what it said in a few words; ``sealed_body`` is all of it, sealed.
+class Event(SealedRow):
+    """One post, as it came. ``about`` is what it said in a few words; ``sealed_body`` is all of it, sealed apart: lists
+    do without.
 
-    ``digest`` is keyed, so that an equal post is found and what it said is not guessed.
+    Of a lead that nobody here knows it is sealed under a key of all such events of the account. ``digest`` is keyed, so
+    that an equal post is found and what it said is not guessed.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="events")
     form = models.CharField(max_length=4, choices=[("json", "Event"), ("ipn", "Payment notification")])
     action = models.CharField(max_length=60)
-    about = models.CharField(max_length=300, blank=True)
+    about = Sealed()
     lead_id = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
     sealed_body = models.TextField()
@@ -61,9 +65,18 @@ class Event(models.Model):
         return f"{self.action} {self.lead_id}"
 
     @property
+    def place(self) -> str:
+        return f"event:{self.account_id}:{self.digest}"
+
+    def new_whose(self) -> Subject:
+        if self.lead_id:
+            return subjects.of_lead(self.account_id, self.lead_id)
+        return subjects.of_many(f"events:{self.account_id}")
+
+    @property
     def said(self) -> str:
         """What it said of the lead, or what it is called where nobody here knows it."""
-        return self.about or self.named
+        return str(self.about or self.named)
 
     @property
     def named(self) -> str:

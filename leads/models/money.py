@@ -13,6 +13,7 @@ from accounts import permissions
 from accounts.models import Account
 from leads import labels
 from leads.models.operations import Operation
+from leads.models.sealed import FORGOTTEN, Sealed, SealedRow
 from leads.providers import changes
 
 
@@ -71,7 +72,7 @@ class Limit(models.Model):
         }
 
 
-class Approval(models.Model):
+class Approval(SealedRow):
     """A request to do what is above somebody's limit, bound to the figures that were shown.
 
     ``figures`` is label to text; ``figures_digest`` stands for the sale as it was, so that an approval of a sale that
@@ -95,15 +96,15 @@ class Approval(models.Model):
     requester_role = models.CharField(max_length=20)
     run = models.ForeignKey("leads.PlaybookRun", models.PROTECT, null=True, related_name="approvals")
     lead_id = models.CharField(max_length=64)
-    lead_name = models.CharField(max_length=500, blank=True)
-    lead_email = models.CharField(max_length=320, blank=True)
+    lead_name = Sealed(forgotten=FORGOTTEN)
+    lead_email = Sealed()
     kind = models.CharField(max_length=40)
-    asked = models.JSONField()
+    asked = Sealed(dict)
     request_digest = models.CharField(max_length=64)
     amount = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     reason = models.CharField(max_length=120)
-    note = models.CharField(max_length=500, blank=True)
-    figures = models.JSONField(default=dict)
+    note = Sealed()
+    figures = Sealed(dict)
     figures_digest = models.CharField(max_length=64)
     above = models.CharField(max_length=300, help_text="Which limit it is above, in words.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
@@ -111,7 +112,7 @@ class Approval(models.Model):
     cools_until = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    decision_note = models.CharField(max_length=500, blank=True)
+    decision_note = Sealed()
     operation = models.OneToOneField(Operation, models.PROTECT, null=True, related_name="approval")
 
     class Meta:
@@ -124,8 +125,17 @@ class Approval(models.Model):
         return f"{self.kind} {self.status}"
 
     @property
+    def place(self) -> str:
+        return f"approval:{self.pk}"
+
+    @property
     def change(self) -> changes.Change:
         return changes.from_json(self.kind, self.asked)
+
+    @property
+    def subject(self) -> str:
+        """The number of the payment, "" where the person was forgotten."""
+        return self.change.subject if self.asked else ""
 
     @property
     def lead_label(self) -> str:
@@ -169,26 +179,26 @@ class Playbook(models.Model):
         return self.name
 
 
-class PlaybookRun(models.Model):
+class PlaybookRun(SealedRow):
     """One run of a playbook on one lead. ``steps`` are the playbook's as they were then.
 
     The operation of each part has an id made from the run's and the part's number, so that resuming finds what was
     done already and never does it again. ``ended_at`` is set when the last step is done, or the run is closed before
-    that: then ``closed_note`` says why, and ``closed_by`` who did it, None for the program itself.
+    that (``is_closed``): then ``closed_note`` says why, and ``closed_by`` who did it, None for the program itself.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
-    steps: Any = models.JSONField(default=list)
+    steps = Sealed(list)
     lead_id = models.CharField(max_length=64)
-    lead_name = models.CharField(max_length=500, blank=True)
-    lead_email = models.CharField(max_length=320, blank=True)
+    lead_name = Sealed(forgotten=FORGOTTEN)
+    lead_email = Sealed()
     subscription_id = models.CharField(max_length=64, blank=True)
     transaction_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=120, blank=True)
-    note = models.CharField(max_length=500, blank=True)
+    note = Sealed()
     figures_digest = models.CharField(max_length=64)
     goes_on = models.BooleanField(
         default=False, help_text="Whether the worker goes on with it once the first part has surely succeeded."
@@ -196,7 +206,8 @@ class PlaybookRun(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    closed_note = models.CharField(max_length=500, blank=True)
+    closed_note = Sealed()
+    is_closed = models.BooleanField(default=False)
 
     class Meta:
         indexes = [
@@ -209,6 +220,5 @@ class PlaybookRun(models.Model):
         return f"{self.name} on {self.lead_id}"
 
     @property
-    def is_closed(self) -> bool:
-        """Whether it was ended before its last step was done."""
-        return self.ended_at is not None and bool(self.closed_note)
+    def place(self) -> str:
+        return f"run:{self.pk}"

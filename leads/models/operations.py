@@ -2,14 +2,16 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts import subjects
+from accounts.models import Account, Subject
 from leads import labels
+from leads.models.sealed import FORGOTTEN, Sealed, SealedManager, SealedQuerySet, SealedRow
 from leads.providers import changes
 
 
@@ -28,17 +30,29 @@ class Outcome(models.TextChoices):
 # An operation in one of these may still move money: nothing else may touch the same payment.
 OPEN = (Outcome.HELD, Outcome.PENDING, Outcome.UNKNOWN)
 
+# For so long a refund that a person called not done is still looked for.
+DENIED_FOR = timedelta(days=1)
+DENIED = models.Q(kind="transaction.refund", outcome=Outcome.FAILED) & ~models.Q(settled_by__in=("", "reading"))
 
-class OperationQuerySet(models.QuerySet["Operation"]):
+
+def lock_of(account_id: int, noun: str, number: str) -> str:
+    """What no second step may touch while one is open: a ``transaction`` or a ``subscription``."""
+    return f"{account_id}:{noun}:{number}"
+
+
+OperationQuerySet = SealedQuerySet["Operation"]
+
+
+class OperationManager(SealedManager["Operation"]):
     def unsettled(self) -> "OperationQuerySet":
-        return self.filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+        return self.get_queryset().filter(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
 
     def due(self, now: datetime) -> "OperationQuerySet":
         """Held back long enough."""
-        return self.filter(outcome=Outcome.HELD, send_at__lte=now)
+        return self.get_queryset().filter(outcome=Outcome.HELD, send_at__lte=now)
 
 
-class Operation(models.Model):
+class Operation(SealedRow):
     """One call to the provider. ``id`` is made with the form, so a second click finds the first.
 
     ``request_digest`` tells a replay of the same form from a form that was changed and sent again under the same id.
@@ -48,15 +62,15 @@ class Operation(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="operations")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="operations")
     lead_id = models.CharField(max_length=64, blank=True)
-    lead_name = models.CharField(max_length=500, blank=True)
-    lead_email = models.CharField(max_length=320, blank=True)
+    lead_name = Sealed(forgotten=FORGOTTEN)
+    lead_email = Sealed()
     label = models.CharField(max_length=200, blank=True, help_text="Why it was done, such as the name of a recipe.")
     request_digest = models.CharField(max_length=64)
     undoes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="undone_by")
     undoes_step = models.ForeignKey("leads.OperationStep", models.PROTECT, null=True, related_name="undone_by")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
     reason = models.CharField(max_length=120, blank=True)
-    note = models.CharField(max_length=500, blank=True)
+    note = Sealed()
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     run = models.ForeignKey("leads.PlaybookRun", models.PROTECT, null=True, related_name="operations")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -69,7 +83,7 @@ class Operation(models.Model):
     # What is held so long after its time does not leave, because no worker runs.
     LEFT_LYING = timedelta(minutes=5)
 
-    objects = OperationQuerySet.as_manager()
+    objects: ClassVar[OperationManager] = OperationManager()
 
     class Meta:
         indexes = [
@@ -97,6 +111,14 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.outcome}"
+
+    @property
+    def place(self) -> str:
+        return f"operation:{self.pk}"
+
+    def new_whose(self) -> Subject:
+        """Its own, where there is no lead yet."""
+        return subjects.of_lead(self.account_id, self.lead_id) if self.lead_id else subjects.of_operation(self.pk)
 
     @property
     def lead_label(self) -> str:
@@ -159,7 +181,7 @@ class Operation(models.Model):
         return bool(self.steps_to_undo)
 
 
-class OperationStep(models.Model):
+class OperationStep(SealedRow):
     """One change of an operation, with its own outcome.
 
     ``asked`` is the change as JSON; ``before`` and ``after`` are what a person reads (label to text), ``after`` as
@@ -167,23 +189,26 @@ class OperationStep(models.Model):
     before); ``lock`` names what no second step may touch while this one is open; ``amount`` is the money it moves.
     ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
     ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English.
+
+    Evidence, amount and lock hold numbers alone and stay when the person is forgotten: what went back of a payment
+    counts as long as somebody could refund it again.
     """
 
     operation = models.ForeignKey(Operation, models.PROTECT, related_name="steps")
     position = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=40)
-    subject = models.CharField(max_length=500, blank=True)
-    asked = models.JSONField()
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
-    inverse: Any = models.JSONField(null=True, blank=True)
+    subject = Sealed(forgotten=lambda step: step.number)
+    asked = Sealed(dict)
+    before = Sealed(dict)
+    after = Sealed(dict)
+    inverse = Sealed(lambda: None)
     evidence: Any = models.JSONField(default=dict)
     lock = models.CharField(max_length=100, blank=True)
     amount = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.PENDING)
     code = models.CharField(max_length=20, blank=True)
-    words = models.CharField(max_length=500, blank=True)
-    sentence = models.CharField(max_length=500, blank=True)
+    words = Sealed()
+    sentence = Sealed()
     settled_by = models.CharField(max_length=200, blank=True, help_text="'reading', or the name of who decided.")
 
     class Meta:
@@ -200,6 +225,18 @@ class OperationStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} {self.outcome}".replace("  ", " ")
+
+    @property
+    def place(self) -> str:
+        return f"step:{self.operation_id}:{self.position}"
+
+    def new_whose(self) -> Subject:
+        return self.operation.whose or self.operation.new_whose()
+
+    @property
+    def number(self) -> str:
+        """The payment's or subscription's that it has to do with; "" for others."""
+        return self.lock.rpartition(":")[2]
 
     @property
     def is_open(self) -> bool:

@@ -28,8 +28,8 @@ def open_of_lead(account: Account, lead_id: str) -> QuerySet[Approval]:
 
 def find_open(account: Account, change: Change) -> Approval | None:
     """What was asked for already of the same payment."""
-    same = {f"asked__{change.subject_field}": change.subject}
-    return open_in(account).filter(kind=change.kind, **same).first()
+    found = open_in(account).filter(kind=change.kind)
+    return next((row for row in found if row.change.subject == change.subject), None)
 
 
 def list_to_decide(account: Account, person: User) -> list[Approval]:

@@ -130,4 +130,4 @@ def words_of(job: Job) -> list[str]:
 
 
 def _with_steps(job: Job) -> QuerySet[JobLead]:
-    return job.leads.select_related("operation").prefetch_related("operation__steps")
+    return job.leads.select_related("operation__whose").prefetch_related("operation__steps")

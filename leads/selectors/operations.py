@@ -3,18 +3,17 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import Account, User
-from leads.models import Operation, OperationStep, Outcome
-from leads.models.operations import OperationQuerySet
+from leads.models import Operation, OperationStep, Outcome, lock_of
 
 SHOWN_ON_LEAD = 12
 SHOWN_AT_MOST = 200
 
 
-def _of(account: Account) -> OperationQuerySet:
+def _of(account: Account) -> QuerySet[Operation]:
     return (
         Operation.objects.filter(account=account)
         .select_related("actor", "approved_by")
@@ -23,22 +22,22 @@ def _of(account: Account) -> OperationQuerySet:
     )
 
 
-def list_for_lead(account: Account, lead_id: str, limit: int = SHOWN_ON_LEAD) -> OperationQuerySet:
+def list_for_lead(account: Account, lead_id: str, limit: int = SHOWN_ON_LEAD) -> QuerySet[Operation]:
     """Newest first."""
     return _of(account).filter(lead_id=lead_id)[:limit]
 
 
-def list_for_person(account: Account, user: User, limit: int = 8) -> OperationQuerySet:
+def list_for_person(account: Account, user: User, limit: int = 8) -> QuerySet[Operation]:
     return _of(account).filter(actor=user)[:limit]
 
 
-def list_for_subject(account: Account, lead_id: str, noun: str, subject: str) -> OperationQuerySet:
+def list_for_subject(account: Account, lead_id: str, noun: str, subject: str) -> QuerySet[Operation]:
     """What was done here to one transaction or subscription, newest first."""
-    steps = OperationStep.objects.filter(operation=OuterRef("pk"), kind__startswith=f"{noun}.", subject=subject)
+    steps = OperationStep.objects.filter(operation=OuterRef("pk"), lock=lock_of(account.pk, noun, subject))
     return _of(account).filter(Exists(steps), lead_id=lead_id)[:SHOWN_AT_MOST]
 
 
-def list_waiting(account: Account) -> OperationQuerySet:
+def list_waiting(account: Account) -> QuerySet[Operation]:
     """Everything of the account that is not settled, and what was to leave and did not: money that waits for a person
     first, then the oldest."""
     now = timezone.now()

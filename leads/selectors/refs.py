@@ -2,34 +2,50 @@
 
 from django.core.cache import cache
 
+from accounts import subjects
 from accounts.models import Account, Connection
+from kartra_admin.lib.crypto import SealBroken
 from leads.models import Entry, Operation, Recent
 from leads.providers.base import LeadRef
 
 # From the search to the page that it leads to, which remembers the lead among the recents.
 _KEPT_FOR = 600
+_LOOKED_AT = 5
 
 
 def find_ref(connection: Connection, lead_id: str) -> LeadRef:
     """The lead by id, and by the email under which this person found or saw it, somebody here last changed it, or the
     directory has it."""
     account = connection.account
-    seen = Recent.objects.filter(account=account, user=connection.user, lead_id=lead_id).values_list("email", flat=True)
-    changed = Operation.objects.filter(account=account, lead_id=lead_id).exclude(lead_email="").order_by("-created_at")
+    seen = Recent.objects.filter(account=account, user=connection.user, lead_id=lead_id)
+    changed = Operation.objects.filter(account=account, lead_id=lead_id).order_by("-created_at")
     known = Entry.objects.filter(account=account, lead_id=lead_id).exclude(email="").values_list("email", flat=True)
     email = (
-        cache.get(_key(account, lead_id))
-        or seen.first()
-        or changed.values_list("lead_email", flat=True).first()
+        _found_under(account, lead_id)
+        or next((row.email for row in seen), "")
+        or next((row.lead_email for row in changed[:_LOOKED_AT] if row.lead_email), "")
         or known.first()
     )
     return LeadRef(id=lead_id, email=email or "")
 
 
 def note_found(account: Account, lead_id: str, email: str) -> None:
-    """Keep for a while under which email a lead was found."""
-    cache.set(_key(account, lead_id), email, _KEPT_FOR)
+    """Keep for a while under which email a lead was found: sealed, since nobody reaches the cache of each process when
+    a person is forgotten."""
+    key = key_of(account, lead_id)
+    cache.set(key, subjects.of_lead(account.pk, lead_id).seal(email, bound_to=key), _KEPT_FOR)
 
 
-def _key(account: Account, lead_id: str) -> str:
+def _found_under(account: Account, lead_id: str) -> str:
+    key = key_of(account, lead_id)
+    token = cache.get(key)
+    subject = subjects.find_lead(account.pk, lead_id) if token else None
+    try:
+        return subject.open(token, bound_to=key) if subject else ""
+    except SealBroken:  # of somebody who was forgotten, and met again
+        return ""
+
+
+def key_of(account: Account, lead_id: str) -> str:
+    """Under what it stands in the cache."""
     return f"leads.found:{account.pk}:{lead_id}"

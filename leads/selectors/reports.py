@@ -117,7 +117,9 @@ def count_rows(account: Account, month: date) -> int:
 
 def rows_of(account: Account, month: date) -> Iterator[OperationStep]:
     """Each refund and cancellation of the month, oldest first, read a few at a time."""
-    steps = _between(account, month, after(month)).select_related("operation__actor", "operation__approved_by")
+    steps = _between(account, month, after(month)).select_related(
+        "operation__actor", "operation__approved_by", "operation__whose"
+    )
     return steps.order_by("operation__created_at", "pk").iterator(chunk_size=500)
 
 

@@ -129,6 +129,8 @@ def record(
             if guard:
                 guard()
             require_open_run(operation.run_id)
+            if operation.lead_id:
+                operation.whose = subjects.held(operation.account_id, operation.lead_id)
             operation.save(force_insert=True)
             _require_unmoved(operation, steps)
             rows = OperationStep.objects.bulk_create(
@@ -185,7 +187,7 @@ def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
 
 
 def _row(operation: Operation, position: int, step: Step) -> OperationStep:
-    return OperationStep(
+    return OperationStep(  # type: ignore[misc]
         operation=operation,
         position=position,
         kind=step.change.kind,
@@ -293,10 +295,10 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
 
 
 def learn_lead(operation: Operation, lead_id: str) -> None:
-    """Whose operation it turned out to be. What was sealed for the operation belongs to the lead from now on."""
+    """It turned out whom it was about: what was sealed before that belongs to this lead. Inside a transaction."""
     if lead_id and not operation.lead_id:
         operation.lead_id = lead_id
-        subjects.join(subjects.of_operation(operation.pk), subjects.of_lead(operation.account_id, lead_id))
+        subjects.join(subjects.of_operation(operation.pk), subjects.held(operation.account_id, lead_id))
 
 
 def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:

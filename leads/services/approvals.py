@@ -86,7 +86,7 @@ def refund_or_request(
         return sent  # the same form, sent twice at once: the first of them is what uses up the limit
     sale = money.read_sale(provider_for(connection), connection.account, whose, transaction_id)
     step = money.refund_step(sale, amount, seen=terms.seen)
-    request = Approval(
+    request = Approval(  # type: ignore[misc]
         id=operation_id,
         run=run,
         account=connection.account,
@@ -298,7 +298,7 @@ def _take(
 ) -> None:
     """Move the request on, inside a transaction. Raises `Over` where somebody else did: one caller comes through."""
     waiting = Approval.objects.filter(pk=approval.pk, status__in=was)
-    decided = {"decided_by": actor, "decided_at": timezone.now(), "decision_note": note[:500]}
+    decided = approval.sealing(decided_by=actor, decided_at=timezone.now(), decision_note=note[:500])
     if not waiting.update(status=status, **decided, **changes):
         raise Over(_how_it_ended(_fresh(approval)))
 

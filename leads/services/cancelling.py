@@ -46,7 +46,7 @@ def cancel_and_refund(
     """
     access.require(actor, "transaction.refund")
     access.require(actor, "subscription.cancel")
-    run = PlaybookRun(
+    run = PlaybookRun(  # type: ignore[misc]
         id=run_id,
         account=connection.account,
         actor=actor,

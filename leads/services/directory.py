@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Account
 from kartra_admin.lib import folding
-from leads.models import Entry, Mark, MarkKind, Payment
+from leads.models import Entry, Forgetting, Mark, MarkKind, Payment
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.base import Outcome as ProviderOutcome
 from leads.providers.changes import Change, CreateLead, EditLead
@@ -100,6 +100,11 @@ def remember_lead(account: Account, lead: Lead, *, at: datetime) -> None:
     if not same.filter(lead_digest=digest, gone_at=None).update(seen_at=at, lead_read_at=at):
         with transaction.atomic():
             newest = same.select_for_update().first()
+            if (
+                newest is None
+                and Forgetting.objects.filter(account=account, lead_id=lead.id, ended_at__gte=at).exists()
+            ):
+                return  # forgotten since it was read
             if newest is None or newest.lead_read_at is None or newest.lead_read_at <= at:
                 remember_rows(account, [met], at=at)
                 is_new = newest is not None and newest.lead_digest not in ("", digest)

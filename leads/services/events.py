@@ -95,8 +95,10 @@ def by_hand(address: str) -> str:
 
 
 def body_of(event: Event) -> str:
-    """The post as it came, set out for reading. Raises `SealBroken`."""
-    return set_out_post(keyring().open(event.sealed_body, bound_to=seals.of_event(event.account_id, event.digest)))
+    """The post as it came, set out for reading; "" where its lead was forgotten. Raises `SealBroken`."""
+    if event.whose is None or event.whose.is_forgotten:
+        return ""
+    return set_out_post(event.whose.open(event.sealed_body, bound_to=f"{event.place}:body"))
 
 
 def find_hook(secret: str) -> Hook | None:
@@ -148,11 +150,11 @@ def _receive(hook: Hook, body: bytes, content_type: str) -> Receipt:
 
 def _keep(account_id: int, told: Told, text: str) -> Receipt:
     now = timezone.now()
-    event = Event(
+    event = Event(  # type: ignore[misc]
         account_id=account_id,
         form=told.form,
         action=told.action,
-        about=told.about,
+        about=told.about[:300],
         digest=keyring().digest(text, purpose="event")[0],
         is_known=told.is_known,
         received_at=now,
@@ -162,8 +164,9 @@ def _keep(account_id: int, told: Told, text: str) -> Receipt:
         hook.update(last_event_at=now)  # and so posts of one account come one after the other
         if Event.objects.filter(account=account_id, digest=event.digest, received_at__gt=now - DOUBLE_WITHIN).exists():
             return Receipt.DOUBLE
-        event.sealed_body = keyring().seal(text, bound_to=seals.of_event(account_id, event.digest))
         event.lead_id = told.lead_id or _id_of(account_id, told.lead_email)
+        event.whose = event.new_whose()
+        event.sealed_body = event.whose.seal(text, bound_to=f"{event.place}:body")
         event.save(force_insert=True)
         if event.lead_id and not rereads.want(account_id, event.lead_id, at=now, with_money=told.tells_of_money):
             hook.update(unqueued=F("unqueued") + 1)

@@ -121,7 +121,8 @@ def record_visit(*, actor: User, account: Account, lead_id: str) -> None:
 def record_view(*, actor: User, account: Account, lead: Lead) -> None:
     """Note that somebody opened this lead: in the log, and among his recents."""
     with transaction.atomic():
-        seen = {"name": lead.name[:500], "email": lead.email[:320], "opened_at": timezone.now()}
+        recent = Recent(account=account, user=actor, lead_id=lead.id)
+        seen = recent.sealing(name=lead.name[:500], email=lead.email[:320], opened_at=timezone.now())
         if not Recent.objects.filter(account=account, user=actor, lead_id=lead.id).update(**seen):
             Recent.objects.update_or_create(account=account, user=actor, lead_id=lead.id, defaults=seen)
         _log_view(actor, account, lead.id, person(lead.name, lead.email))

@@ -15,7 +15,7 @@ from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from kartra_admin.lib.money import plain
 from leads import effects, rules
-from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun
+from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun, lock_of
 from leads.providers import changes
 from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
@@ -73,7 +73,7 @@ class Sale:
 
     @property
     def lock(self) -> str:
-        return _lock(self.account, "transaction", self.payment.transaction.id)
+        return lock_of(self.account.pk, "transaction", self.payment.transaction.id)
 
     @property
     def figures(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ class Plan:
 
     @property
     def lock(self) -> str:
-        return _lock(self.account, "subscription", self.group.the_subscription.id)
+        return lock_of(self.account.pk, "subscription", self.group.the_subscription.id)
 
     @property
     def digest(self) -> str:
@@ -130,7 +130,7 @@ def is_locked(lock: str) -> bool:
 
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
     """Raises `NotFound` for a transaction that is not this lead's, `Unavailable` where its refunds can't be told."""
-    known = _operations.known_of(_lock(account, "transaction", transaction_id))
+    known = _operations.known_of(lock_of(account.pk, "transaction", transaction_id))
     for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
         for payment in group.payments:
             if payment.transaction.id == transaction_id:
@@ -146,14 +146,14 @@ def arrange_for(account: Account, read: Money) -> list[MoneyGroup]:
         operation__account=account,
         kind="transaction.refund",
         outcome=Outcome.SUCCEEDED,
-        subject__in=[row.id for row in read.transactions],
+        lock__in=[lock_of(account.pk, "transaction", row.id) for row in read.transactions],
     )
     return count_own(arrange(read), list(own.order_by("operation__created_at")))
 
 
 def read_plan(provider: Provider, account: Account, whose: Whose, subscription_id: str) -> Plan:
     """Raises `NotFound` for a subscription that is not this lead's."""
-    known = _operations.known_of(_lock(account, "subscription", subscription_id))
+    known = _operations.known_of(lock_of(account.pk, "subscription", subscription_id))
     for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
         if group.subscription and group.subscription.id == subscription_id:
             return Plan(whose, account, group, known)
@@ -284,7 +284,7 @@ def new_operation(
 ) -> Operation:
     """The operation as it will be recorded; ``held`` leaves time to take it back."""
     hold = timedelta(seconds=settings.MONEY_HOLD if held else 0)
-    return Operation(
+    return Operation(  # type: ignore[misc]
         id=operation_id,
         account=account,
         actor=actor,
@@ -311,10 +311,6 @@ def dispatch(
         _queue.send_later(operation.pk, operation.send_at)
         return operation
     return _operations.send(operation, connection)
-
-
-def _lock(account: Account, what: str, number: str) -> str:
-    return f"{account.pk}:{what}:{number}"
 
 
 def _amount(amount: Decimal | None) -> str:

@@ -10,7 +10,7 @@ from leads.models import Note
 
 def add_note(*, actor: User, account: Account, lead_id: str, lead_label: str, text: str) -> Note:
     with transaction.atomic():
-        note = Note.objects.create(account=account, lead_id=lead_id, author=actor, text=text)
+        note = Note.objects.create(account=account, lead_id=lead_id, author=actor, text=text)  # type: ignore[misc]
         _log("note.add.succeeded", actor, note, lead_label)
     return note
 

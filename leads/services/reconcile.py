@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from kartra_admin.lib.errors import AppError
 from leads.models import Operation, OperationStep, Outcome
+from leads.models.operations import DENIED, DENIED_FOR
 from leads.services import _credentials, settling
 
 # Who is about to read for an operation that is due keeps the others from it for so long.
@@ -30,9 +31,9 @@ def reconcile(*, only_due: bool = False, only: UUID | None = None) -> Tally:
     one worker alone."""
     now = timezone.now()
     denied = Q(
-        Exists(OperationStep.objects.filter(settling.DENIED, operation=OuterRef("pk"))),
+        Exists(OperationStep.objects.filter(DENIED, operation=OuterRef("pk"))),
         outcome=Outcome.FAILED,
-        finished_at__gt=now - settling.DENIED_FOR,
+        finished_at__gt=now - DENIED_FOR,
     )
     in_doubt = Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
     unsettled = Operation.objects.filter(in_doubt | denied).select_related("account", "actor").order_by("created_at")

@@ -58,7 +58,7 @@ def start_playbook(
     then. What stops it on the way is kept with the run.
     """
     access.require(actor, "playbook.run")
-    run = PlaybookRun(
+    run = PlaybookRun(  # type: ignore[misc]
         id=run_id,
         account=connection.account,
         actor=actor,
@@ -267,7 +267,7 @@ def _remark(run: PlaybookRun, part: Part, **words: str) -> None:
         row = PlaybookRun.objects.select_for_update().get(pk=run.pk)
         for place in range(part.first, part.first + len(part.steps)):
             row.steps[place] = {**row.steps[place], **words}
-        row.save(update_fields=["steps"])
+        row.save(update_fields=["steps"])  # type: ignore[misc]
 
 
 def _take_stock(progress: Progress) -> Progress:
@@ -294,8 +294,9 @@ def _close(run: PlaybookRun, actor: User | None, note: str) -> None:
             return
         if actor and (why := progress_of(row).why_not_close):
             raise Refused(why)
-        row.ended_at, row.closed_by, row.closed_note, row.goes_on = timezone.now(), actor, note[:500], False
-        row.save(update_fields=["ended_at", "closed_by", "closed_note", "goes_on"])
+        row.ended_at, row.is_closed, row.closed_by, row.goes_on = timezone.now(), True, actor, False
+        row.closed_note = note[:500]
+        row.save(update_fields=["ended_at", "is_closed", "closed_by", "closed_note", "goes_on"])  # type: ignore[misc]
         _log("close.succeeded", row, actor, sentence=note)
 
 

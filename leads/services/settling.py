@@ -12,13 +12,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Connection, User
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
 from leads.models import Operation, OperationStep, Outcome
+from leads.models.operations import DENIED_FOR
 from leads.providers import base, changes
 from leads.providers.base import LeadRef, Provider
 from leads.providers.errors import NotFound
@@ -30,9 +30,6 @@ STUCK_AFTER = timedelta(minutes=5)
 # A change that was sent may still arrive; before this age its absence proves nothing.
 ABSENT_AFTER = timedelta(minutes=2)
 SELDOM = timedelta(hours=6)
-# For so long a refund that a person called not done is still looked for.
-DENIED_FOR = timedelta(days=1)
-DENIED = Q(kind="transaction.refund", outcome=Outcome.FAILED) & ~Q(settled_by__in=("", "reading"))
 REFUNDS = ("refund", "partial_refund")
 
 logger = logging.getLogger(__name__)
@@ -213,7 +210,7 @@ def _is_refunded(step: OperationStep, reading: Reading) -> bool:
     """Whether a refund stands there that was not there before, of this sale, of this amount, and is none of those that
     were made here before and not listed yet."""
     rows = reading if isinstance(reading, Sequence) else ()
-    new = sum(
+    new: int = sum(
         isinstance(row, base.Transaction)
         and row.kind in REFUNDS
         and row.id not in step.evidence.get("refunds", ())

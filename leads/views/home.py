@@ -5,7 +5,7 @@ from django.views.decorators.http import require_GET
 from accounts.decorators import StaffRequest, require_perm
 from accounts.selectors import checkpoints, connections
 from leads.access import desk_for
-from leads.selectors import approvals, jobs, operations, playbooks, unusual
+from leads.selectors import approvals, forgetting, jobs, operations, playbooks, unusual
 from leads.selectors import desk as desk_selectors
 
 
@@ -26,6 +26,7 @@ def home(request: StaffRequest) -> HttpResponse:
         "waiting": operations.list_waiting(desk.account),
         "to_decide": approvals.list_to_decide(desk.account, request.user),
         "unfinished": playbooks.list_waiting(desk.account) if request.user.has_permission("playbook.run") else [],
+        "to_forget": forgetting.list_waiting(desk.account) if request.user.has_permission("lead.forget") else [],
         "jobs": jobs.list_waiting(desk.account, request.user),
         "recents": desk_selectors.list_recents(desk.account, request.user),
         "mine": operations.list_for_person(desk.account, request.user),

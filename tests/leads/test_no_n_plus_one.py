@@ -86,9 +86,8 @@ def fill_money(account: Account, people: list[User], rows: int) -> None:
             actor=actor, name="Leave", steps=steps, figures_digest="x", goes_on=number % 2 == 1, **owner
         )
         if number % 3 == 2:
-            PlaybookRun.objects.filter(pk=run.pk).update(
-                ended_at=timezone.now(), closed_by=other, closed_note="Not any more"
-            )
+            run.ended_at, run.is_closed, run.closed_by, run.closed_note = timezone.now(), True, other, "Not any more"
+            run.save()
         for part, kind in enumerate(("subscription.cancel", "transaction.refund")[: 1 + number % 2]):
             made = Operation.objects.create(
                 id=attempt_id(run.pk, part, 1),

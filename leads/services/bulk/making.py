@@ -36,7 +36,7 @@ def create_job(
     Raises `Denied`, AppError for more leads or actions than a job takes, `Conflict` for a form that was sent before
     with something else in it.
     """
-    job = Job(
+    job = Job(  # type: ignore[misc]
         id=job_id,
         account=account,
         actor=actor,
@@ -47,6 +47,7 @@ def create_job(
         left_out=[*_kept(who.bad, "not clear"), *_kept(who.doubles, "double")],
     )
     steering.require_may(actor, job)
+    job.whose = job.new_whose()
     if not actions or len(actions) > _operations.MOST_CHANGES:
         raise AppError(f"A job does at least one thing to each lead, and at most {_operations.MOST_CHANGES}.")
     rows = [_row(job, position, named) for position, named in enumerate(who.leads)]
@@ -77,12 +78,14 @@ def _kept(lines: Sequence[Line], why: str) -> list[dict[str, object]]:
 
 
 def _row(job: Job, position: int, named: Named) -> JobLead:
-    return JobLead(job=job, position=position, line=named.line, lead_id=named.ref.id, email=named.ref.email)
+    email, whose = ("", None) if named.ref.id else (named.ref.email, job.whose)
+    return JobLead(job=job, position=position, line=named.line, lead_id=named.ref.id, email=email, whose=whose)  # type: ignore[misc]
 
 
 def _row_to_undo(job: Job, lead: JobLead, operation: Operation) -> JobLead:
-    named = {"lead_id": operation.lead_id, "email": lead.email, "name": lead.name}
-    return JobLead(job=job, position=lead.position, line=lead.line, undoes=operation, **named)
+    row = JobLead(job=job, position=lead.position, line=lead.line, undoes=operation, lead_id=operation.lead_id)
+    row.email, row.name, row.whose = lead.email, lead.name, lead.whose
+    return row
 
 
 def _lay_down(job: Job, rows: Sequence[JobLead], *, actions: str) -> Job:

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import subjects
 from accounts.models import Connection
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Denied
@@ -243,8 +244,16 @@ def _end(row: JobLead, state: JobLead.State, sentence: str = "", **also: Any) ->
 
 
 def _write(row: JobLead, values: dict[str, Any]) -> bool:
-    """Unless the lead has gone on meanwhile."""
+    """Unless the lead has gone on meanwhile. What is sealed goes under the lead's own key once its id is known."""
+    lead_id = values.get("lead_id", row.lead_id)
     same = JobLead.objects.filter(pk=row.pk, attempt=row.attempt, state=row.state)
+    now = JobLead(pk=row.pk, job=row.job, position=row.position, lead_id=lead_id, whose=row.whose, sealed=row.sealed)
+    if lead_id and (lead_id != row.lead_id or now.is_forgotten):
+        now.belong_to(subjects.of_lead(row.job.account_id, lead_id))
+    sealed = {name: value for name, value in values.items() if JobLead.has_sealed(name)}
+    if sealed:
+        values = {**values, **now.sealing(**sealed)}
+        values = {name: value for name, value in values.items() if not JobLead.has_sealed(name)}
     return bool(same.update(**values))
 
 

@@ -98,7 +98,7 @@ def _work(work: Work, number: int) -> float | None:
 def _take_turn(job: Job) -> float | None:
     """0 where one lead may begin now, by the pace; else the seconds until then. None where the job has moved on."""
     now = timezone.now()
-    fresh = Job.objects.filter(pk=job.pk, state=job.state).only("pace", "next_at", "started_at").first()
+    fresh = Job.objects.filter(pk=job.pk, state=job.state).select_related(None).first()
     if fresh is None:
         return None
     next_at = fresh.next_at
@@ -116,7 +116,9 @@ def _claim(job: Job) -> JobLead | None:
     while found := list(free.order_by("position").values_list("pk", flat=True)[:_AMONG]):
         pk = random.choice(found)  # noqa: S311  (no secret)
         if free.filter(pk=pk).update(leased_until=now + LEAD_LEASE):
-            return JobLead.objects.select_related("undoes").get(pk=pk)
+            row = JobLead.objects.select_related("undoes__whose").get(pk=pk)
+            row.job = job
+            return row
     return None
 
 

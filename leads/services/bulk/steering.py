@@ -106,7 +106,7 @@ def retry(*, actor: User, job: Job) -> Job:
     _require_own(actor, job)
     require_may(actor, job)
     with transaction.atomic():
-        again = {"attempt": F("attempt") + 1, "state": JobLead.State.WAITING, "sentence": ""}
+        again = {"attempt": F("attempt") + 1, "state": JobLead.State.WAITING}
         move(job, [State.DONE], State.RUNNING, finished_at=None, sentence="", next_at=None)
         failed = JobLead.objects.filter(job=job, state=JobLead.State.FAILED)
         count = failed.update(**again, leased_until=None, done_at=None)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts import subjects
 from accounts.models import Account, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict
@@ -111,7 +112,7 @@ def _check(source: Import) -> bool:
             row.outcome, row.sentence = "failed", sentence
     for row in rows:
         row.outcome = row.outcome or "good"
-    _save(rows, ["lead_id", "email", "outcome", "sentence"])
+    _save(rows, ["lead_id", "email_digest", "outcome", "sealed"])
     failed = sum(row.outcome == "failed" for row in rows)
     Import.objects.filter(pk=source.pk).update(failed=F("failed") + failed, good=F("good") + len(rows) - failed)
     return bool(rows)
@@ -124,16 +125,17 @@ def _read(row: ImportRow, matched: Mapping[str, int]) -> None:
         row.outcome, row.sentence = "failed", f"This line {error}"[:300]
     else:
         row.lead_id, row.email = met.lead_id, met.email or ""
+        row.email_digest = subjects.digest_of(met.email) if met.email else ""
 
 
 def _doubles(source: Import, rows: Sequence[ImportRow]) -> list[tuple[ImportRow, str]]:
     """Lines about a lead that a line above names already."""
-    ids, emails = {row.lead_id for row in rows} - {""}, {row.email for row in rows} - {""}
-    above = source.rows.filter(Q(lead_id__in=ids) | Q(email__in=emails), outcome="good").order_by("line")
+    ids, emails = {row.lead_id for row in rows} - {""}, {row.email_digest for row in rows} - {""}
+    above = source.rows.filter(Q(lead_id__in=ids) | Q(email_digest__in=emails), outcome="good").order_by("line")
     seen: dict[tuple[str, str], int] = {}
     found = []
     for row in (*above, *rows):
-        names = [(kind, name) for kind, name in (("id", row.lead_id), ("email", row.email)) if name]
+        names = [(kind, name) for kind, name in (("id", row.lead_id), ("email", row.email_digest)) if name]
         first = next((seen[name] for name in names if name in seen), None)
         if first is not None and not row.outcome:
             found.append((row, f"Line {first:,} names this lead already."))
@@ -180,6 +182,8 @@ def _take(source: Import) -> bool:
     if not rows:
         return False
     met = [read_line(row.cells, source.matched) for row in rows]
+    for row, told in zip(rows, met, strict=True):
+        row.email = told.email or ""
     outcomes = directory.remember_rows(source.account, met, at=timezone.now())
     counts = {}
     for outcome in ("new", "changed", "same"):

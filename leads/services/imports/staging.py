@@ -7,6 +7,7 @@ from typing import BinaryIO
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import subjects
 from accounts.models import Account, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import Conflict
@@ -23,7 +24,7 @@ def stage(*, actor: User, account: Account, file: BinaryIO, file_name: str) -> I
     access.require(actor, "directory.import")
     table = Table(file)
     total = sum(1 for _ in table.rows())  # all of it, before the first line is kept
-    source = Import.objects.create(
+    source = Import.objects.create(  # type: ignore[misc]
         account=account,
         actor=actor,
         file_name=file_name[-200:],
@@ -59,9 +60,10 @@ def record_export(*, actor: User, source: Import) -> None:
 
 
 def remove(source: Import) -> None:
-    """The lines a few at a time, so that nobody waits long for the table; then the import."""
+    """The lines a few at a time, so that nobody waits long for the table; then the import, and the key of both."""
     delete_rows(source.rows.all())
     source.delete()
+    subjects.destroy([source.whose_id] if source.whose_id else [])
 
 
 def delete_rows(rows: QuerySet[ImportRow]) -> None:
@@ -77,7 +79,7 @@ def _open(source: Import, total: int) -> None:
 
 
 def _row_of(source: Import, row: Row) -> ImportRow:
-    made = ImportRow(source=source, line=row.line, cells=[_storable(cell) for cell in row.cells])
+    made = ImportRow(source=source, line=row.line, cells=[_storable(cell) for cell in row.cells], whose=source.whose)  # type: ignore[misc]
     if row.problem:
         made.outcome, made.sentence = "failed", f"This line {row.problem}"
     return made

@@ -443,8 +443,9 @@ def test_a_second_approver_who_joins_may_decline_but_does_not_stop_it(
             **{
                 field.attname: getattr(approval, field.attname)
                 for field in Approval._meta.concrete_fields
-                if field.attname not in ("id", "operation_id")
+                if field.attname not in ("id", "operation_id", "sealed")
             },
+            **(approval.values_inside() or {}),
             "status": "cooling",
             "cools_until": timezone.now() + timedelta(minutes=5),
         }

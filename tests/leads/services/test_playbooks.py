@@ -417,7 +417,9 @@ def test_of_a_call_that_was_done_in_part_only_the_rest_is_tried_again(desk: Desk
     playbook = make(desk, [*TAGS, step(CANCEL)])
     run = start(desk, playbook)
     group = Operation.objects.get(pk=attempt_id(run.pk, 0, 1))
-    group.steps.filter(kind="tag.assign").update(outcome=Outcome.FAILED, sentence="No such tag")
+    failed = group.steps.get(kind="tag.assign")
+    failed.outcome, failed.sentence = Outcome.FAILED, "No such tag"
+    failed.save()
     Operation.objects.filter(pk=group.pk).update(outcome=Outcome.FAILED)
     send(desk, UnassignTag("wholesale"), AssignTag("vip"))  # an automation of Kartra gave the tag back meanwhile
     sandbox.calls()

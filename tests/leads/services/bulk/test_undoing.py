@@ -137,6 +137,7 @@ def test_a_run_of_thousands_is_undone_and_exported(manager: Desk, sandbox: Sandb
     """As many as one query does not name one by one."""
     job = run(manager, ADA.email)
     step = OperationStep.objects.get()
+    step.values_inside()  # opened, so that the copies have them and are sealed anew, each in its place
     operations: list[Operation] = []
     steps: list[OperationStep] = []
     rows: list[JobLead] = []

@@ -1,0 +1,13 @@
+"""The form that has a person forgotten."""
+
+from django import forms
+
+from leads.models import Forgetting
+
+
+class ForgetForm(forms.Form):
+    """Reasons are chosen, not typed: what is typed could hold the very name that is to go."""
+
+    reason = forms.ChoiceField(
+        label="Why", choices=[("", "Choose a reason"), *Forgetting.Reason.choices], help_text="It stays in the log."
+    )
