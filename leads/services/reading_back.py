@@ -52,7 +52,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
         step.outcome = Outcome.FAILED
     asked: dict[str, str] = step.after
     step.after = dict(now)
-    step.save(update_fields=["sentence", "outcome", "after"])
+    step.save(update_fields=["sentence", "outcome", "after"])  # type: ignore[misc]
     return asked
 
 
