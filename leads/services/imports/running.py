@@ -65,7 +65,7 @@ def sweep() -> None:
 
 
 def prune() -> None:
-    """Forget files that nobody started, and lines of what is over."""
+    """Forget files that nobody started, and lines of what is over; the key of a file goes with its last line."""
     now = timezone.now()
     for source in Import.objects.filter(state=_STATE.READING, created_at__lt=now - timedelta(hours=1)):
         remove(source)
@@ -73,7 +73,10 @@ def prune() -> None:
         remove(source)
     for source in Import.objects.filter(state__in=(_STATE.DONE, _STATE.REFUSED)):
         rows = source.rows.all()
-        delete_rows(rows if (source.finished_at or now) < now - _KEPT else rows.exclude(outcome="failed"))
+        is_old = (source.finished_at or now) < now - _KEPT
+        delete_rows(rows if is_old else rows.exclude(outcome="failed"))
+        if is_old and source.whose and not source.whose.is_forgotten:
+            subjects.destroy([source.whose.pk])
 
 
 def _lease(source_id: int) -> bool:
