@@ -111,6 +111,7 @@ def _numbers() -> list[checks.CheckMessage]:
         "KARTRA_TIMEOUT": (1 <= settings.KARTRA_TIMEOUT <= 60, "between 1 and 60 seconds"),
         "SESSION_HOURS": (1 <= settings.SESSION_HOURS <= 24 * 14, "between 1 hour and 14 days"),
         "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without anything being done"),
+        "FORGET_AFTER_DAYS": (0 <= settings.FORGET_AFTER_DAYS <= 365, "between 0 and 365 days"),
         "MONEY_HOLD": (settings.MONEY_HOLD >= 0, "0 or more: the seconds in which money can be taken back"),
     }
     return [
