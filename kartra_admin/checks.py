@@ -166,6 +166,7 @@ def _numbers() -> list[checks.CheckMessage]:
         "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without anything being done"),
         "AUDIT_CHECKPOINT_ENTRIES": (settings.AUDIT_CHECKPOINT_ENTRIES >= 1, "at least 1: entries to a checkpoint"),
         "AUDIT_CHECKPOINT_MINUTES": (settings.AUDIT_CHECKPOINT_MINUTES >= 1, "at least 1: minutes to a checkpoint"),
+        "FORGET_AFTER_DAYS": (0 <= settings.FORGET_AFTER_DAYS <= 365, "between 0 and 365 days"),
         "MONEY_HOLD": (settings.MONEY_HOLD >= 0, "0 or more: the seconds in which money can be taken back"),
     }
     return [

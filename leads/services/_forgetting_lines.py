@@ -27,14 +27,17 @@ class Lines:
 
 def find(account: Account, lead_id: str, emails: set[str]) -> Lines:
     """Everything that holds one of the addresses; lines of files that name the lead by its id, too."""
-    rows = ImportRow.objects.filter(source__account=account).select_related("source")
-    found = Lines(import_rows=[row.pk for row in rows.filter(lead_id=lead_id)])
-    if not emails:
-        return found
+    rows = ImportRow.objects.filter(source__account=account).select_related("source", "whose")
+    found = Lines(
+        import_rows=[
+            row.pk
+            for row in _each(rows)
+            if row.lead_id == lead_id or lead_id in row.cells or _names(" ".join(row.cells), emails)
+        ]
+    )
     events = _each(Event.objects.filter(account=account, lead_id=""))
     found.events = [row.pk for row in events if _names(body_of(row), emails)]
-    found.import_rows += [row.pk for row in _each(rows.exclude(lead_id=lead_id)) if _names(" ".join(row.cells), emails)]
-    unnamed = JobLead.objects.filter(job__account=account, lead_id="").select_related("job")
+    unnamed = JobLead.objects.filter(job__account=account, lead_id="").select_related("job", "whose")
     found.job_leads = [row.pk for row in _each(unnamed) if _names(f"{row.email} {row.sentence}", emails)]
     found.jobs = [
         job

@@ -173,6 +173,21 @@ def test_a_long_history(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     eye.measure("a long history", f"/leads/{NOTABLE['long_history'].id}/")
 
 
+@pytest.mark.looks_at("leads:forget", "leads:forgettings")
+def test_forgetting(eye: Eye, world: World) -> None:
+    page = eye.page
+    page.goto(f"/leads/{ODD}/")
+    eye.see("forgotten nobody", "/settings/forgotten/")
+    eye.see("forget", f"/leads/{ODD}/forget/")
+    page.get_by_label("Why").select_option("asked")
+    page.get_by_role("button", name="Forget this person").click()
+    eye.see("forgotten waiting")
+    eye.see("forget asked already", f"/leads/{ODD}/forget/")
+    eye.see("home with somebody to forget", "/")
+    page.get_by_role("button", name="Take back that").click()
+    eye.see("forgotten taken back")
+
+
 @pytest.mark.looks_at("leads:find", "leads:create")
 def test_find_and_create(eye: Eye, world: World) -> None:
     page = eye.page

@@ -65,7 +65,7 @@ def sweep() -> None:
 
 
 def prune() -> None:
-    """Forget files that nobody started, and lines of what is over."""
+    """Forget files that nobody started, and lines of what is over; the key of a file goes with its last line."""
     now = timezone.now()
     for source in Import.objects.filter(state=_STATE.READING, created_at__lt=now - timedelta(hours=1)):
         remove(source)
@@ -73,7 +73,10 @@ def prune() -> None:
         remove(source)
     for source in Import.objects.filter(state__in=(_STATE.DONE, _STATE.REFUSED)):
         rows = source.rows.all()
-        delete_rows(rows if (source.finished_at or now) < now - _KEPT else rows.exclude(outcome="failed"))
+        is_old = (source.finished_at or now) < now - _KEPT
+        delete_rows(rows if is_old else rows.exclude(outcome="failed"))
+        if is_old and source.whose and not source.whose.is_forgotten:
+            subjects.destroy([source.whose.pk])
 
 
 def _lease(source_id: int) -> bool:
@@ -104,7 +107,7 @@ def _step(source_id: int) -> bool:
 
 def _check(source: Import) -> bool:
     """Look at the next lines. False where there is none."""
-    rows = list(source.rows.filter(outcome="").order_by("line")[:_AT_ONCE])
+    rows = _next(source, "")
     for row in rows:
         _read(row, source.matched)
     for find in (_two_leads, _doubles):
@@ -116,6 +119,14 @@ def _check(source: Import) -> bool:
     failed = sum(row.outcome == "failed" for row in rows)
     Import.objects.filter(pk=source.pk).update(failed=F("failed") + failed, good=F("good") + len(rows) - failed)
     return bool(rows)
+
+
+def _next(source: Import, outcome: str) -> list[ImportRow]:
+    """The next lines that stand so, opened with the file's key: it is the same for all."""
+    rows = list(source.rows.filter(outcome=outcome).select_related(None).order_by("line")[:_AT_ONCE])
+    for row in rows:
+        row.whose = source.whose
+    return rows
 
 
 def _read(row: ImportRow, matched: Mapping[str, int]) -> None:
@@ -178,7 +189,7 @@ def _conclude_checking(source: Import) -> bool:
 
 def _take(source: Import) -> bool:
     """Put the next good lines into the directory. False where there is none."""
-    rows = list(source.rows.filter(outcome="good").order_by("line")[:_AT_ONCE])
+    rows = _next(source, "good")
     if not rows:
         return False
     met = [read_line(row.cells, source.matched) for row in rows]

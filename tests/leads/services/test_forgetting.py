@@ -36,10 +36,11 @@ from leads.models import (
     Recent,
     SavedView,
 )
+from leads.models.sealed import SealedRow
 from leads.providers.changes import AssignTag, UnassignTag
 from leads.selectors import forgetting as selectors
 from leads.selectors import refs
-from leads.services import approvals, events, forgetting, leads, money, notes
+from leads.services import approvals, directory, events, forgetting, leads, money, notes
 from leads.services import reports as reporting
 from leads.services.bulk import results
 from leads.services.imports import running, staging
@@ -72,6 +73,12 @@ def dump(leaving_out: Collection[str]) -> str:
                 cursor.execute(f"SELECT * FROM {database.ops.quote_name(table)}")
                 texts += [f"{table}: {value}" for row in cursor.fetchall() for value in row]
     return "\n".join(texts).lower()
+
+
+def opened() -> str:
+    """Everything that is sealed and opens with the keys that are there, in small letters."""
+    texts = [str(row.values_inside()) for model in SealedRow.__subclasses__() for row in model.objects.all()]
+    return "\n".join([*texts, *map(events.body_of, Event.objects.all())]).lower()
 
 
 def assert_unknown(text: str, where: str) -> None:
@@ -119,7 +126,7 @@ def live(desk_of: Callable[..., Desk]) -> Desk:
     playbooks.start(desk, playbooks.make(desk, [playbooks.step("give-tag", "wholesale")], "Greet"), lead_id=JON)
     run_job(desk, f"{EMAIL}\n{EMAIL}\n{ADA.email}\nxx {EMAIL}", name="By email")
     run_job(desk, f"{JON}\n{ADA.id}", AssignTag("member"), name="By id")
-    lines = f"Lead ID;E-Mail;First Name\n{JON};{EMAIL};Quetzalina\n{ADA.id};{EMAIL};Quetzalina\n;x;Brontowski\n"
+    lines = f"Lead ID;E-Mail;First Name\n{JON};{EMAIL};Quetzalina\n{ADA.id};{EMAIL};Quetzalina\n{JON};x;Brontowski\n"
     source = staging.stage(actor=desk.user, account=desk.account, file=io.BytesIO(lines.encode()), file_name="f.csv")
     running.start(actor=desk.user, source=source, matched=source.matched, take_good=True)
     while running.work(source.pk):
@@ -145,6 +152,8 @@ def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], san
     assert_unknown(dump(DIRECTORY), "the database before")
     for value in ("quetzalina", "xylophon-canary", "5557301946", "zwickelbau"):
         assert value in dump(()), "the test would notice"
+    assert [value for value in VALUES if value not in opened()] == [], "the test would notice"
+    assert EMAIL in str(Job.objects.get(name="By email").left_out)
     step = OperationStep.objects.filter(kind="lead.edit").latest("pk")
     assert step.after["Address"] == "Kaninchenstall 2"
     refunds = list(OperationStep.objects.filter(kind="transaction.refund").order_by("pk"))
@@ -155,6 +164,7 @@ def test_nothing_of_a_forgotten_person_is_left(desk_of: Callable[..., Desk], san
     asked = forget(desk)
     assert (asked.state, asked.waits_for) == ("done", "")
     assert_unknown(dump(()), "the database")
+    assert_unknown(opened(), "what is sealed under other keys")
     assert_unknown(str(getattr(cache, "_cache", "")).lower(), "the cache")
     assert refs.find_ref(desk.connection, JON).email == ""
     assert (Note.objects.count(), Event.objects.count(), Recent.objects.count()) == (0, 0, 0)
@@ -233,6 +243,32 @@ def test_whoever_comes_back_is_somebody_new(desk_of: Callable[..., Desk], sandbo
     refund(desk, "10")
     left = money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, JON), SALE).payment.left
     assert left == Decimal(410), "what went back before still counts"
+
+
+def test_who_was_created_here_is_forgotten_with_the_creation(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
+    """It was sealed before the lead had a number."""
+    desk = desk_of("admin")
+    made = leads.create_lead(
+        actor=desk.user, connection=desk.connection, email=EMAIL, profile={"first_name": "Quetzalina"},
+        custom_fields={}, also=[], operation_id=uuid4(),
+    )  # fmt: skip
+    made.refresh_from_db()
+    assert (made.lead_email, made.whose.part_of) == (EMAIL, subjects.of_lead(desk.account.pk, made.lead_id))
+    assert forget(desk, made.lead_id).state == "done"
+    made.refresh_from_db()
+    assert (made.lead_email, made.lead_name) == ("", "a forgotten person")
+    assert_unknown(dump(()), "the database")
+    assert_unknown(opened(), "what is sealed under other keys")
+
+
+def test_a_reading_that_was_on_its_way_brings_nobody_back(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
+    desk = desk_of("admin")
+    at, lead = timezone.now(), read(desk)
+    forget(desk, ADA.id)
+    directory.remember_lead(desk.account, lead, at=at)
+    assert not Entry.objects.exists()
+    directory.remember_lead(desk.account, lead, at=timezone.now())
+    assert Entry.objects.get().email == ADA.email
 
 
 # Asking, taking back, waiting
