@@ -96,13 +96,11 @@ def _of(name: str, called: str) -> Subject:
 
 def _look_up(digest: str, words: set[str]) -> tuple[Subject | None, bool]:
     """The subject, and whether it has all these words. Every entry about a lead asks this, so it is one query."""
-    called = "0"
-    if words:
-        called = (
-            f"(SELECT COUNT(*) FROM {_TERMS} WHERE subject_id = s.id AND digest IN ({', '.join(['%s'] * len(words))}))"
-        )
+    places = ", ".join(["%s"] * len(words)) or "NULL"
+    called = f"SELECT COUNT(*) FROM {_TERMS} WHERE subject_id = s.id AND digest IN ({places})"  # noqa: S608 (constants)
+    sql = f"SELECT s.id, s.sealed_key, ({called}) FROM {_SUBJECTS} s WHERE s.digest = %s"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT s.id, s.sealed_key, {called} FROM {_SUBJECTS} s WHERE s.digest = %s", [*words, digest])  # noqa: S608
+        cursor.execute(sql, [*words, digest])
         row = cursor.fetchone()
     if row is None:
         return None, not words
