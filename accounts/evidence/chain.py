@@ -24,7 +24,12 @@ def hash_of(entry: Mapping[str, object], before: str) -> str:
     spaces, everything but ASCII escaped. Times are UTC with microseconds (``2026-11-21T09:30:00.000000Z``), amounts
     texts with two places, ids of operations texts with hyphens, and what is absent is null.
     """
-    return hashlib.sha256(_encode({**entry, "previous": before}).encode()).hexdigest()
+    return hashlib.sha256(text_of(entry, before).encode()).hexdigest()
+
+
+def text_of(entry: Mapping[str, object], before: str) -> str:
+    """The JSON that an entry's hash is made of."""
+    return _encode({**entry, "previous": before})
 
 
 def as_text(at: datetime) -> str:

@@ -2,8 +2,8 @@
 
 A file is JSON lines of ASCII. First ``{"header": ..}``, then ``{"checkpoint": ..}`` before the first of the entries it
 covers, ``{"entry": ..}`` by number, and ``{"end": ..}``, which is signed. An entry stands as it is stored, with
-``previous``: exactly the text that its ``hash`` was made of. ``proof`` leads from it to the root of the checkpoint above
-it, where there is one. ``opened`` is for reading: ``told`` is the body itself, or what the desk opened of a sealed one.
+``previous``: exactly the text that its ``hash`` was made of. ``proof``, where there is one, leads from it to the root
+of the checkpoint above it. ``opened`` is for reading: ``told`` is the body itself, or what a sealed one held.
 
 Each line carries the ``sum`` of its own text, so that an edited one is named; the end signs all sums. So the chain
 and the checkpoints prove the stored form of an entry, and the desk's signature proves what it opened for this file.
@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
@@ -47,9 +47,16 @@ class Writer:
         return self._line(f'{{"checkpoint":{_encode(checkpoint)}')
 
     def entry(
-        self, entry: Mapping[str, Any], before: str, own_hash: str, *, proof: merkle.Proof | None, sentence: str, told: str
+        self,
+        entry: Mapping[str, Any],
+        before: str,
+        own_hash: str,
+        *,
+        proof: merkle.Proof | None,
+        sentence: str,
+        told: str,
     ) -> str:
-        """``told`` is JSON: the body of an entry that is not sealed, word for word, or what was opened of one that is."""
+        """``told`` is JSON: the body itself, word for word, or what was opened of a sealed one."""
         self._count += 1
         return self._line(
             f'{_ENTRY}{chain.text_of(entry, before)},"hash":{_encode(own_hash)},"proof":{_encode(proof)},'
@@ -74,7 +81,7 @@ class Bad(Exception):
 class Found:
     """What a file that verifies holds. ``proved`` of its entries are in the log that the checkpoints signed."""
 
-    header: dict[str, Any]
+    header: dict[str, Any] = field(default_factory=dict)
     entries: int = 0
     proved: int = 0
     missing: int = 0  # numbers between the first and the last that are not in the file
@@ -86,7 +93,7 @@ class Reader:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = frozenset(keys)
-        self.found: Found | None = None
+        self.found = Found()
         self.is_over = False
         self._sums = hashlib.sha256()
         self._number, self._hash = 0, ""  # of the entry before
@@ -103,20 +110,22 @@ class Reader:
                 raise Bad(f"line {place}: {bad}") from None
             except _UNREADABLE:
                 raise Bad(f"line {place}: cannot be read as {self._awaited()}") from None
-        if self.found is None or not self.is_over:
+        if not self.is_over:
             raise Bad(f"line {place + 1}: the file ends here, where {self._awaited()} should stand")
         return self.found
 
     def _awaited(self) -> str:
-        if self.found is None:
+        if not self.found.header:
             return "the header"
         if self.found.entries == self.found.header["count"]:
             return "the end of the file"
-        return f"entry {self._number + 1}" if self._number and self._is_whole() else f"what follows entry {self._number}"
+        return (
+            f"entry {self._number + 1}" if self._number and self._is_whole() else f"what follows entry {self._number}"
+        )
 
     def _is_whole(self) -> bool:
         """Whether the file promises every entry from its first to its last."""
-        header = self.found.header if self.found else {}
+        header = self.found.header
         return bool(header["count"]) and header["count"] == header["last"] - header["first"] + 1
 
     def _read(self, line: bytes) -> None:
@@ -145,7 +154,7 @@ class Reader:
     def _parse(self, text: str) -> tuple[str, dict[str, Any]]:
         parsed = json.loads(text)
         kind = next(iter(parsed))
-        if kind not in ("header", "checkpoint", "end") or (kind == "header") != (self.found is None):
+        if kind not in ("header", "checkpoint", "end") or (kind == "header") != (not self.found.header):
             raise Bad(f"{self._awaited()} should stand here")
         return kind, parsed[kind]
 
@@ -153,7 +162,7 @@ class Reader:
         count, first, last = header["count"], header["first"], header["last"]
         if not (count == 0 or (count > 0 and 0 < first <= last and count <= last - first + 1)):
             raise Bad("the header does not add up")
-        self.found = Found(header)
+        self.found.header = header
 
     def _read_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         name = f"checkpoint {checkpoint['id']}"
@@ -169,11 +178,10 @@ class Reader:
         if checkpoint["number"] == self._number and checkpoint["hash"] != self._hash:
             raise Bad(f"entry {self._number}: is not the entry that {name} signed")
         self._checkpoint = checkpoint
-        assert self.found
         self.found.checkpoints += 1
 
     def _read_entry(self, text: str) -> None:
-        if self.found is None:
+        if not self.found.header:
             raise Bad("the header should stand here")
         entry, end = _decode(text, len(_ENTRY))
         number, before = entry["id"], entry["previous"]
@@ -183,12 +191,12 @@ class Reader:
         own = hashlib.sha256(text[len(_ENTRY) : end].encode()).hexdigest()
         if not text.startswith(f',"hash":"{own}","proof":', end):
             raise Bad(f"entry {number}: is not what its hash was made of")
-        if number == self._number + 1 and before != (self._hash or chain.START):
-            if self._number or number == 1:
-                raise Bad(f"entry {number}: does not follow the entry before it")
+        follows = number == self._number + 1
+        if follows and before != (self._hash or chain.START):
+            raise Bad(f"entry {number}: does not follow the entry before it")
         if entry["subject_id"] is None and not text.endswith(f'"told":{entry["body"]}}}', 0, -_SUM):
             raise Bad(f"entry {number}: what is told of it is not what it says")
-        if number != self._number + 1:
+        if not follows:
             self._linked = 0
         self._number, self._hash = number, own
         self.found.entries += 1
@@ -197,7 +205,6 @@ class Reader:
 
     def _check_place(self, number: int) -> None:
         """That it is the next by number, and none before it is missing that was promised."""
-        assert self.found
         header, awaited = self.found.header, self._number + 1 if self._number else self.found.header["first"]
         if self.found.entries == header["count"]:
             raise Bad(f"entry {number}: is one more than the header says")
@@ -220,12 +227,10 @@ class Reader:
                 raise Bad(f"entry {number}: its proof does not lead to checkpoint {checkpoint['id']}")
             is_signed = True
         if is_signed:
-            assert self.found
             self.found.proved += self._linked
             self._linked = 0
 
     def _read_end(self, end: dict[str, Any]) -> None:
-        assert self.found
         header = self.found.header
         if self.found.entries != header["count"] or (header["count"] and self._number != header["last"]):
             raise Bad(f"the file ends here, where {self._awaited()} should stand")
@@ -287,7 +292,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"BAD  {bad}")
         return 1
     except (OSError, ValueError) as error:
-        print(f"{key_path if isinstance(error, ValueError) else error.filename}: cannot be read: {error}", file=sys.stderr)
+        print(
+            f"{key_path if isinstance(error, ValueError) else error.filename}: cannot be read: {error}", file=sys.stderr
+        )
         return 2
     for line in summary(found):
         print(line)
