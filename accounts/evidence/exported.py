@@ -1,9 +1,10 @@
 """What is exported from the log, line by line, and how anybody verifies it without us.
 
 A file is JSON lines of ASCII. First ``{"header": ..}``, then ``{"checkpoint": ..}`` before the first of the entries it
-covers, ``{"entry": ..}`` by number, and ``{"end": ..}``, which is signed. An entry stands as it is stored, with
-``previous``: exactly the text that its ``hash`` was made of. ``proof``, where there is one, leads from it to the root
-of the checkpoint above it. ``opened`` is for reading: ``told`` is the body itself, or what a sealed one held.
+covers, ``{"entry": ..}`` by number, and ``{"end": ..}``, which is signed. An entry stands as it is stored, the hash of
+the one before it first, then the fields that the header names: exactly the text its ``hash`` was made of. ``proof``,
+where there is one, leads from it to the root of the checkpoint above it. ``opened`` is for reading: ``told`` is the body
+itself, or what a sealed one held.
 
 Each line carries the ``sum`` of its own text, so that an edited one is named; the end signs all sums. So the chain
 and the checkpoints prove the stored form of an entry, and the desk's signature proves what it opened for this file.
@@ -24,7 +25,8 @@ from accounts.evidence import chain, checkpoints, merkle
 
 USAGE = "Usage: python3 -I verify.py EXPORT.ndjson PUBLIC-KEYS.txt"
 _KIND = "audit export"  # so that no checkpoint can be taken for the end of a file
-_KEYS = {*chain.FIELDS, "previous"}
+FIELDS = ("previous", *chain.FIELDS)
+_PREVIOUS, _ID, _SUBJECT, _BODY = (FIELDS.index(name) for name in ("previous", "id", "subject_id", "body"))
 _ENTRY = '{"entry":'
 _LONGEST = 64 * 1024 * 1024
 _SUM = len(',"sum":""}\n') + 64
@@ -41,7 +43,7 @@ class Writer:
         self._count = 0
 
     def header(self, header: Mapping[str, Any]) -> str:
-        return self._line(f'{{"header":{_encode(header)}')
+        return self._line(f'{{"header":{_encode({**header, "fields": FIELDS})}')
 
     def checkpoint(self, checkpoint: Mapping[str, Any]) -> str:
         return self._line(f'{{"checkpoint":{_encode(checkpoint)}')
@@ -119,9 +121,9 @@ class Reader:
             return "the header"
         if self.found.entries == self.found.header["count"]:
             return "the end of the file"
-        return (
-            f"entry {self._number + 1}" if self._number and self._is_whole() else f"what follows entry {self._number}"
-        )
+        if self._is_whole():
+            return f"entry {self._number + 1 if self._number else self.found.header['first']}"
+        return f"what follows entry {self._number}" if self._number else "the first entry"
 
     def _is_whole(self) -> bool:
         """Whether the file promises every entry from its first to its last."""
@@ -160,6 +162,8 @@ class Reader:
 
     def _read_header(self, header: dict[str, Any]) -> None:
         count, first, last = header["count"], header["first"], header["last"]
+        if tuple(header["fields"]) != FIELDS:
+            raise Bad("the header names other fields than those of an entry")
         if not (count == 0 or (count > 0 and 0 < first <= last and count <= last - first + 1)):
             raise Bad("the header does not add up")
         self.found.header = header
@@ -184,8 +188,8 @@ class Reader:
         if not self.found.header:
             raise Bad("the header should stand here")
         entry, end = _decode(text, len(_ENTRY))
-        number, before = entry["id"], entry["previous"]
-        if type(number) is not int or number < 1 or entry.keys() != _KEYS:
+        number, before = entry[_ID], entry[_PREVIOUS]
+        if type(number) is not int or number < 1 or len(entry) != len(FIELDS):
             raise Bad(f"{self._awaited()}: lacks a field, or has one too many")
         self._check_place(number)
         own = hashlib.sha256(text[len(_ENTRY) : end].encode()).hexdigest()
@@ -194,7 +198,7 @@ class Reader:
         follows = number == self._number + 1
         if follows and before != (self._hash or chain.START):
             raise Bad(f"entry {number}: does not follow the entry before it")
-        if entry["subject_id"] is None and not text.endswith(f'"told":{entry["body"]}}}', 0, -_SUM):
+        if entry[_SUBJECT] is None and not text.endswith(f'"told":{entry[_BODY]}}}', 0, -_SUM):
             raise Bad(f"entry {number}: what is told of it is not what it says")
         if not follows:
             self._linked = 0
@@ -289,16 +293,19 @@ def main(arguments: Sequence[str]) -> int:
             found = reader.read(lines_of(file))
         check_files(found.header, os.path.dirname(path))
     except Bad as bad:
-        print(f"BAD  {bad}")
+        print(_plain(f"BAD  {bad}"))
         return 1
     except (OSError, ValueError) as error:
-        print(
-            f"{key_path if isinstance(error, ValueError) else error.filename}: cannot be read: {error}", file=sys.stderr
-        )
+        print(f"{error.filename if isinstance(error, OSError) else key_path} cannot be read: {error}", file=sys.stderr)
         return 2
     for line in summary(found):
-        print(line)
+        print(_plain(line))
     return 0
+
+
+def _plain(text: str) -> str:
+    """Without what would steer the terminal: the file may come from anybody."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def summary(found: Found) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from django import forms
 
 # Those whose value may be told. What a lead can be found by is not.
-_TOLD = ("person", "action", "outcome", "since", "until", "operation")
+_TOLD = ("person", "action", "account", "outcome", "amount_from", "amount_to", "ip", "since", "until", "operation")
 
 
 def describe(form: forms.Form) -> str:

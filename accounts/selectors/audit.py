@@ -17,12 +17,12 @@ _MOST_STAFF = 200
 
 
 def entry_page(*, cursor: str = "", **filters: Any) -> Page[AuditEntry]:
-    """One page of the entries that `entries_where` finds, newest first. Raises `BadRequest` for a cursor that is none
+    """One page of the entries that `find` finds, newest first. Raises `BadRequest` for a cursor that is none
     of ours."""
-    return page_by_id(entries_where(**filters), cursor=cursor, size=PAGE_SIZE)
+    return page_by_id(find(**filters), cursor=cursor, size=PAGE_SIZE)
 
 
-def entries_where(
+def find(
     *,
     person: User | None = None,
     action: str = "",

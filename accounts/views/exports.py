@@ -26,7 +26,7 @@ def export(request: StaffRequest, form: str) -> HttpResponse:
     filters = AuditFilterForm(request.GET)
     if form not in _TYPES or not filters.is_valid():
         exports.refuse(request.user, "These filters cannot be used, so nothing was exported. Start from the audit log.")
-    entries = audit.entries_where(**filters.cleaned_data)
+    entries = audit.find(**filters.cleaned_data)
     lines = exports.export(actor=request.user, entries=entries, words=describe(filters), form=form)
     name = f"audit-{timezone.localtime():%Y-%m-%d-%H%M}.{form}"
     return _file(cast(HttpResponse, StreamingHttpResponse(lines, content_type=_TYPES[form])), name)
