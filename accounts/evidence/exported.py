@@ -3,8 +3,8 @@
 A file is JSON lines of ASCII. First ``{"header": ..}``, then ``{"checkpoint": ..}`` before the first of the entries it
 covers, ``{"entry": ..}`` by number, and ``{"end": ..}``, which is signed. An entry stands as it is stored, the hash of
 the one before it first, then the fields that the header names: exactly the text its ``hash`` was made of. ``proof``,
-where there is one, leads from it to the root of the checkpoint above it. ``opened`` is for reading: ``told`` is the body
-itself, or what a sealed one held.
+where there is one, leads from it to the root of the checkpoint above it. ``opened`` is for reading: ``told`` is the
+body itself, or what a sealed one held.
 
 Each line carries the ``sum`` of its own text, so that an edited one is named; the end signs all sums. So the chain
 and the checkpoints prove the stored form of an entry, and the desk's signature proves what it opened for this file.

@@ -1,6 +1,7 @@
 """What the filters of the log say, in words that may be kept for ever."""
 
 from django import forms
+from django.utils.choices import flatten_choices
 
 # Those whose value may be told. What a lead can be found by is not.
 _TOLD = ("person", "action", "account", "outcome", "amount_from", "amount_to", "ip", "since", "until", "operation")
@@ -14,18 +15,7 @@ def describe(form: forms.Form) -> str:
 
 def _say(form: forms.Form, name: str) -> str:
     field, value = form.fields[name], form.cleaned_data[name]
-    text = "not told here"
-    if name in _TOLD:
-        text = str(value)
-        if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
-            text = _label(field, value)
-    return f"{field.label or name.capitalize()}: {text}"
-
-
-def _label(field: forms.ChoiceField, wanted: str) -> str:
-    for value, label in field.choices:
-        inner = label if isinstance(label, list | tuple) else [(value, label)]
-        for key, text in inner:
-            if key == wanted:
-                return str(text)
-    return wanted
+    text = str(value) if name in _TOLD else "not told here"
+    if type(field) is forms.ChoiceField and name in _TOLD:
+        text = dict(flatten_choices(field.choices)).get(value, value)
+    return f"{field.label or name.replace('_', ' ').capitalize()}: {text}"

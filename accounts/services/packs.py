@@ -73,9 +73,14 @@ def _about_subjects(keys: list[int]) -> About:
     known = [entry for entry in entries.readable().order_by("-pk")[:20] if entry.about_id and entry.account_id]
     if not known:
         return About(entries, "one lead", "One lead")
-    target = {"target_kind": "lead", "target_id": known[0].about_id, "target_name": known[0].target_name}
-    target["account"] = Account.objects.get(pk=known[0].account_id)
-    return About(entries, "one lead", known[0].target_name or f"Lead {known[0].about_id}", target)
+    newest = known[0]
+    target = {
+        "account": Account.objects.filter(pk=newest.account_id).first(),
+        "target_kind": "lead",
+        "target_id": newest.about_id,
+        "target_name": newest.target_name,
+    }
+    return About(entries, "one lead", newest.target_name or f"Lead {newest.about_id}", target)
 
 
 def refuse(actor: User, why: str) -> NoReturn:
