@@ -1,5 +1,7 @@
 """What the filters of the log say, in words that may be kept for ever."""
 
+from typing import Any
+
 from django import forms
 from django.utils.choices import flatten_choices
 
@@ -17,5 +19,6 @@ def _say(form: forms.Form, name: str) -> str:
     field, value = form.fields[name], form.cleaned_data[name]
     text = str(value) if name in _TOLD else "not told here"
     if type(field) is forms.ChoiceField and name in _TOLD:
-        text = dict(flatten_choices(field.choices)).get(value, value)
+        choices: Any = field.choices
+        text = dict(flatten_choices(choices)).get(value, value)
     return f"{field.label or name.replace('_', ' ').capitalize()}: {text}"

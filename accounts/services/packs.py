@@ -1,15 +1,14 @@
 """Evidence packs: what the log holds about one lead or one operation, with all that proves it, as one zip."""
 
 import hashlib
-import tempfile
+import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import subjects
@@ -24,7 +23,6 @@ from kartra_admin.lib.errors import AppError
 
 # So many entries go into one pack; its page is to be read by a person.
 MOST = 2000
-_IN_MEMORY = 8 * 1024 * 1024
 
 
 class PackRefused(AppError):
@@ -39,14 +37,6 @@ class About:
     words: str
     title: str
     target: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Pack:
-    """``file`` is closed by whoever takes it."""
-
-    file: IO[bytes]
-    name: str
 
 
 def about_operation(operation_id: UUID) -> About:
@@ -75,7 +65,7 @@ def _about_subjects(keys: list[int]) -> About:
         return About(entries, "one lead", "One lead")
     newest = known[0]
     target = {
-        "account": Account.objects.filter(pk=newest.account_id).first(),
+        "account": Account.objects.filter(pk__in=[newest.account_id]).first(),
         "target_kind": "lead",
         "target_id": newest.about_id,
         "target_name": newest.target_name,
@@ -89,8 +79,11 @@ def refuse(actor: User, why: str) -> NoReturn:
     raise PackRefused(why)
 
 
-def make(*, actor: User, about: About) -> Pack:
-    """The pack as a zip, and the entry that it was made. Raises `Denied` and `PackRefused`."""
+def make(*, actor: User, about: About, page: Callable[[dict[str, Any]], str]) -> bytes:
+    """The pack as a zip, and the entry that it was made. ``page`` writes its page for people.
+
+    Raises `Denied` and `PackRefused`.
+    """
     access.require(actor, "audit.export")
     scope = selectors.scope_of(about.entries, about.words)
     if not scope.count:
@@ -98,41 +91,33 @@ def make(*, actor: User, about: About) -> Pack:
     if scope.count > MOST:
         refuse(actor, f"The log holds {scope.count:,} entries about this, and a pack takes {MOST:,}: export the log.")
     sign_upto(scope.last)
-    file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (it is closed when it was sent)
-    _write(file, scope, about)
-    file.seek(0)
-    digest = hashlib.sha256()
-    while part := file.read(65536):
-        digest.update(part)
-    file.seek(0)
-    detail = {"about": about.words, "rows": scope.count, "sha256": digest.hexdigest()}
+    pack = _zipped(scope, page({"about": about, **_facts(scope)}))
+    detail = {"about": about.words, "rows": scope.count, "sha256": hashlib.sha256(pack).hexdigest()}
     audit.record(action="audit.pack.succeeded", outcome="succeeded", actor=actor, detail=detail, **about.target)
-    return Pack(file, f"evidence-{timezone.localtime():%Y-%m-%d-%H%M}.zip")
+    return pack
 
 
-def _write(file: IO[bytes], scope: Scope, about: About) -> None:
-    keys = selectors.public_keys()
-    beside = {"report.html": _report(scope, about, keys), "verify.py": script.source()}
+def _facts(scope: Scope) -> dict[str, Any]:
+    return {
+        "scope": scope,
+        "rows": [(entry, checkpoint) for entry, _, checkpoint in selectors.covered(scope)],
+        "keys": selectors.public_keys(),
+        "desk": settings.SITE_URL,
+        "at": timezone.now(),
+    }
+
+
+def _zipped(scope: Scope, report: str) -> bytes:
+    beside = {"report.html": report, "verify.py": script.source()}
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in beside.items()}
+    file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
-        for name, text in {**beside, "public-keys.txt": keys_text(keys)}.items():
+        for name, text in {**beside, "public-keys.txt": keys_text(selectors.public_keys())}.items():
             pack.writestr(name, text.encode())
         with pack.open("entries.ndjson", "w") as entries:
             for line in lines(scope, files=digests, prove_all=True):
                 entries.write(line.encode())
-
-
-def _report(scope: Scope, about: About, keys: list[str]) -> str:
-    """A page for who is to be convinced."""
-    context = {
-        "about": about,
-        "scope": scope,
-        "rows": [(entry, checkpoint) for entry, _, checkpoint in selectors.covered(scope)],
-        "keys": keys,
-        "desk": settings.SITE_URL,
-        "at": timezone.now(),
-    }
-    return render_to_string("accounts/audit/report.html", context)
+    return file.getvalue()
 
 
 def keys_text(keys: Iterable[str]) -> str:

@@ -1,9 +1,11 @@
 """The log on its way out: a file of what the filters show, evidence packs, and what verifies both."""
 
+from functools import partial
 from typing import cast
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -36,7 +38,7 @@ def export(request: StaffRequest, form: str) -> HttpResponse:
 @require_perm("audit.export")
 @require_sudo
 def pack_of_operation(request: StaffRequest, operation_id: UUID) -> HttpResponse:
-    return answer_pack(packs.make(actor=request.user, about=packs.about_operation(operation_id)))
+    return answer_pack(request, packs.about_operation(operation_id))
 
 
 @require_GET
@@ -44,7 +46,7 @@ def pack_of_operation(request: StaffRequest, operation_id: UUID) -> HttpResponse
 @require_sudo
 def pack_of_entry(request: StaffRequest, entry_id: int) -> HttpResponse:
     """Everything about the lead that this entry is about, or else the entry alone."""
-    return answer_pack(packs.make(actor=request.user, about=packs.about_same_lead(entry_id)))
+    return answer_pack(request, packs.about_same_lead(entry_id))
 
 
 @require_GET
@@ -60,8 +62,11 @@ def keys(request: StaffRequest) -> HttpResponse:
     return _file(HttpResponse(packs.keys_text(public_keys()), content_type="text/plain"), "public-keys.txt")
 
 
-def answer_pack(pack: packs.Pack) -> HttpResponse:
-    return _file(cast(HttpResponse, FileResponse(pack.file, content_type="application/zip")), pack.name)
+def answer_pack(request: StaffRequest, about: packs.About) -> HttpResponse:
+    page = partial(render_to_string, "accounts/audit/report.html")
+    pack = packs.make(actor=request.user, about=about, page=page)
+    name = f"evidence-{timezone.localtime():%Y-%m-%d-%H%M}.zip"
+    return _file(HttpResponse(pack, content_type="application/zip"), name)
 
 
 def _file(answer: HttpResponse, name: str) -> HttpResponse:

@@ -13,5 +13,4 @@ from leads.access import desk_for
 @require_perm("audit.export")
 @require_sudo
 def pack(request: StaffRequest, lead_id: str) -> HttpResponse:
-    about = packs.about_lead(desk_for(request.user).account, lead_id)
-    return answer_pack(packs.make(actor=request.user, about=about))
+    return answer_pack(request, packs.about_lead(desk_for(request.user).account, lead_id))

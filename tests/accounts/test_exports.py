@@ -69,7 +69,7 @@ def log(account: Account, user_of: UserOf) -> Account:
 
 def body(answer: HttpResponse) -> bytes:
     assert answer.status_code == 200, answer.content
-    return b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    return b"".join(answer)
 
 
 def exported_by(client: Client, form: str = "ndjson", **query: object) -> bytes:
