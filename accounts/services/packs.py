@@ -63,7 +63,7 @@ def _about_subjects(keys: list[int]) -> About:
     known = [entry for entry in entries.readable().order_by("-pk")[:20] if entry.about_id and entry.account_id]
     if not known:
         return About(entries, "one lead", "One lead")
-    newest = known[0]
+    newest = next((entry for entry in known if entry.target_name), known[0])
     target = {
         "account": Account.objects.filter(pk__in=[newest.account_id]).first(),
         "target_kind": "lead",
