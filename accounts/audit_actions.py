@@ -140,3 +140,27 @@ register(
         ),
     },
 )
+_EXPORT = frozenset({"filters", "format", "rows"})
+register(
+    "Evidence",
+    {
+        "audit.export.requested": Action("Asked for the log as {format}: {filters}", _EXPORT, label="Export the log"),
+        "audit.export.succeeded": Action(
+            "Exported {rows} entries of the log as {format}: {filters}", _EXPORT | {"sha256"}, label="Export the log"
+        ),
+        "audit.export.failed": Action(
+            "Export of the log as {format} broken off after {rows} entries: {filters}", _EXPORT, label="Export the log"
+        ),
+        "audit.export.denied": Action(
+            "Was refused an export of the log: {why}", frozenset({"why"}), label="Export the log"
+        ),
+        "audit.pack.succeeded": Action(
+            "Made an evidence pack of {rows} entries: {about}",
+            frozenset({"about", "rows", "sha256"}),
+            label="Make an evidence pack",
+        ),
+        "audit.pack.denied": Action(
+            "Was refused an evidence pack: {why}", frozenset({"why"}), label="Make an evidence pack"
+        ),
+    },
+)

@@ -52,6 +52,7 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "directory.import": ("import leads into the directory", _LEADING),
     "hook.manage": ("manage the address for Kartra's events", _ADMIN),
     "audit.view": ("read the audit log", _LEADING | {"auditor"}),
+    "audit.export": ("export the audit log", _LEADING | {"auditor"}),
     "health.view": ("see how the desk is and which keys seal it", _ADMIN),
     "staff.manage": ("manage the team", _ADMIN),
     "connection.own": ("place and remove your own credentials", _EVERYONE),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import audit, factors, keys, profile, sessions, team
+from accounts.views import audit, exports, factors, keys, profile, sessions, team
 
 app_name = "accounts"
 
@@ -21,5 +21,10 @@ urlpatterns = [
     path("settings/keys/", keys.index, name="keys"),
     path("audit/", audit.index, name="audit"),
     path("audit/sign/", audit.sign, name="audit-sign"),
+    path("audit/export/<str:form>/", exports.export, name="audit-export"),
+    path("audit/verify.py", exports.verifier, name="audit-verifier"),
+    path("audit/public-keys.txt", exports.keys, name="audit-keys"),
+    path("audit/<int:entry_id>/evidence/", exports.pack_of_entry, name="audit-pack"),
+    path("audit/operation/<uuid:operation_id>/evidence/", exports.pack_of_operation, name="audit-pack-operation"),
     path("audit/<int:entry_id>/", audit.detail, name="audit-entry"),
 ]

@@ -26,7 +26,7 @@ class Rule:
 
 _REFUND = ("transaction.refund",)
 _MONEY = (*_REFUND, "subscription.cancel", "subscription.pause", "subscription.resume", "subscription.edit")
-_EXPORTS = ("directory.export", "report.export", "job.export", "import.export", "audit.export")
+_EXPORTS = ("directory.export", "report.export", "job.export", "import.export", "audit.export", "audit.pack")
 
 RULES = (
     Rule("lead", "Many refunds to one lead", "refunds in 30 days", 4, timedelta(days=30), _REFUND, by_lead=True),

@@ -21,7 +21,11 @@ FRAGMENTS = {
     "leads:import-progress", "leads:changed",
 }  # fmt: skip
 ANSWERS = {"mfa_login_webauthn"}  # to a script, with what a passkey is asked
-FILES = {"leads:report-csv", "leads:directory-csv", "leads:job-csv", "leads:import-failed-csv"}
+FILES = {
+    "leads:report-csv", "leads:directory-csv", "leads:job-csv", "leads:import-failed-csv", "leads:evidence",
+    "accounts:audit-export", "accounts:audit-pack", "accounts:audit-pack-operation", "accounts:audit-verifier",
+    "accounts:audit-keys",
+}  # fmt: skip
 LOOKING = (test_bulk, test_directory, test_events, test_import, test_looks, test_money_looks, test_sign_in)
 
 

@@ -23,6 +23,9 @@ ALLAUTH_PAGES = (
     "password_reset_from_key_done",
 )
 
+# Never sent as a page: it is read from a disk, where no policy holds, and brings its own style.
+KEPT_AS_FILES = {"accounts/audit/report.html"}
+
 # What would be refused by the policy (inline code and style), or is quietly skipped under it (event filters).
 FORBIDDEN = {
     "inline style": re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE),
@@ -50,7 +53,7 @@ def test_a_template_compiles(name: str) -> None:
 def test_a_template_holds_nothing_that_the_policy_forbids(name: str) -> None:
     source = re.sub(r"{#.*?#}|{% comment %}.*?{% endcomment %}", "", source_of(name), flags=re.DOTALL)
     found = [what for what, pattern in FORBIDDEN.items() if pattern.search(source)]
-    assert found == []
+    assert found == (["inline style"] if name in KEPT_AS_FILES else [])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,12 @@ def hash_of(entry: Mapping[str, object], before: str) -> str:
     everything but ASCII escaped. Times are UTC with microseconds (``2026-11-21T09:30:00.000000Z``), amounts texts with
     two places, ids of operations texts with hyphens, and what is absent is null.
     """
-    return hashlib.sha256(_encode((before, *_values(entry))).encode()).hexdigest()
+    return hashlib.sha256(text_of(entry, before).encode()).hexdigest()
+
+
+def text_of(entry: Mapping[str, object], before: str) -> str:
+    """The JSON that an entry's hash is made of."""
+    return _encode((before, *_values(entry)))
 
 
 def as_text(at: datetime) -> str:

@@ -4,7 +4,8 @@ Hashes are 64 hex digits. A proof is the list of neighbours on the way to the ro
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 # (side, hash): "L" stands to the left of what is proved, "R" to the right.
 Proof = list[tuple[str, str]]
@@ -46,15 +47,38 @@ def proof(leaves: Sequence[str], place: int) -> Proof:
     """The proof for the leaf at this place, counted from 0. Raises IndexError where there is none."""
     if not 0 <= place < len(leaves):
         raise IndexError("no such leaf")
-    way: Proof = []
-    row = [_leaf(leaf) for leaf in leaves]
-    while len(row) > 1:
-        beside = place ^ 1
-        if beside < len(row):
-            way.append(("L" if beside < place else "R", row[beside].hex()))
-        row = [_join(*row[at : at + 2]) if at + 1 < len(row) else row[at] for at in range(0, len(row), 2)]
-        place //= 2
-    return way
+    return proofs(leaves, {place})[place]
+
+
+def proofs(leaves: Iterable[str], places: Collection[int]) -> dict[int, Proof]:
+    """The proofs for the leaves at these places, counted from 0. Keeps nothing of the others."""
+    ways: dict[int, Proof] = {place: [] for place in places}
+
+    def join(left: _Peak, right: _Peak) -> _Peak:
+        for place in left.places:
+            ways[place].append(("R", right.node.hex()))
+        for place in right.places:
+            ways[place].append(("L", left.node.hex()))
+        return _Peak(left.height + 1, _join(left.node, right.node), left.places + right.places)
+
+    peaks: list[_Peak] = []
+    for place, leaf in enumerate(leaves):
+        peak = _Peak(0, _leaf(leaf), [place] if place in ways else [])
+        while peaks and peaks[-1].height == peak.height:
+            peak = join(peaks.pop(), peak)
+        peaks.append(peak)
+    while len(peaks) > 1:
+        right = peaks.pop()
+        peaks.append(join(peaks.pop(), right))
+    return ways
+
+
+class _Peak(NamedTuple):
+    """A full subtree, and which of its leaves are to be proved."""
+
+    height: int
+    node: bytes
+    places: list[int]
 
 
 def is_proved(leaf: str, way: Proof, expected: str) -> bool:

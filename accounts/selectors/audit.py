@@ -1,6 +1,7 @@
 """Reading the audit log."""
 
 import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -8,13 +9,20 @@ from django.utils import timezone
 
 from accounts import audit_actions, subjects
 from accounts.models import Account, AuditEntry, User
+from accounts.models.audit import AuditEntries
 from kartra_admin.lib.pagination import Page, page_by_id
 
 PAGE_SIZE = 50
 _MOST_STAFF = 200
 
 
-def entry_page(
+def entry_page(*, cursor: str = "", **filters: Any) -> Page[AuditEntry]:
+    """One page of the entries that `find` finds, newest first. Raises `BadRequest` for a cursor that is none
+    of ours."""
+    return page_by_id(find(**filters), cursor=cursor, size=PAGE_SIZE)
+
+
+def find(
     *,
     person: User | None = None,
     action: str = "",
@@ -23,12 +31,11 @@ def entry_page(
     since: datetime.date | None = None,
     until: datetime.date | None = None,
     operation: UUID | None = None,
-    cursor: str = "",
-) -> Page[AuditEntry]:
-    """One page of entries, newest first, that meet all conditions given. Days are whole ones of the desk's time zone.
+) -> AuditEntries:
+    """The entries that meet all conditions given. Days are whole ones of the desk's time zone.
 
     ``action`` is an act with all its outcomes, such as ``tag.assign``. ``lead`` is an id, a whole email address, or
-    words of a name. Raises `BadRequest` for a cursor that is none of ours.
+    words of a name.
     """
     entries = AuditEntry.objects.readable()
     if person:
@@ -45,7 +52,7 @@ def entry_page(
         entries = entries.filter(at__lt=_start(until + datetime.timedelta(days=1)))
     if operation:
         entries = entries.filter(operation_id=operation)
-    return page_by_id(entries, cursor=cursor, size=PAGE_SIZE)
+    return entries
 
 
 def list_for_operation(operation: UUID) -> QuerySet[AuditEntry]:

@@ -140,7 +140,7 @@ def _entries(rule: Rule, now: datetime) -> list[Group]:
     names: Iterable[str] = (name for act in rule.acts for name in audit_actions.with_stem(act))
     rows = AuditEntry.objects.filter(
         action__in=list(names), at__gt=now - rule.within, at__lte=now, actor_id__isnull=False
-    )
+    ).exclude(outcome="requested")  # what was asked for and what came of it is one
     return _by_person(rule, rows, "", "at")
 
 

@@ -27,6 +27,8 @@ PARTS = {
     "session_id": ["1", "0", "9" * 30],
     "pk": ["1", "0", "9" * 30],
     "uidb36": ["1", "0", "zzzzzzzzzzzzz"],
+    "form": ["ndjson", "csv", "x", "%00"],
+    "operation_id": ["6f0d3d4e-0000-4000-8000-000000000000", "0", "9" * 30],
     "key": ["set-password", "x", "a-b", "1" * 100],
 }
 OURS = [name for name in PATTERNS if not name.startswith("leads:")]

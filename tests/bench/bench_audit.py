@@ -4,12 +4,15 @@ Batches of one and of the other take turns, so that both meet the same machine; 
 """
 
 import json
+import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.bench import stage
 from tests.bench.table import Line, say
@@ -20,7 +23,7 @@ LOG, A_SECOND = 100_000, 50_000
 
 def measure(lane: str, folder: Path) -> None:
     stage.open_desk(folder)
-    person = stage.seat("support")
+    person, manager = stage.seat("support"), stage.seat("manager")
     from django.db import connection
 
     from accounts.models import AuditEntry
@@ -48,6 +51,7 @@ def measure(lane: str, folder: Path) -> None:
     how = f"{BATCHES} batches of {BATCH} taking turns with as many INSERTs, each with its own commit"
     say(Line(f"audit: an entry written, to a bare INSERT of its row, {lane}", ratio, how, goal=3))
     _verify(lane)
+    _verify_export(lane, folder, manager)
 
 
 def _seconds(write: Callable[[], object]) -> float:
@@ -85,6 +89,28 @@ def _verify(lane: str) -> None:
     assert whole.entries == LOG
     how = f"{LOG:,} entries from the database, {LOG / seconds[1]:,.0f} a second by the clock; {A_SECOND:,} are 1"
     say(Line(f"audit: entries verified in a second of one core, {lane}", LOG / seconds[0] / A_SECOND, how, 1, True))
+
+
+def _verify_export(lane: str, folder: Path, person: Any) -> None:
+    """The same log as a file, by the script alone."""
+    from accounts.evidence import script
+    from accounts.models import AuditEntry
+    from accounts.selectors.exports import public_keys
+    from accounts.services import exports, packs
+
+    entries = AuditEntry.objects.filter(pk__gt=0, pk__lte=LOG)
+    with (folder / "log.ndjson").open("wb") as file:
+        file.writelines(exports.export(actor=person, entries=entries, words="everything", form="ndjson"))
+    (folder / "verify.py").write_text(script.source())
+    (folder / "keys.txt").write_text(packs.keys_text(public_keys()))
+    command = [sys.executable, "-I", "verify.py", "log.ndjson", "keys.txt"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    how = f"{LOG:,} entries of an export, by verify.py from its start; {A_SECOND:,} are 1"
+    what = f"audit: entries of an export verified in a second of one core, {lane}"
+    say(Line(what, LOG / seconds / A_SECOND, how, 1, at_least=True))
 
 
 if __name__ == "__main__":

@@ -184,6 +184,22 @@ def test_what_failed_or_was_taken_back_does_not_count(account: Account, team: li
     assert not Finding.objects.exists()
 
 
+def test_taking_the_log_out_counts_once_for_each_time_it_was_asked_for(team: list[User], monday: datetime) -> None:
+    def take(number: int) -> None:
+        by = {"at": monday + timedelta(hours=10 + number), "actor_id": team[1].pk, "actor_name": team[1].name}
+        append(**by, action="audit.export.requested", outcome="requested")
+        append(**by, action=("audit.export.succeeded", "audit.pack.succeeded")[number % 2])
+
+    for number in range(5):
+        take(number)
+    look(monday + timedelta(days=1))
+    assert not Finding.objects.exists()
+    take(5)
+    look(monday + timedelta(days=1))
+    found = Finding.objects.get()
+    assert (found.rule, found.person, found.count) == ("exports", team[1], 6)
+
+
 def test_what_goes_on_lets_its_finding_grow_and_what_comes_again_is_another(
     account: Account, team: list[User], monday: datetime
 ) -> None:

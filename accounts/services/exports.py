@@ -1,0 +1,164 @@
+"""Bringing the log out of the desk: as a file to read or to verify, each with its entries in the log."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from accounts.evidence.chain import as_text
+from accounts.evidence.checkpoints import private_key
+from accounts.evidence.exported import Writer
+from accounts.models import AuditEntry, Checkpoint, User
+from accounts.models.audit import AuditEntries
+from accounts.selectors import exports as selectors
+from accounts.selectors.exports import Scope
+from accounts.services import access, audit, checkpoints
+from kartra_admin.lib import context, spreadsheet
+from kartra_admin.lib.errors import BadRequest
+
+FORMATS = {"ndjson": "NDJSON", "csv": "CSV"}
+HEAD = (
+    "No.", "Time", "Person", "Role then", "Action", "What", "Outcome", "About", "Id", "Kartra account", "Amount",
+    "Before", "After", "Details", "Operation", "Address", "Request", "Hash",
+)  # fmt: skip
+
+
+@dataclass
+class _Given:
+    """How many entries have been handed out."""
+
+    rows: int = 0
+
+
+def export(*, actor: User, entries: AuditEntries, words: str, form: str) -> Iterator[bytes]:
+    """The entries as a file of one of `FORMATS`, line by line. ``words`` say which, without a value of a lead.
+
+    That it was asked for is in the log before, what became of it when the last line was taken, or no more were. Raises
+    `Denied`.
+    """
+    access.require(actor, "audit.export")
+    scope = selectors.scope_of(entries, words)
+    if form == "ndjson":
+        sign_upto(scope.last)
+    detail = {"filters": words, "format": FORMATS[form]}
+    audit.record(
+        action="audit.export.requested", outcome="requested", actor=actor, detail={**detail, "rows": scope.count}
+    )
+    given = _Given()
+    text = lines(scope, given=given) if form == "ndjson" else spreadsheet.lines(_table(scope, given))
+    return _logged(text, given, actor, detail, context.current.get())
+
+
+def refuse(actor: User, why: str) -> NoReturn:
+    """Write down that nothing was exported, and raise `BadRequest`."""
+    audit.record(action="audit.export.denied", outcome="denied", actor=actor, detail={"why": why})
+    raise BadRequest(why)
+
+
+def sign_upto(number: int) -> None:
+    """See to it that checkpoints cover all entries up to this one."""
+    last = Checkpoint.objects.order_by("-pk").first()
+    while number and (last is None or last.number < number):
+        last = checkpoints.sign()
+
+
+def lines(
+    scope: Scope, *, given: _Given | None = None, files: Mapping[str, str] | None = None, prove_all: bool = False
+) -> Iterator[str]:
+    """NDJSON, see `evidence.exported`. The last entry has its proof, or with ``prove_all`` each.
+
+    ``files`` are those which come with it: name and SHA-256.
+    """
+    writer, given = Writer(), given or _Given()
+    yield writer.header(
+        {
+            "desk": settings.SITE_URL,
+            "about": scope.words,
+            "at": as_text(timezone.now()),
+            "first": scope.first,
+            "last": scope.last,
+            "count": scope.count,
+            "files": dict(files or {}),
+        }
+    )
+    above, proofs = 0, {}
+    for entry, before, checkpoint in selectors.covered(scope):
+        if checkpoint.pk != above:
+            above = checkpoint.pk
+            yield writer.checkpoint(checkpoint.as_evidence())
+            proofs = selectors.proofs_of(_to_prove(scope, checkpoint, prove_all), checkpoint)
+        sentence, told = _opened(entry)
+        yield writer.entry(
+            entry.as_evidence(), before, entry.hash, proof=proofs.get(entry.pk), sentence=sentence, told=told
+        )
+        given.rows += 1
+    yield writer.end(private_key(settings.AUDIT_SIGNING_KEY))
+
+
+def _to_prove(scope: Scope, checkpoint: Checkpoint, prove_all: bool) -> list[int]:
+    if not prove_all:
+        return [scope.last]
+    covered = scope.entries.filter(pk__gt=checkpoint.number - checkpoint.count, pk__lte=checkpoint.number)
+    return list(covered.values_list("pk", flat=True))
+
+
+def _opened(entry: AuditEntry) -> tuple[str, str]:
+    """What it says in words, and what is told of it as JSON. An entry that somebody spoilt goes out as it is stored."""
+    try:
+        told = json.dumps(entry.told, cls=DjangoJSONEncoder, separators=(",", ":"))
+        return entry.sentence, told if entry.subject_id else entry.body.encode("ascii").decode()
+    except (ValueError, TypeError, KeyError):
+        return "This entry cannot be read", "null"
+
+
+def _table(scope: Scope, given: _Given) -> Iterator[list[str]]:
+    yield list(HEAD)
+    for entry, _ in selectors.rows(scope):
+        given.rows += 1
+        yield _row(entry)
+
+
+def _row(entry: AuditEntry) -> list[str]:
+    states = entry.states
+    return [
+        str(entry.pk),
+        f"{timezone.localtime(entry.at):%Y-%m-%d %H:%M:%S %Z}",
+        entry.actor_name,
+        entry.actor_role_label,
+        entry.action,
+        entry.sentence,
+        entry.get_outcome_display(),
+        entry.target_name,
+        entry.about_id,
+        entry.account_name,
+        "" if entry.amount is None else f"{entry.amount:.2f}",
+        "; ".join(f"{state.label}: {state.before}" for state in states if state.before),
+        "; ".join(f"{state.label}: {state.after}" for state in states if state.after),
+        "; ".join(f"{name}: {text}" for name, text in entry.details),
+        str(entry.operation_id or ""),
+        entry.ip,
+        entry.request_id,
+        entry.hash,
+    ]
+
+
+def _logged(
+    text: Iterable[str], given: _Given, actor: User, detail: dict[str, Any], asked: context.RequestContext
+) -> Iterator[bytes]:
+    """The text as bytes, and an entry once it was taken to its end, or left. The request is over by then."""
+    digest, outcome = hashlib.sha256(), "failed"
+    try:
+        for line in text:
+            data = line.encode()
+            digest.update(data)
+            yield data
+        outcome = "succeeded"
+    finally:
+        kept = {**detail, "rows": given.rows} | ({"sha256": digest.hexdigest()} if outcome == "succeeded" else {})
+        with context.asking(asked.ip, asked.request_id, asked.path):
+            audit.record(action=f"audit.export.{outcome}", outcome=outcome, actor=actor, detail=kept)

@@ -1,0 +1,587 @@
+"""Exports and evidence packs: what is in them, that they verify elsewhere, and that whatever was changed is named."""
+
+import csv
+import hashlib
+import io
+import json
+import random
+import subprocess
+import sys
+import tracemalloc
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.db import connection, models
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts import append_only
+from accounts.evidence import chain, checkpoints, exported, merkle, script
+from accounts.evidence.exported import Bad, Reader
+from accounts.models import Account, AuditEntry, User
+from accounts.selectors import exports as selectors
+from accounts.selectors.exports import public_keys
+from accounts.services import audit, packs
+from accounts.services import checkpoints as signing
+from tests.conftest import SignIn
+from tests.entries import entries_about, entries_with, forget
+
+pytestmark = pytest.mark.django_db
+UserOf = Callable[[str], User]
+JANE = {"target_kind": "lead", "target_id": "4174091", "target_name": "Jane Smith <jane@example.com>"}
+
+
+@pytest.fixture
+def auditor(client_of: SignIn) -> Client:
+    return client_of("auditor")
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return Account.objects.create(name="The Studio", fingerprint="f" * 64)
+
+
+def tell(account: Account | None = None, **given: Any) -> AuditEntry:
+    return audit.record(
+        **{"action": "tag.assign.succeeded", "outcome": "succeeded", "account": account, **JANE, **given}
+    )
+
+
+@pytest.fixture
+def log(account: Account, user_of: UserOf) -> Account:
+    """Ada's and Jane's entries, the desk's own, with checkpoints between them."""
+    for number in range(7):
+        tell(account, before={"Tags": "a"}, after={"Tags": f"a, {number}é"}, detail={"subject": f"tag {number}"})
+        tell(account, target_id="77", target_name="Ada Moreno", actor=user_of("agent"), operation_id=uuid.UUID(int=9))
+        audit.record(action="staff.edit.succeeded", outcome="succeeded", target_name="=1+1", actor=user_of("agent"))
+        if number % 3 == 0:
+            signing.sign()
+    return account
+
+
+def body(answer: HttpResponse) -> bytes:
+    assert answer.status_code == 200, answer.content
+    return b"".join(answer)
+
+
+def exported_by(client: Client, form: str = "ndjson", **query: object) -> bytes:
+    return body(client.get(reverse("accounts:audit-export", args=[form]), query))
+
+
+def verify(data: bytes, keys: list[str] | None = None) -> exported.Found:
+    return Reader(public_keys() if keys is None else keys).read(io.BytesIO(data))
+
+
+def told(data: bytes) -> list[dict[str, Any]]:
+    """The lines of entries, their fields by name."""
+    rows = [row for line in data.splitlines() if "entry" in (row := json.loads(line))]
+    return [{**row, "entry": dict(zip(exported.FIELDS, row["entry"], strict=True))} for row in rows]
+
+
+def alone(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    """The script, in a folder of its own, without what is installed beside it being ours."""
+    return subprocess.run(
+        [sys.executable, "-I", "verify.py", *names], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, auditor: Client) -> Path:
+    (tmp_path / "verify.py").write_bytes(auditor.get(reverse("accounts:audit-verifier")).content)
+    return tmp_path
+
+
+def test_an_export_of_everything_verifies_without_the_desk(log: Account, auditor: Client, elsewhere: Path) -> None:
+    data = exported_by(auditor)
+    (elsewhere / "log.ndjson").write_bytes(data)
+    (elsewhere / "keys.txt").write_bytes(auditor.get(reverse("accounts:audit-keys")).content)
+    done = alone(elsewhere, "log.ndjson", "keys.txt")
+    assert (done.returncode, done.stderr) == (0, "")
+    count = len(told(data))
+    assert f"GOOD  {count} entries of {settings.SITE_URL}, everything" in done.stdout
+    assert "none is missing" in done.stdout
+    assert f"{count} proved by" in done.stdout
+    assert "accounts" not in {line.split()[1] for line in script.source().splitlines() if line.startswith("from ")}
+
+
+def test_rows_are_as_they_are_stored_with_the_opened_form_beside(log: Account, auditor: Client) -> None:
+    rows = told(exported_by(auditor))
+    for row in rows:
+        entry = AuditEntry.objects.get(pk=row["entry"]["id"])
+        before = row["entry"].pop("previous")
+        assert row["entry"] == entry.as_evidence()
+        assert row["hash"] == entry.hash == chain.hash_of(row["entry"], before)
+        assert row["opened"] == {"sentence": entry.sentence, "told": entry.told}
+    jane = next(row for row in rows if row["opened"]["told"]["target_id"] == "4174091")
+    assert "Jane" not in json.dumps(jane["entry"])
+    assert jane["opened"]["told"]["after"] == {"Tags": "a, 0é"}
+
+
+def test_a_filter_leaves_gaps_and_each_entry_still_has_its_own_hash(log: Account, auditor: Client) -> None:
+    data = exported_by(auditor, lead="jane@example.com")
+    found = verify(data)
+    assert [row["opened"]["told"]["target_id"] for row in told(data)] == ["4174091"] * 7
+    assert (found.entries, found.missing) == (7, 12)
+    assert found.proved < 7
+
+
+def test_an_export_of_nothing_verifies(log: Account, auditor: Client) -> None:
+    assert verify(exported_by(auditor, lead="nobody@example.com")).entries == 0
+
+
+def test_what_a_forgotten_person_was_told_of_is_not_exported(log: Account, auditor: Client) -> None:
+    subject = entries_about("4174091")[0].subject
+    assert subject
+    forget(subject)
+    data = exported_by(auditor)
+    assert verify(data).entries == len(told(data)) > 20
+    assert not any(value in data for value in (b"Jane", b"jane@", b"4174091", b"tag 3"))
+    assert not any(value in exported_by(auditor, "csv") for value in (b"Jane", b"jane@", b"4174091", b"tag 3"))
+
+
+# One byte, anywhere.
+
+
+def test_a_byte_edited_anywhere_is_told_with_its_line(log: Account, auditor: Client) -> None:
+    data = exported_by(auditor)
+    verify(data)
+    rng = random.Random(5)
+    for _ in range(400):
+        at = rng.randrange(len(data))
+        forged = bytearray(data)
+        forged[at] = rng.choice([byte for byte in range(256) if byte != data[at]])
+        with pytest.raises(Bad) as bad:
+            verify(bytes(forged))
+        line = data[:at].count(b"\n") + 1
+        assert str(bad.value).startswith(f"line {line}: "), (at, bad.value)
+
+
+@pytest.mark.parametrize("field", [*chain.FIELDS, "previous"])
+def test_an_edited_field_names_the_entry_though_the_sums_were_made_anew(
+    log: Account, auditor: Client, field: str
+) -> None:
+    lines = exported_by(auditor).splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if number_of(line) == 8)
+    row = json.loads(lines[place])
+    row["entry"][exported.FIELDS.index(field)] = 9 if field in ("id", "subject_id", "account_id", "actor_id") else "f"
+    lines[place] = resummed(row)
+    with pytest.raises(Bad, match=r"line \d+: entry 8: "):
+        verify(b"".join(lines))
+
+
+def number_of(line: bytes) -> int | None:
+    row = json.loads(line)
+    return row["entry"][1] if "entry" in row else None
+
+
+def resummed(row: dict[str, Any], *, rehash: bool = False) -> bytes:
+    """The line of this row, as somebody who knows the format would forge it."""
+    row.pop("sum", None)
+    if "entry" in row:
+        text = json.dumps(row["entry"], separators=(",", ":"))
+        if rehash:
+            row["hash"] = hashlib.sha256(text.encode()).hexdigest()
+        rest = json.dumps({name: row[name] for name in ("hash", "proof", "opened")}, separators=(",", ":"))
+        line = f'{{"entry":{text},{rest[1:-1]}'
+    else:
+        line = json.dumps(row, separators=(",", ":"))[:-1]
+    return f'{line},"sum":"{hashlib.sha256(line.encode()).hexdigest()}"}}\n'.encode()
+
+
+def test_a_rewritten_entry_is_found_at_the_next_one(log: Account, auditor: Client) -> None:
+    lines = exported_by(auditor).splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if number_of(line) == 8)
+    row = json.loads(lines[place])
+    row["entry"][exported.FIELDS.index("actor_name")] = "Somebody Else"
+    lines[place] = resummed(row, rehash=True)
+    with pytest.raises(Bad, match="entry 9: does not follow the entry before it"):
+        verify(b"".join(lines))
+
+
+def test_the_last_entry_rewritten_does_not_lead_to_its_checkpoint(log: Account, auditor: Client) -> None:
+    lines = exported_by(auditor).splitlines(keepends=True)
+    row = json.loads(lines[-2])
+    row["entry"][exported.FIELDS.index("actor_name")] = "Somebody Else"
+    lines[-2] = resummed(row, rehash=True)
+    with pytest.raises(Bad, match=f"entry {row['entry'][1]}: "):
+        verify(b"".join(lines))
+
+
+def test_what_is_told_beside_an_entry_cannot_be_changed_with_its_sum(log: Account, auditor: Client) -> None:
+    lines = exported_by(auditor).splitlines(keepends=True)
+    sealed = next(n for n, line in enumerate(lines) if b"Jane" in line)
+    clear = next(n for n, line in enumerate(lines) if b'"target_name":"=1+1"' in line)
+    for place, said in ((sealed, "the end: this is not the file"), (clear, "what is told of it is not what it says")):
+        forged, row = list(lines), json.loads(lines[place])
+        row["opened"]["told"]["target_name"] = "Mary"
+        forged[place] = resummed(row)
+        with pytest.raises(Bad, match=said):
+            verify(b"".join(forged))
+
+
+def test_entries_cut_out_swapped_doubled_or_cut_off_are_named(log: Account, auditor: Client) -> None:
+    lines = exported_by(auditor).splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if number_of(line) == 5)
+    after = lines[place + 1]
+    for forged, said in (
+        ([*lines[:place], *lines[place + 1 :]], "entry 5: is missing"),
+        ([*lines[:place], after, lines[place], *lines[place + 2 :]], "entry 5: is missing"),
+        ([*lines[: place + 1], *lines[place:]], "entry 5: stands after entry 5"),
+        (lines[:place], "the file ends here, where entry 5 should stand"),
+        (lines[:-2], f"the file ends here, where entry {len(told(b''.join(lines)))} should stand"),
+        (lines[:-1], "the file ends here, where the end of the file should stand"),
+        ([*lines, lines[-1]], "there is more after the end"),
+        (lines[1:], "the header should stand here"),
+        ([], "the file ends here, where the header should stand"),
+    ):
+        with pytest.raises(Bad, match=said):
+            verify(b"".join(forged))
+
+
+def test_checkpoints_swapped_forged_or_signed_by_another_are_named(log: Account, auditor: Client) -> None:
+    data = exported_by(auditor)
+    lines = data.splitlines(keepends=True)
+    places = [n for n, line in enumerate(lines) if line.startswith(b'{"checkpoint"')]
+    first, second = places[:2]
+    swapped = list(lines)
+    swapped[first], swapped[second] = lines[second], lines[first]
+    with pytest.raises(Bad, match=r"entry 1: the checkpoint that covers it is missing"):
+        verify(b"".join(swapped))
+    checkpoint = json.loads(lines[second])["checkpoint"]
+    for change, said in (
+        ({"hash": "0" * 64}, "its signature is false"),
+        ({"root": "0" * 64}, "its signature is false"),
+        ({"number": checkpoint["number"] + 1}, "its signature is false"),
+    ):
+        forged = [*lines[:second], resummed({"checkpoint": {**checkpoint, **change}}), *lines[second + 1 :]]
+        with pytest.raises(Bad, match=f"line {second + 1}: checkpoint {checkpoint['id']}: {said}"):
+            verify(b"".join(forged))
+    mine = Ed25519PrivateKey.generate()
+    own = checkpoints.signed_by(mine, {name: checkpoint[name] for name in checkpoints.SIGNED})
+    forged = [*lines[:second], resummed({"checkpoint": own}), *lines[second + 1 :]]
+    with pytest.raises(Bad, match="signed with another key than those given"):
+        verify(b"".join(forged))
+    with pytest.raises(Bad, match="signed with another key than those given"):
+        verify(data, [checkpoints.public_key(mine)])
+
+
+# What the log says of it.
+
+
+def entries_of(action: str) -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(action=action).order_by("pk"))
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_is_in_the_log_with_its_filter_its_count_and_its_hash(
+    log: Account, auditor: Client, user_of: UserOf, form: str
+) -> None:
+    data = exported_by(auditor, form, lead="jane@example.com", action="tag.assign", since="2020-01-01")
+    asked, done = entries_of("audit.export.requested")[-1], entries_of("audit.export.succeeded")[-1]
+    words = "Action: Add tag, Lead or person: not told here, From: 2020-01-01"
+    assert asked.detail == {"filters": words, "format": form.upper(), "rows": 7}
+    assert done.detail == {**asked.detail, "sha256": hashlib.sha256(data).hexdigest()}
+    for entry in (asked, done):
+        assert entry.actor_id == user_of("auditor").pk
+        assert (entry.ip, entry.request_id) == ("127.0.0.1", asked.request_id)
+        assert "jane" not in entry.body.lower()
+
+
+def test_a_download_that_is_broken_off_is_told_as_that(log: Account, auditor: Client) -> None:
+    answer = auditor.get(reverse("accounts:audit-export", args=["ndjson"]))
+    stream = answer.streaming_content  # type: ignore[attr-defined]
+    taken = [next(stream) for _ in range(8)]
+    assert entries_of("audit.export.succeeded") == []
+    for close in answer._resource_closers:  # as the server does when nobody takes any more
+        close()
+    (failed,) = entries_of("audit.export.failed")
+    given = sum(line.startswith(b'{"entry"') for line in taken)
+    assert given - 1 <= failed.detail["rows"] <= given
+    assert failed.outcome == "failed"
+    assert "sha256" not in failed.detail
+    assert failed.request_id == entries_of("audit.export.requested")[0].request_id
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ndjson/?outcome=maybe", "csv/?person=999999", "ndjson/?since=2024-02-02&until=2024-02-01",
+        "ndjson/?operation=x", "xlsx/", "csv/?action=no.such",
+    ],
+)  # fmt: skip
+def test_forged_filters_are_refused_and_logged(log: Account, auditor: Client, url: str) -> None:
+    before = AuditEntry.objects.count()
+    answer = auditor.get(f"/audit/export/{url}")
+    assert answer.status_code == 400
+    assert "nothing was exported" in answer.content.decode()
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk")[before:]] == ["audit.export.denied"]
+
+
+def test_csv_is_safe_to_open(log: Account, auditor: Client) -> None:
+    tell(log, target_name="@SUM(1)", before={"Note": "=HYPERLINK(1)"}, after={"Note": "+1"}, detail={"subject": "-2"})
+    data = exported_by(auditor, "csv").decode()
+    rows = list(csv.DictReader(io.StringIO(data.removeprefix("\ufeff"), newline="")))
+    assert len(rows) == AuditEntry.objects.get(action="audit.export.requested").pk - 1
+    assert {row["About"] for row in rows} >= {"'=1+1", "'@SUM(1)", JANE["target_name"]}
+    assert rows[-1]["Before"] == "Note: =HYPERLINK(1)"
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row.values())
+
+
+def test_an_entry_that_somebody_spoilt_goes_out_as_it_is_and_is_found(log: Account, auditor: Client) -> None:
+    spoilt = AuditEntry.objects.get(pk=4)
+    append_only.lift(connection)
+    models.QuerySet.update(AuditEntry.objects.filter(pk=4), body="no JSON é", subject=None)
+    append_only.install(connection)
+    data = exported_by(auditor)
+    assert spoilt.hash.encode() in data
+    with pytest.raises(Bad, match="entry 4: is not what its hash was made of"):
+        verify(data)
+
+
+def test_a_stale_sign_in_is_asked_again(client_of: SignIn) -> None:
+    stale = client_of("auditor", stale=True)
+    for url in ("/audit/export/csv/", "/audit/1/evidence/", f"/audit/operation/{uuid.uuid4()}/evidence/"):
+        assert stale.get(url)["Location"].startswith("/sign-in/again/")
+    assert not AuditEntry.objects.filter(action__startswith="audit.").exists()
+
+
+def test_the_export_asks_for_what_it_gives_a_few_hundred_at_a_time(
+    log: Account, auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            exported_by(auditor)
+        return len(seen)
+
+    few = queries()
+    for number in range(60):
+        tell(log, target_id=str(number))
+    assert queries() == few  # with a new checkpoint as before
+    monkeypatch.setattr(selectors, "AT_ONCE", 20)
+    answer = auditor.get(reverse("accounts:audit-export", args=["ndjson"]))
+    with CaptureQueriesContext(connection) as seen:
+        lines = answer.streaming_content  # type: ignore[attr-defined]
+        while not next(lines).startswith(b'{"entry"'):
+            pass
+    read = [query["sql"] for query in seen if "LIMIT 20" in query["sql"] and "accounts_auditentry" in query["sql"]]
+    assert len(read) == 1
+    list(lines)
+
+
+def test_reading_and_writing_take_no_more_memory_for_more(db: None) -> None:
+    key = Ed25519PrivateKey.generate()
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        reader = Reader([checkpoints.public_key(key)])
+        assert reader.read(made_up(key, count)).proved == count
+        peaked = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peaked
+
+    peak(10)
+    assert peak(5000) < peak(500) + 20_000
+
+
+def made_up(key: Ed25519PrivateKey, count: int) -> Iterator[bytes]:
+    """A file of that many entries, each with its own checkpoint."""
+    writer, before, previous = exported.Writer(), chain.START, chain.START
+    header = {"desk": "", "about": "", "at": "", "first": 1, "last": count, "count": count}
+    yield writer.header(header).encode()
+    for number in range(1, count + 1):
+        fields: dict[str, Any] = {**dict.fromkeys(chain.FIELDS), "id": number, "body": "{}"}
+        own = chain.hash_of(fields, before)
+        signed = {"id": number, "number": number, "hash": own, "at": "", "count": 1, "root": merkle.root([own])}
+        checkpoint = checkpoints.signed_by(key, {**signed, "previous": previous})
+        previous = checkpoints.hash_of(checkpoint)
+        yield writer.checkpoint(checkpoint).encode()
+        yield writer.entry(fields, before, own, proof=None, sentence="", told="{}").encode()
+        before = own
+    yield writer.end(key).encode()
+
+
+# Packs.
+
+
+def unpacked(answer: HttpResponse, folder: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(body(answer))) as pack:
+        assert pack.testzip() is None
+        assert set(pack.namelist()) == {"entries.ndjson", "verify.py", "public-keys.txt", "report.html"}
+        pack.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def pack(log: Account, auditor: Client, tmp_path: Path) -> Path:
+    entry = entries_about("4174091")[2]
+    return unpacked(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])), tmp_path / "pack")
+
+
+def check(pack: Path) -> subprocess.CompletedProcess[str]:
+    return alone(pack, "entries.ndjson", "public-keys.txt")
+
+
+def test_a_pack_of_a_lead_holds_that_lead_alone_each_entry_with_its_proof(pack: Path) -> None:
+    rows = told((pack / "entries.ndjson").read_bytes())
+    assert {row["opened"]["told"]["target_id"] for row in rows} == {"4174091"}
+    assert len(rows) == 7
+    assert all(isinstance(row["proof"], list) for row in rows)
+    done = check(pack)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "GOOD  7 entries" in done.stdout
+    assert "7 proved by" in done.stdout
+    report = (pack / "report.html").read_text()
+    assert report.count("<article>") == 7
+    for text in ("Jane Smith &lt;jane@example.com&gt;", "a, 3é", "verify.py entries.ndjson public-keys.txt", "4174091"):
+        assert text in report
+    assert "Ada Moreno" not in report + (pack / "entries.ndjson").read_text()
+    assert not any(sign in report for sign in ("<script", "src=", "href=", "url(", "@import"))
+
+
+def test_a_pack_is_in_the_log_sealed_as_the_lead_is(log: Account, auditor: Client) -> None:
+    entry = entries_about("4174091")[0]
+    data = body(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])))
+    made = entries_about("4174091").last()
+    assert made is not None
+    assert (made.action, made.subject_id) == ("audit.pack.succeeded", entry.subject_id)
+    assert made.detail == {"about": "one lead", "rows": 7, "sha256": hashlib.sha256(data).hexdigest()}
+    assert "Jane" not in made.body
+
+
+def test_a_pack_of_an_operation_holds_its_entries(log: Account, auditor: Client, tmp_path: Path) -> None:
+    operation = uuid.UUID(int=9)
+    url = reverse("accounts:audit-pack-operation", args=[operation])
+    pack = unpacked(auditor.get(url), tmp_path / "pack")
+    assert {row["entry"]["operation_id"] for row in told((pack / "entries.ndjson").read_bytes())} == {str(operation)}
+    assert check(pack).returncode == 0
+    assert entries_with("audit.pack.succeeded", about=f"operation {operation}", rows=7)
+
+
+def test_a_pack_of_an_entry_about_no_lead_holds_it_alone(log: Account, auditor: Client, tmp_path: Path) -> None:
+    entry = AuditEntry.objects.filter(action="staff.edit.succeeded")[0]
+    pack = unpacked(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])), tmp_path / "pack")
+    assert [row["entry"]["id"] for row in told((pack / "entries.ndjson").read_bytes())] == [entry.pk]
+    assert check(pack).returncode == 0
+
+
+def test_a_pack_of_a_forgotten_person_proves_and_tells_nothing(log: Account, auditor: Client, tmp_path: Path) -> None:
+    entry = entries_about("4174091")[0]
+    assert entry.subject
+    forget(entry.subject)
+    pack = unpacked(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])), tmp_path / "pack")
+    assert check(pack).returncode == 0
+    text = (pack / "report.html").read_text() + (pack / "entries.ndjson").read_text()
+    assert "a forgotten person" in text
+    assert not any(value in text for value in ("Jane", "jane@", "4174091", "tag 3"))
+
+
+def test_markup_in_a_pack_is_text(log: Account, auditor: Client, tmp_path: Path) -> None:
+    name = "<img src=x onerror=go()>"
+    entry = tell(log, target_id="5", target_name=name, before={name: name}, after={}, detail={"subject": name})
+    pack = unpacked(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])), tmp_path / "pack")
+    report = (pack / "report.html").read_text()
+    assert "<img" not in report
+    assert "&lt;img src=x onerror=go()&gt;" in report
+
+
+def test_a_byte_edited_in_a_pack_is_told(pack: Path) -> None:
+    data, rng = (pack / "entries.ndjson").read_bytes(), random.Random(6)
+    for name in ("report.html", "verify.py"):
+        other = bytearray((pack / name).read_bytes())
+        other[-1] ^= 1
+        with pytest.raises(Bad, match=name):
+            changed(pack, name, bytes(other))
+    for _ in range(200):
+        at = rng.randrange(len(data))
+        forged = bytearray(data)
+        forged[at] ^= 1 << rng.randrange(8)
+        with pytest.raises(Bad, match=f"^line {data[:at].count(10) + 1}: "):
+            verify(bytes(forged))
+    number = told(data)[4]["entry"]["id"]
+    (pack / "entries.ndjson").write_bytes(data.replace(b",%d," % number, b",%d," % (number + 1), 1))
+    done = check(pack)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f": entry {number + 1}: is not what its hash was made of" in done.stdout
+
+
+def changed(pack: Path, name: str, data: bytes) -> None:
+    """As it is said of a pack in which this file is another; it is put back."""
+    own = (pack / name).read_bytes()
+    (pack / name).write_bytes(data)
+    try:
+        exported.check_files(json.loads((pack / "entries.ndjson").read_text().splitlines()[0])["header"], str(pack))
+    finally:
+        (pack / name).write_bytes(own)
+
+
+def test_a_forged_proof_is_named(pack: Path) -> None:
+    lines = (pack / "entries.ndjson").read_bytes().splitlines(keepends=True)
+    places = [n for n, line in enumerate(lines) if line.startswith(b'{"entry"')]
+    proofs = [json.loads(lines[n])["proof"] for n in places]
+    rows = [json.loads(lines[n]) for n in places]
+    number = rows[1]["entry"][1]
+    for proof in ([], proofs[1][:-1], proofs[1][::-1], [["L", "0" * 64]], [["L", "no hex"]], "x", proofs[2]):
+        forged = [*lines[: places[1]], resummed({**rows[1], "proof": proof}), *lines[places[1] + 1 :]]
+        with pytest.raises(Bad, match=rf"line {places[1] + 1}: (entry {number}: its proof|cannot be read)"):
+            verify(b"".join(forged))
+    rows[1]["entry"][exported.FIELDS.index("actor_name")] = "Somebody Else"
+    forged = [*lines[: places[1]], resummed(rows[1], rehash=True), *lines[places[1] + 1 :]]
+    with pytest.raises(Bad, match=f"entry {number}: its proof does not lead to checkpoint"):
+        verify(b"".join(forged))
+
+
+def test_another_key_and_no_key_and_no_file_are_said(pack: Path) -> None:
+    other = checkpoints.public_key(Ed25519PrivateKey.generate())
+    (pack / "other.txt").write_text(f"# not theirs\n{other}\n")
+    (pack / "junk.txt").write_text("no key\n")
+    wrong = alone(pack, "entries.ndjson", "other.txt")
+    assert (wrong.returncode, "signed with another key" in wrong.stdout) == (1, True)
+    for names in (("entries.ndjson", "junk.txt"), ("none.ndjson", "other.txt"), ("entries.ndjson",)):
+        done = alone(pack, *names)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["/audit/99999999/evidence/", "/audit/0/evidence/", f"/audit/operation/{uuid.UUID(int=404)}/evidence/"]
+)
+def test_there_is_no_pack_of_nothing(log: Account, auditor: Client, url: str) -> None:
+    before = AuditEntry.objects.count()
+    answer = auditor.get(url)
+    assert answer.status_code == 422
+    assert "nothing to prove" in answer.content.decode()
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk")[before:]] == ["audit.pack.denied"]
+
+
+def test_a_pack_is_bounded(log: Account, auditor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "MOST", 6)
+    answer = auditor.get(reverse("accounts:audit-pack", args=[entries_about("4174091")[0].pk]))
+    assert answer.status_code == 422
+    assert "7 entries about this, and a pack takes 6" in answer.content.decode()
+
+
+def test_a_lead_of_another_account_is_not_in_the_pack(log: Account, auditor: Client, tmp_path: Path) -> None:
+    other = Account.objects.create(name="Elsewhere", fingerprint="e" * 64)
+    entry = tell(other, target_name="Another Person")
+    pack = unpacked(auditor.get(reverse("accounts:audit-pack", args=[entry.pk])), tmp_path / "pack")
+    rows = told((pack / "entries.ndjson").read_bytes())
+    assert [row["opened"]["told"]["target_name"] for row in rows] == ["Another Person"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 64, 100])
+def test_proofs_of_many_are_those_of_each(count: int) -> None:
+    leaves = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
+    found = merkle.proofs(iter(leaves), range(0, count, 2))
+    assert set(found) == set(range(0, count, 2))
+    for place, proof in found.items():
+        assert merkle.is_proved(leaves[place], proof, merkle.root(leaves))
+        assert not merkle.is_proved(leaves[place - 1], proof, merkle.root(leaves)) or count == 1
