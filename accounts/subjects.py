@@ -67,6 +67,11 @@ def family(keys: Iterable[int]) -> list[int]:
     return sorted(wholes.union(Subject.objects.filter(part_of__in=wholes).values_list("pk", flat=True)))
 
 
+def word_digest(word: str) -> int:
+    """Of a word by which entries of the log are found: short, for there are many."""
+    return int(_digest(f"word:{word}")[:16], 16) - 2**63
+
+
 def terms(text: str) -> set[str]:
     """The whole email addresses in a text, and its other words, folded."""
     found: set[str] = set()

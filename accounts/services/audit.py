@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import CharField
 
-from accounts import audit_actions, subjects
+from accounts import audit_actions, audit_terms, subjects
 from accounts.models import Account, AuditEntry, Subject, User
 from accounts.services import chain
 from kartra_admin.lib import context
@@ -74,7 +74,9 @@ def record(
         subject = _subject(account, target_id, operation_id) if is_lead else None
         if subject:
             subjects.learn(subject, told["target_name"])
-        return chain.append(entry, told, subject)
+        chain.append(entry, told, subject)
+        audit_terms.keep(entry, told)
+    return entry
 
 
 def _subject(account: Account | None, lead_id: str, operation_id: UUID | None) -> Subject:

@@ -1,0 +1,103 @@
+"""The words by which an entry of the log is found: who did it, what the act is called, and what is told of it.
+
+They are kept as keyed digests beside the entry, for nothing of what was sealed may be read in the database. Words of a
+person go with that person, by `drop`. See `docs/decisions/14-using-the-log.md`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from django.db import connections, transaction
+
+from accounts import audit_actions, subjects
+from accounts.models import AuditEntry, AuditTerm
+
+# So many words of what is told are kept of one entry, and so many are looked for at once.
+MOST_KEPT = 40
+MOST_SOUGHT = 10
+
+# They stand in so many entries that they tell none apart.
+_LITTLE = frozenset(("a an and as at by did for from in is it of on or that the to was were who with").split())
+_PLACE = re.compile(r"\{.*?\}")
+
+
+def keep(entry: AuditEntry, told: Mapping[str, Any]) -> None:
+    """Let the entry be found by its words. One insert."""
+    AuditTerm.objects.bulk_create(_rows(entry, told))
+
+
+def digests(text: str) -> list[int]:
+    """Of the words of a text that tell entries apart, each once."""
+    return [subjects.word_digest(word) for word in _words([text])]
+
+
+def drop(subject_ids: Iterable[int]) -> None:
+    """Nobody finds entries by words of these any more. What their entries say of the staff and the act stays."""
+    AuditTerm.objects.filter(subject__in=list(subject_ids)).delete()
+
+
+def fill(*, using: str, **kwargs: Any) -> None:
+    """Receiver of ``post_migrate``: entries that are older than the table get their words."""
+    if AuditTerm._meta.db_table not in connections[using].introspection.table_names() or AuditTerm.objects.exists():
+        return
+    last = 0
+    with transaction.atomic():
+        while entries := AuditEntry.objects.readable().filter(pk__gt=last).order_by("pk")[:500]:
+            last = entries[len(entries) - 1].pk
+            rows = (_rows(entry, _NOTHING if entry.is_withheld else entry.told) for entry in entries)
+            AuditTerm.objects.bulk_create(chain.from_iterable(rows))
+
+
+_NOTHING: dict[str, Any] = {"target_id": "", "target_name": "", "before": None, "after": None, "detail": {}}
+
+
+def _rows(entry: AuditEntry, told: Mapping[str, Any]) -> list[AuditTerm]:
+    of_act = dict.fromkeys((*_words([entry.actor_name]), *_of_act(entry.action, entry.get_outcome_display())))
+    of_person = [word for word in _words(_of_told(told)) if word not in of_act][:MOST_KEPT]
+    rows = [AuditTerm(digest=subjects.word_digest(word), entry_id=entry.pk) for word in of_act]
+    return rows + [
+        AuditTerm(digest=subjects.word_digest(word), entry_id=entry.pk, subject_id=entry.subject_id)
+        for word in of_person
+    ]
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    """In order, each once."""
+    found: dict[str, None] = {}
+    for text in texts:
+        found |= dict.fromkeys(sorted(subjects.terms(text) - _LITTLE))
+    return [*found]
+
+
+@lru_cache(maxsize=1024)
+def _of_act(name: str, outcome: str) -> list[str]:
+    action = audit_actions.ACTIONS.get(name)
+    if action is None:
+        return _words([outcome])
+    return _words([outcome, audit_actions.label_of(name), _PLACE.sub(" ", action.sentence)])
+
+
+def _of_told(told: Mapping[str, Any]) -> Iterator[str]:
+    """What says most comes first: not everything may be kept."""
+    yield from (told["target_name"], told["target_id"])
+    yield from _texts(told["detail"])
+    before, after = told["before"] or {}, told["after"] or {}
+    changed = [name for name in {**after, **before} if before.get(name) != after.get(name)]
+    for state in (after, before):
+        yield from _texts({name: state[name] for name in changed if name in state})
+    yield from _texts(after)
+    yield from _texts(before)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
