@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import audit, factors, keys, profile, sessions, team
+from accounts.views import audit, audit_filters, factors, keys, profile, sessions, team
 
 app_name = "accounts"
 
@@ -21,5 +21,7 @@ urlpatterns = [
     path("settings/keys/", keys.index, name="keys"),
     path("audit/", audit.index, name="audit"),
     path("audit/sign/", audit.sign, name="audit-sign"),
+    path("audit/filters/save/", audit_filters.save, name="audit-filter-save"),
+    path("audit/filters/<int:filter_id>/delete/", audit_filters.delete, name="audit-filter-delete"),
     path("audit/<int:entry_id>/", audit.detail, name="audit-entry"),
 ]
