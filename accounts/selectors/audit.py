@@ -19,7 +19,8 @@ _MOST_STAFF = 200
 
 # A word that stands in so few entries is asked for first, and the entries are named.
 _FEW = 1000
-# Times run with numbers, but for clocks that were wrong by less than this, and for so many who waited for each other.
+# Times run with numbers, but for clocks that were wrong by less than half of this, and for so many entries that waited
+# for each other.
 _CLOCKS = datetime.timedelta(days=1)
 _WAITING = 1000
 
