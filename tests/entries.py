@@ -46,7 +46,7 @@ def entries_written_last() -> Iterator[None]:
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         verb = sql.lstrip()[:6].upper()
-        locks = verb in ("INSERT", "UPDATE", "DELETE") or "FOR UPDATE" in sql
+        locks = verb in ("INSERT", "UPDATE", "DELETE", "WITH W") or "FOR UPDATE" in sql
         if locks and _blocks():
             if any(f'"{table}"' in sql for table in own):
                 told.append(sql)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 
 # What an entry consists of, in this order wherever there is one. ``hash`` stands beside it.
 FIELDS = (
@@ -14,17 +15,18 @@ FIELDS = (
 # What stands before the first entry.
 START = "0" * 64
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_values = itemgetter(*FIELDS)
 
 
 def hash_of(entry: Mapping[str, object], before: str) -> str:
     """The hash of an entry, 64 hex digits. ``before`` is the hash of the entry before it.
 
-    It is SHA-256 over one JSON object: every one of `FIELDS`, and ``previous``, by name in alphabetical order, without
-    spaces, everything but ASCII escaped. Times are UTC with microseconds (``2026-11-21T09:30:00.000000Z``), amounts
-    texts with two places, ids of operations texts with hyphens, and what is absent is null.
+    It is SHA-256 over one JSON array: the hash before, and every one of `FIELDS` in their order, without spaces,
+    everything but ASCII escaped. Times are UTC with microseconds (``2026-11-21T09:30:00.000000Z``), amounts texts with
+    two places, ids of operations texts with hyphens, and what is absent is null.
     """
-    return hashlib.sha256(_encode({**entry, "previous": before}).encode()).hexdigest()
+    return hashlib.sha256(_encode((before, *_values(entry))).encode()).hexdigest()
 
 
 def as_text(at: datetime) -> str:

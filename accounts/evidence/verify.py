@@ -77,7 +77,7 @@ class _Line:
         return self._next["number"] if self._next else None
 
     def meet(self, number: int, head: str, tree: Root) -> None:
-        """The log has come to this entry: check all checkpoints that sign it. The first has all since the one before."""
+        """The log has come to this entry: check what signs it. The first of several signs all since the one before."""
         while self._next is not None and self._next["number"] == number:
             checkpoint, first = self._next, self._signed + 1
             self._check(checkpoint)
@@ -109,9 +109,8 @@ class _Line:
             if self._next["number"] < number:
                 raise Broken(self._signed + 1, f"checkpoint {self._next['id']} signs less than the one before it")
             self._check(self._next)
-            raise Broken(
-                number + 1, f"it is missing: checkpoint {self._next['id']} signed {self._next['number']} entries"
-            )
+            signed_too = f"checkpoint {self._next['id']} signed {self._next['number']} entries"
+            raise Broken(number + 1, f"it is missing: {signed_too}")
         for place in sorted(self._anchors):
             anchor = self._anchors[place]
             _require_signed(anchor, self._keys, min(anchor["number"], number + 1))

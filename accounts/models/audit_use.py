@@ -15,9 +15,7 @@ class AuditTerm(models.Model):
 
     pk = models.CompositePrimaryKey("digest", "entry_id")  # walked backwards by entry for a digest
     digest = models.BigIntegerField()
-    entry = models.ForeignKey(
-        AuditEntry, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="terms"
-    )
+    entry = models.ForeignKey(AuditEntry, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="terms")
     subject = models.ForeignKey(
         Subject, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )

@@ -4,9 +4,10 @@ Nothing of a person stands in a subject in the clear. It is found by keyed diges
 email addresses and of the words of the names; with its key destroyed nothing that was sealed under it opens again.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NoReturn
 
+from django.conf import settings
 from django.db import models
 
 from accounts import seals
@@ -47,7 +48,7 @@ class Subject(models.Model):
     def _ring(self) -> Keyring:
         if self.is_forgotten:
             raise Forgotten
-        return Keyring([seals.keyring().open(self.sealed_key, bound_to=seals.of_subject())])
+        return _ring(self.sealed_key, tuple(settings.CREDENTIAL_KEYS))
 
     def seal(self, text: str, *, bound_to: str) -> str:
         """Raises `Forgotten`, and `SealBroken` where ``CREDENTIAL_KEYS`` lacks the key that sealed this one's."""
@@ -56,6 +57,12 @@ class Subject(models.Model):
     def open(self, token: str, *, bound_to: str) -> str:
         """What `seal` was given. Raises `Forgotten` and `SealBroken`."""
         return self._ring.open(token, bound_to=bound_to)
+
+
+@lru_cache(maxsize=512)
+def _ring(sealed_key: str, keys: tuple[str, ...]) -> Keyring:
+    """Opened once where the same person comes again and again. A destroyed key is asked for by nobody."""
+    return Keyring([seals.keyring().open(sealed_key, bound_to=seals.of_subject())])
 
 
 class SubjectTerm(models.Model):

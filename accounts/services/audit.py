@@ -46,6 +46,9 @@ def record(
         raise ValueError(f"{outcome} is no outcome")
     if unkept := set(detail or {}) - keeps:
         raise ValueError(f"{action} does not keep {', '.join(sorted(unkept))}")
+    is_lead = target_kind == "lead"
+    if is_lead and not (operation_id or (target_id and account)):
+        raise ValueError("an entry about a lead names its account and its id, or its operation")
     asking = context.current.get()
     told = {
         "target_id": _fitting("target_id", target_id),
@@ -54,7 +57,6 @@ def record(
         "after": _storable(after),
         "detail": _storable(detail or {}),
     }
-    is_lead = target_kind == "lead"
     entry = AuditEntry(
         action=action,
         outcome=outcome,
@@ -70,21 +72,17 @@ def record(
         ip=asking.ip,
         request_id=asking.request_id,
     )
-    with transaction.atomic():
-        subject = _subject(account, target_id, operation_id) if is_lead else None
-        if subject:
-            subjects.learn(subject, told["target_name"])
+    with transaction.atomic(savepoint=False):
+        subject = _subject(account, target_id, operation_id, told["target_name"]) if is_lead else None
         chain.append(entry, told, subject)
         audit_terms.keep(entry, told)
     return entry
 
 
-def _subject(account: Account | None, lead_id: str, operation_id: UUID | None) -> Subject:
+def _subject(account: Account | None, lead_id: str, operation_id: UUID | None, name: str) -> Subject | None:
     if lead_id and account:
-        return subjects.of_lead(account.pk, lead_id)
-    if operation_id:
-        return subjects.of_operation(operation_id)
-    raise ValueError("an entry about a lead names its account and its id, or its operation")
+        return subjects.of_lead(account.pk, lead_id, name)
+    return subjects.of_operation(operation_id, name) if operation_id else None
 
 
 def _amount(text: object) -> Decimal | None:

@@ -5,10 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from accounts.evidence.chain import START, hash_of
 from accounts.models import AuditEntry, ChainHead, Subject
+
+# Every act of everybody waits for these, so they are written by hand: half the time of Django's own.
+_COLUMNS = AuditEntry._meta.local_concrete_fields
+_INSERT = (
+    f'INSERT INTO "{AuditEntry._meta.db_table}" ({", ".join(str(field.column) for field in _COLUMNS)})'  # noqa: S608
+    f" VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
+)
+_HEAD = ChainHead._meta.db_table
+_MOVE = f'UPDATE "{_HEAD}" SET number = %s, hash = %s WHERE id = 1'  # noqa: S608
+_READ = f'SELECT number, hash FROM "{_HEAD}" WHERE id = 1'  # noqa: S608
+_LOCK = {"sqlite": _READ, "postgresql": f"{_READ} FOR UPDATE"}  # SQLite's transactions lock as they begin
 
 
 def append(entry: AuditEntry, told: Mapping[str, Any], subject: Subject | None = None) -> AuditEntry:
@@ -18,14 +29,21 @@ def append(entry: AuditEntry, told: Mapping[str, Any], subject: Subject | None =
     entry is therefore the last thing that a transaction writes: everybody takes his own locks first, this one last.
     """
     body = json.dumps(told, cls=DjangoJSONEncoder, separators=(",", ":"))
-    with transaction.atomic():
-        head = ChainHead.objects.select_for_update().get(pk=1)
-        entry.pk = head.number + 1
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(_LOCK[connection.vendor])
+        if (head := cursor.fetchone()) is None:
+            raise ChainHead.DoesNotExist("the log has lost its head: run manage.py migrate, then manage.py auditverify")
+        entry.pk = head[0] + 1
         entry.subject = subject
         entry.body = subject.seal(body, bound_to=entry.sealed_for) if subject else body
-        entry.hash = hash_of(entry.as_evidence(), head.hash)
-        entry.save(force_insert=True)
-        ChainHead.objects.filter(pk=1).update(number=entry.pk, hash=entry.hash)
+        entry.hash = hash_of(entry.as_evidence(), head[1])
+        values = [field.get_db_prep_save(getattr(entry, field.attname), connection) for field in _COLUMNS]
+        if connection.vendor == "postgresql":  # both at once
+            cursor.execute(f"WITH written AS ({_INSERT}) {_MOVE}", [*values, entry.pk, entry.hash])
+        else:
+            cursor.execute(_INSERT, values)
+            cursor.execute(_MOVE, [entry.pk, entry.hash])
+    entry._state.adding, entry._state.db = False, connection.alias
     return entry
 
 

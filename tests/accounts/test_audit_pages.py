@@ -225,7 +225,17 @@ def test_an_entry_shows_everything_and_its_whole_operation(auditor: Client, user
         )  # fmt: skip
     after, other = tell(), tell()
     page = auditor.get(reverse("accounts:audit-entry", args=[done.pk])).content.decode()
-    for text in ("Agent Person", "10.0.4.7", "f" * 32, "Austin", "Dallas", str(operation), "Jane Smith", ">77<", after.hash):
+    for text in (
+        "Agent Person",
+        "10.0.4.7",
+        "f" * 32,
+        "Austin",
+        "Dallas",
+        str(operation),
+        "Jane Smith",
+        ">77<",
+        after.hash,
+    ):
         assert text in page
     assert reverse("accounts:audit-entry", args=[asked.pk]) in page
     assert reverse("accounts:audit-entry", args=[other.pk]) not in page

@@ -47,7 +47,12 @@ def refund(**given: Any) -> AuditEntry:
 
 
 def tag(**given: Any) -> AuditEntry:
-    defaults = {"action": "tag.assign.succeeded", "detail": {"subject": "VIP"}, "target_id": "7", "target_name": "Zoë Oé"}
+    defaults = {
+        "action": "tag.assign.succeeded",
+        "detail": {"subject": "VIP"},
+        "target_id": "7",
+        "target_name": "Zoë Oé",
+    }
     return refund(**defaults | given)
 
 

@@ -1,18 +1,21 @@
-"""What an entry of the audit log costs beside a bare INSERT of the same row: each committed by itself.
+"""What the audit log costs: an entry beside a bare INSERT of the same row, each committed by itself; and verifying it.
 
 Batches of one and of the other take turns, so that both meet the same machine; the median of the pairs counts.
 """
 
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from tests.bench import stage
 from tests.bench.table import Line, say
 
 BATCHES, BATCH = 60, 50
+LOG, A_SECOND = 100_000, 50_000
 
 
 def measure(lane: str, folder: Path) -> None:
@@ -30,20 +33,21 @@ def measure(lane: str, folder: Path) -> None:
             before={"Tags": "customer"}, after={"Tags": "customer, vip"}, detail={"subject": "vip"},
         )  # fmt: skip
 
-    made = record()
+    made, numbers = record(), count(-1, -1)  # numbers that the log never has
     with connection.cursor() as cursor:
-        fields = [field for field in AuditEntry._meta.local_concrete_fields if not field.primary_key]
+        fields = AuditEntry._meta.local_concrete_fields
         row = [field.get_db_prep_save(getattr(made, field.attname), connection) for field in fields]
         names, places = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
         sql = f"INSERT INTO {AuditEntry._meta.db_table} ({names}) VALUES ({places})"
 
         def insert() -> None:
-            cursor.execute(sql, row)
+            cursor.execute(sql, [next(numbers), *row[1:]])
 
         pairs = [(_seconds(record), _seconds(insert)) for _ in range(BATCHES)]
     ratio = statistics.median(ours / bare for ours, bare in pairs)
     how = f"{BATCHES} batches of {BATCH} taking turns with as many INSERTs, each with its own commit"
     say(Line(f"audit: an entry written, to a bare INSERT of its row, {lane}", ratio, how, goal=3))
+    _verify(lane)
 
 
 def _seconds(write: Callable[[], object]) -> float:
@@ -51,6 +55,36 @@ def _seconds(write: Callable[[], object]) -> float:
     for _ in range(BATCH):
         write()
     return time.perf_counter() - start
+
+
+def _verify(lane: str) -> None:
+    """Of a log that is as long as some months of a busy desk. Nobody else is at work, so seconds are those of one core,
+    and of the database, which reads a few rows ahead."""
+    from accounts.evidence.chain import hash_of
+    from accounts.evidence.verify import verify
+    from accounts.models import AuditEntry, ChainHead
+    from accounts.selectors import evidence
+    from accounts.services import checkpoints
+
+    last = AuditEntry.objects.order_by("pk").last()
+    assert last
+    entries, before, body = [], last.hash, last.body
+    for number in range(last.pk + 1, LOG + 1):
+        last.pk, last.body = number, body if number % 2 else json.dumps({"detail": {"number": number}})
+        before = hash_of(last.as_evidence(), before)
+        values = {field.attname: getattr(last, field.attname) for field in AuditEntry._meta.local_concrete_fields}
+        entries.append(AuditEntry(**{**values, "hash": before}))
+        if len(entries) == 5000 or number == LOG:
+            AuditEntry.objects.bulk_create(entries)
+            entries.clear()
+            ChainHead.objects.update(number=number, hash=before)
+            key = checkpoints.sign().key
+    start = time.process_time(), time.perf_counter()
+    whole = verify(evidence.rows(upto=LOG), evidence.checkpoints(upto=LOG), keys={key})
+    seconds = max(time.process_time() - start[0], 1e-9), time.perf_counter() - start[1]
+    assert whole.entries == LOG
+    how = f"{LOG:,} entries from the database, {LOG / seconds[1]:,.0f} a second by the clock; {A_SECOND:,} are 1"
+    say(Line(f"audit: entries verified in a second of one core, {lane}", LOG / seconds[0] / A_SECOND, how, 1, True))
 
 
 if __name__ == "__main__":

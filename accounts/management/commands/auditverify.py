@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.evidence.checkpoints import is_signed
 from accounts.evidence.verify import Broken, verify
 from accounts.models import AuditEntry, ChainHead, Checkpoint, SigningKey
 from accounts.selectors import evidence
@@ -55,7 +56,9 @@ def _kept_in(folder: Path) -> dict[int, dict[str, Any]]:
     """By id. Raises CommandError for a folder or a file that cannot be read."""
     try:
         found = [json.loads(path.read_text()) for path in sorted(folder.glob("checkpoint-*.json"))]
-        kept = {checkpoint["id"]: checkpoint for checkpoint in found}
+        kept = {int(checkpoint["id"]): checkpoint for checkpoint in found}
+        if not all(isinstance(checkpoint["number"], int) and is_signed(checkpoint) for checkpoint in found):
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{folder} holds something that is no checkpoint: {type(error).__name__}.") from None
     if not kept:
