@@ -74,8 +74,9 @@ def record(
     )
     with transaction.atomic(savepoint=False):
         subject = _subject(account, target_id, operation_id, told["target_name"]) if is_lead else None
+        terms = audit_terms.of(entry, told, subject.pk if subject else None)
         chain.append(entry, told, subject)
-        audit_terms.keep(entry, told)
+        audit_terms.keep(entry.pk, terms)
     return entry
 
 
