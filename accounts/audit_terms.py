@@ -22,11 +22,11 @@ MOST_KEPT = 40
 MOST_SOUGHT = 10
 
 # They stand in so many entries that they tell none apart.
-_LITTLE = frozenset(
-    ("a", "an", "and", "as", "at", "by", "did", "for", "from", "in", "is", "it", "of", "on", "or", "that", "the", "to")
-    + ("was", "were", "who", "with")
-)
-_INSERT = f'INSERT INTO "{AuditTerm._meta.db_table}" (digest, entry_id, subject_id) VALUES'  # noqa: S608 (constants)
+_LITTLE = {
+    "a", "an", "and", "as", "at", "by", "did", "for", "from", "in", "is", "it", "of", "on", "or", "that", "the", "to",
+    "was", "were", "who", "with",
+}  # fmt: skip
+_INSERT = f'INSERT INTO "{AuditTerm._meta.db_table}" (digest, entry_id, subject_id) VALUES'
 _PLACE = re.compile(r"\{.*?\}")
 
 

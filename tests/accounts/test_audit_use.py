@@ -231,13 +231,13 @@ def test_entries_whose_clocks_ran_apart_are_found_by_their_day(
     monkeypatch.setattr(selectors, "_WAITING", 0)
     moments = (
         "2024-02-29T01:00:00", "2024-03-01T00:00:03", "2024-02-29T23:59:58", "2024-03-01T00:00:01",
-        "2024-02-29T23:59:59", "2024-03-02T20:00:00", "2024-03-09T20:00:00",
+        "2024-02-29T23:59:59", "2024-03-01T20:00:00", "2024-03-09T20:00:00",
     )  # fmt: skip
-    first, late, early, later, earlier, _, after = (
+    first, late, early, later, earlier, last, after = (
         append(at=datetime.datetime.fromisoformat(f"{text}+00:00"), action="staff.edit.succeeded").pk
         for text in moments
     )
-    assert shown(auditor, since="2024-03-01", until="2024-03-01") == [later, late]
+    assert shown(auditor, since="2024-03-01", until="2024-03-01") == [last, later, late]
     assert shown(auditor, since="2024-02-29", until="2024-02-29") == [earlier, early, first]
     assert shown(auditor, since="2024-03-09") == [after]
     assert shown(auditor, since="2031-01-01") == shown(auditor, until="2020-01-01") == []

@@ -55,16 +55,19 @@ def measure(lane: str, folder: Path, rows: int) -> None:
     client = Client(headers={"host": "localhost"})
     client.force_login(person)
     few, many = _two_databases(folder)
-    logs = {}
-    for name, count in ((few, FEW), (many, rows)):
-        _turn_to(name)
-        start = time.monotonic()
-        logs[name] = _build(count, person)
-        print(f"    {lane}: {count:,} entries, built in {(time.monotonic() - start) / 60:.1f} min", flush=True)
     try:
+        logs = {name: _build_in(name, count, person) for name, count in ((few, FEW), (many, rows))}
         _compare(lane, client, logs, few, many, rows)
     finally:
         _drop(few)
+
+
+def _build_in(name: str, count: int, person: Any) -> dict[str, str]:
+    _turn_to(name)
+    start = time.monotonic()
+    addresses = _build(count, person)
+    print(f"    {count:,} entries, built in {(time.monotonic() - start) / 60:.1f} min", flush=True)
+    return addresses
 
 
 def _compare(lane: str, client: Any, logs: dict[str, dict[str, str]], few: str, many: str, rows: int) -> None:
