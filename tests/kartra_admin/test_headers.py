@@ -59,6 +59,8 @@ def production(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]
         "KARTRA_APP_ID": "app-for-checks",
         "SECRET_KEY": "k3Jd9-sPq0_ZxR7vLw2mTn8bYc5hGf1aUe6iOo4yk3Jd9-sPq0_",
         "CREDENTIAL_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "AUDIT_SIGNING_KEY": "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",
+        "AUDIT_ANCHORS": "mailto:auditor@example.com",
         "EMAIL_URL": "smtp://127.0.0.1:25",
         "CACHE_URL": "redis://127.0.0.1:1/0",
         "DATABASE_URL": "sqlite:////nowhere/at-all.sqlite3",
