@@ -32,7 +32,7 @@ _PLACE = re.compile(r"\{.*?\}")
 
 def of(entry: AuditEntry, told: Mapping[str, Any], subject_id: int | None) -> Terms:
     """The words of an entry that is about to be written."""
-    of_act = dict.fromkeys((*_words([entry.actor_name]), *_of_act(entry.action, entry.get_outcome_display())))
+    of_act = _of_act(entry.actor_name, entry.action, entry.outcome)
     of_person = [word for word in _words(_of_told(told)) if word not in of_act][:MOST_KEPT]
     terms: Terms = [(subjects.word_digest(word), None) for word in of_act]
     return terms + [(subjects.word_digest(word), subject_id) for word in of_person]
@@ -73,17 +73,17 @@ _NOTHING: dict[str, Any] = {"target_id": "", "target_name": "", "before": None, 
 def _words(texts: Iterable[str]) -> list[str]:
     """In order, each once."""
     found: dict[str, None] = {}
-    for text in texts:
+    for text in dict.fromkeys(texts):
         found |= dict.fromkeys(sorted(subjects.terms(text) - _LITTLE))
     return [*found]
 
 
 @lru_cache(maxsize=1024)
-def _of_act(name: str, outcome: str) -> list[str]:
-    action = audit_actions.ACTIONS.get(name)
-    if action is None:
-        return _words([outcome])
-    return _words([outcome, audit_actions.label_of(name), _PLACE.sub(" ", action.sentence)])
+def _of_act(actor: str, name: str, outcome: str) -> list[str]:
+    texts = [actor, audit_actions.OUTCOMES.get(outcome, "")]
+    if action := audit_actions.ACTIONS.get(name):
+        texts += [audit_actions.label_of(name), _PLACE.sub(" ", action.sentence)]
+    return _words(texts)
 
 
 def _of_told(told: Mapping[str, Any]) -> Iterator[str]:
