@@ -42,7 +42,11 @@ def keep(entry_id: int, terms: Terms) -> None:
     """Let the entry be found by these. One insert, written by hand: everybody waits for it, as in `services.chain`."""
     rows = ", ".join(["(%s, %s, %s)"] * len(terms))
     with connection.cursor() as cursor:
-        cursor.execute(f"{_INSERT} {rows}", [value for digest, whose in terms for value in (digest, entry_id, whose)])
+        # Words left over from entries that somebody took away must not stop the log.
+        cursor.execute(
+            f"{_INSERT} {rows} ON CONFLICT DO NOTHING",
+            [value for digest, whose in terms for value in (digest, entry_id, whose)],
+        )
 
 
 def digests(text: str) -> list[int]:
