@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from accounts import seals
-from accounts.models import IndexKey, Subject, SubjectTerm
+from accounts.models import AuditTerm, IndexKey, Subject, SubjectTerm
 from kartra_admin.lib import folding
 from kartra_admin.lib.crypto import SealBroken
 
@@ -60,6 +60,7 @@ def destroy(keys: Iterable[int]) -> int:
     """Nothing that was sealed under these subjects opens again, and nothing finds them. Returns how many had a key."""
     keys = list(keys)
     SubjectTerm.objects.filter(subject__in=keys).delete()
+    AuditTerm.objects.filter(subject__in=keys).delete()
     return Subject.objects.filter(pk__in=keys).exclude(sealed_key="").update(sealed_key="", digest=None)
 
 
@@ -87,6 +88,11 @@ def family(keys: Iterable[int]) -> list[int]:
     keys = list(keys)
     wholes = {whole or key for key, whole in Subject.objects.filter(pk__in=keys).values_list("pk", "part_of")}
     return sorted(wholes.union(Subject.objects.filter(part_of__in=wholes).values_list("pk", flat=True)))
+
+
+def word_digest(word: str) -> int:
+    """Of a word by which entries of the log are found: short, for there are many."""
+    return int(_digest(f"word:{word}")[:16], 16) - 2**63
 
 
 def terms(text: str) -> set[str]:

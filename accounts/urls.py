@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import audit, exports, factors, keys, profile, sessions, team
+from accounts.views import audit, audit_filters, exports, factors, keys, profile, sessions, team
 
 app_name = "accounts"
 
@@ -26,5 +26,7 @@ urlpatterns = [
     path("audit/public-keys.txt", exports.keys, name="audit-keys"),
     path("audit/<int:entry_id>/evidence/", exports.pack_of_entry, name="audit-pack"),
     path("audit/operation/<uuid:operation_id>/evidence/", exports.pack_of_operation, name="audit-pack-operation"),
+    path("audit/filters/save/", audit_filters.save, name="audit-filter-save"),
+    path("audit/filters/<int:filter_id>/delete/", audit_filters.delete, name="audit-filter-delete"),
     path("audit/<int:entry_id>/", audit.detail, name="audit-entry"),
 ]

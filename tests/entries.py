@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.transaction import Atomic
 
 from accounts import subjects
-from accounts.models import AuditEntry, Subject
+from accounts.models import AuditEntry, AuditTerm, Subject
 from accounts.services import chain
 
 
@@ -41,7 +41,7 @@ class WrittenAfterAnEntry(AssertionError):
 @contextmanager
 def entries_written_last() -> Iterator[None]:
     """Fail whatever writes or locks, in one transaction of the code under test, after an entry was appended."""
-    own = (AuditEntry._meta.db_table, "accounts_chainhead")
+    own = (AuditEntry._meta.db_table, AuditTerm._meta.db_table, "accounts_chainhead")
     told: list[str] = []
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -77,5 +77,4 @@ def _blocks() -> list[Atomic]:
 
 def forget(subject: Subject) -> None:
     """Destroy the key, as forgetting a person does in the end."""
-    subject.terms.all().delete()
-    Subject.objects.filter(pk=subject.pk).update(digest=None, sealed_key="")
+    subjects.destroy([subject.pk])

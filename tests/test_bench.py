@@ -41,7 +41,7 @@ def test_an_unknown_bench_is_named() -> None:
     command = [sys.executable, "-m", "tests.bench", "pages", "pgaes"]
     done = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "no such bench: pgaes. There are audit, bulk, calls, clerks, pacing, pages, search." in done.stderr
+    assert "no such bench: pgaes. There are audit, bulk, calls, clerks, log, pacing, pages, search." in done.stderr
 
 
 def test_the_clerks_are_served_as_the_operator_is_told_to_serve() -> None:

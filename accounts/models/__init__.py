@@ -1,6 +1,7 @@
 """Who you are, what you hold, what you did."""
 
 from accounts.models.audit import AuditEntry, ChainHead
+from accounts.models.audit_use import AuditTerm, SavedFilter
 from accounts.models.checkpoints import AnchorAttempt, Checkpoint, SigningKey
 from accounts.models.connections import Account, Connection
 from accounts.models.subjects import Forgotten, IndexKey, Subject, SubjectTerm
@@ -10,11 +11,13 @@ __all__ = [
     "Account",
     "AnchorAttempt",
     "AuditEntry",
+    "AuditTerm",
     "ChainHead",
     "Checkpoint",
     "Connection",
     "Forgotten",
     "IndexKey",
+    "SavedFilter",
     "SigningKey",
     "Subject",
     "SubjectTerm",

@@ -96,6 +96,11 @@ class AuditEntry(models.Model):
             models.Index(fields=["target_id", "id"], name="accounts_audit_target"),
             models.Index(fields=["subject_id", "id"], name="accounts_audit_subject"),
             models.Index(fields=["operation_id", "id"], name="accounts_audit_operation"),
+            models.Index(fields=["account_id", "id"], name="accounts_audit_account"),
+            models.Index(fields=["ip", "id"], name="accounts_audit_ip"),
+            models.Index(
+                fields=["id", "amount"], condition=models.Q(amount__isnull=False), name="accounts_audit_amount"
+            ),
         ]
 
     def __str__(self) -> str:

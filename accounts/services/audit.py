@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import CharField
 
-from accounts import audit_actions, subjects
+from accounts import audit_actions, audit_terms, subjects
 from accounts.models import Account, AuditEntry, Subject, User
 from accounts.services import chain
 from kartra_admin.lib import context
@@ -74,7 +74,10 @@ def record(
     )
     with transaction.atomic(savepoint=False):
         subject = _subject(account, target_id, operation_id, told["target_name"]) if is_lead else None
-        return chain.append(entry, told, subject)
+        terms = audit_terms.of(entry, told, subject.pk if subject else None)
+        chain.append(entry, told, subject)
+        audit_terms.keep(entry.pk, terms)
+    return entry
 
 
 def _subject(account: Account | None, lead_id: str, operation_id: UUID | None, name: str) -> Subject | None:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import marks
 from accounts.decorators import StaffRequest, require_perm
-from accounts.forms.audit import AuditFilterForm
+from accounts.forms.audit import AuditFilterForm, SavedFilterForm
 from accounts.models import AuditEntry
 from accounts.selectors import audit, checkpoints
 from accounts.services import checkpoints as services
@@ -23,16 +23,19 @@ def index(request: StaffRequest) -> HttpResponse:
     form = AuditFilterForm(request.GET)
     usable = form.is_valid()
     page: Page[AuditEntry] = Page([], "", "")
+    query = form.query() if usable else ""
     if usable:
         page = audit.entry_page(**form.cleaned_data, cursor=request.GET.get("cursor", ""))
         marks.put_on(page.rows)
     context = {
         "form": form,
         "page": page,
-        "newer_url": _page_url(request, page.newer),
-        "older_url": _page_url(request, page.older),
+        "query": query,
+        "newer_url": _page_url(query, page.newer),
+        "older_url": _page_url(query, page.older),
+        "kept_filters": audit.list_filters(request.user),
+        "filter_form": SavedFilterForm(initial={"query": query}),
         "signed": checkpoints.standing(),
-        "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
     fragment = "#table" if is_fragment(request.htmx) else ""
     return render(request, f"accounts/audit/list.html{fragment}", context, status=200 if usable else 400)
@@ -44,7 +47,8 @@ def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry.objects.readable(), pk=entry_id)
     marks.put_on([entry])
     same = audit.list_for_operation(entry.operation_id)[:50] if entry.operation_id else []
-    return render(request, "accounts/audit/detail.html", {"entry": entry, "same_operation": same})
+    context = {"entry": entry, "same_operation": same, "beside": audit.list_beside(entry)}
+    return render(request, "accounts/audit/detail.html", context)
 
 
 @require_POST
@@ -55,9 +59,5 @@ def sign(request: StaffRequest) -> HttpResponse:
     return redirect("accounts:audit")
 
 
-def _page_url(request: StaffRequest, cursor: str) -> str:
-    if not cursor:
-        return ""
-    query = request.GET.copy()
-    query["cursor"] = cursor
-    return f"{reverse('accounts:audit')}?{query.urlencode()}"
+def _page_url(query: str, cursor: str) -> str:
+    return f"{reverse('accounts:audit')}?{f'{query}&' if query else ''}cursor={cursor}" if cursor else ""

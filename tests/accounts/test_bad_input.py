@@ -19,11 +19,13 @@ pytestmark = pytest.mark.django_db
 
 NAMES = [
     "login", "password", "email", "oldpassword", "password1", "password2", "code", "credential", "name", "next", "role",
-    "action", "passwordless", "cursor", "person", "outcome", "since", "until", "address", "x" * 300, "",
+    "action", "passwordless", "cursor", "person", "outcome", "since", "until", "address",
+    "text", "lead", "account", "amount_from", "amount_to", "ip", "operation", "query", "is_shared", "x" * 300, "",
 ]  # fmt: skip
 PARTS = {
     "user_id": ["1", "0", "9" * 30],
     "entry_id": ["1", "0", "9" * 30],
+    "filter_id": ["1", "0", "9" * 30],
     "session_id": ["1", "0", "9" * 30],
     "pk": ["1", "0", "9" * 30],
     "uidb36": ["1", "0", "zzzzzzzzzzzzz"],

@@ -344,6 +344,14 @@ def test_team(eye: Eye, world: World, user_of: Callable[[str], User], desk_of: C
 def test_audit(eye: Eye, world: World) -> None:
     eye.see("audit", "/audit/")
     eye.see("audit filtered", f"/audit/?lead={ODD}")
+    page = eye.page
+    page.goto(f"{page.url.split('/audit/')[0]}/audit/?action=lead.edit")
+    page.get_by_text("Keep as a filter").click()
+    page.get_by_label("Name of the filter").fill("Changes of leads, " + "with a long name " * 3)
+    page.get_by_role("button", name="Save filter").click()
+    expect(page.get_by_role("navigation", name="Saved filters")).to_contain_text("Changes of leads")
+    eye.see("audit with a kept filter")
+    eye.see("audit words not found", "/audit/?text=nothing+such&amount_from=1")
     entry = AuditEntry.objects.filter(operation_id=world.edited.pk, outcome="succeeded").get()
     eye.see("audit entry", f"/audit/{entry.pk}/")
     entry = AuditEntry.objects.filter(operation_id=None).latest("pk")
