@@ -24,6 +24,7 @@ from tests.rig import world
 
 WORKERS = 4
 FAULTS = ("429", "500", "junk", "lost", "late", "refused", "half")
+FAIL = ("give_points_to_lead", "give_points_to_lead", "*")  # mostly what changes something
 PASTED = ("lead{}@bulk.example", "Lead {0} <lead{0}@bulk.example>", "mailto:LEAD{}@bulk.example")
 _MINUTES = 60
 
@@ -125,7 +126,7 @@ class Crew:
         while self.armed < number:
             self.armed += 1
             with suppress(sqlite3.OperationalError):
-                world.arm("*", self.chance.choice(FAULTS), 1)
+                world.arm(self.chance.choice(FAIL), self.chance.choice(FAULTS), 1)
 
 
 # Processes

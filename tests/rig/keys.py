@@ -9,10 +9,13 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 
 from tests.rig import world
 
-_APPS_IN = 5  # each fifth secret is that of an authenticator app, the others are halves of credentials
+_FIFTH = (
+    5  # of the secrets are those of authenticator apps, as many keys of leads; the others are halves of credentials
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -36,9 +39,12 @@ def _run(options: argparse.Namespace) -> list[str]:
     from django.conf import settings
 
     from accounts.selectors.keys import uses
+    from accounts.services import rotation
 
     chance = random.Random(f"keys {options.seed}")
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
+    rotation.rotate_keys(program="rig")  # the index key of a new database
+    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
     _make(options.secrets)
     wrong: list[str] = []
     killed, rounds = 0, 0
@@ -92,11 +98,11 @@ def _make(secrets: int) -> None:
     from allauth.mfa.models import Authenticator
 
     from accounts import seals
-    from accounts.models import Account, Connection, User
+    from accounts.models import Account, Connection, Subject, User
     from accounts.services import second_factor
 
-    apps = secrets // _APPS_IN
-    halves = (secrets - apps) // 2
+    apps = leads = secrets // _FIFTH
+    halves = (secrets - apps - leads) // 2
     people = User.objects.bulk_create(
         User(email=f"{number}@rig.example", name=str(number), role="agent") for number in range(max(apps, halves))
     )
@@ -125,6 +131,10 @@ def _make(secrets: int) -> None:
         )
         for one in people[:apps]
     )
+    Subject.objects.bulk_create(
+        Subject(digest=f"rig {number}", sealed_key=ring.seal(f"key of {number}", bound_to=seals.of_subject()))
+        for number in range(leads)
+    )
 
 
 def _unreadable(secrets: int) -> int:
@@ -132,7 +142,7 @@ def _unreadable(secrets: int) -> int:
     from allauth.mfa.models import Authenticator
 
     from accounts import seals
-    from accounts.models import Connection
+    from accounts.models import Connection, Subject
     from accounts.services import connections, second_factor
     from kartra_admin.lib.crypto import SealBroken
 
@@ -149,4 +159,8 @@ def _unreadable(secrets: int) -> int:
         except SealBroken:
             continue
         good += opened_secret == f"app of {row.user_id}" and row.data["spent_until"] == 7
+    for row in Subject.objects.filter(digest__startswith="rig "):
+        with suppress(SealBroken):
+            opened_key = seals.keyring().open(row.sealed_key, bound_to=seals.of_subject())
+            good += opened_key == f"key of {str(row.digest).removeprefix('rig ')}"
     return secrets - good
