@@ -26,27 +26,31 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", default="1", help="what chance begins with (default: %(default)s)")
     options = parser.parse_args(arguments)
     started = time.monotonic()
+    wrong: list[str] = []
     with world.opened():
-        wrong = _run(options)
+        try:
+            _run(options, wrong)
+        except ChildProcessError as error:
+            wrong.append(str(error))
     print(f"{time.monotonic() - started:.0f} s, seed {options.seed}")
     for line in wrong:
         print(f"WRONG: {line}")
     return 1 if wrong else 0
 
 
-def _run(options: argparse.Namespace) -> list[str]:
+def _run(options: argparse.Namespace, wrong: list[str]) -> None:
     from cryptography.fernet import Fernet
     from django.conf import settings
 
+    from accounts import subjects
+    from accounts.models import IndexKey
     from accounts.selectors.keys import uses
-    from accounts.services import rotation
 
     chance = random.Random(f"keys {options.seed}")
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
-    rotation.rotate_keys(program="rig")  # the index key of a new database
-    settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    IndexKey.objects.all().delete()
+    subjects.lay_index_key(using="default")
     _make(options.secrets)
-    wrong: list[str] = []
     killed, rounds = 0, 0
     while killed < options.kills:
         settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), settings.CREDENTIAL_KEYS[0]]
@@ -67,7 +71,6 @@ def _run(options: argparse.Namespace) -> list[str]:
     print(
         f"{options.secrets} secrets, {killed} kills in {rounds} rotations, {unreadable} unreadable, {uses().left} left"
     )
-    return wrong
 
 
 def _rotate(*, kill_after: float | None) -> bool:
@@ -90,7 +93,7 @@ def _rotate(*, kill_after: float | None) -> bool:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise SystemExit("The rotation failed by itself; the lines above say why.")
+        raise ChildProcessError("a rotation failed by itself; the lines above say why")
     return os.WIFSIGNALED(status)
 
 
