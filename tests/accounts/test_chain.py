@@ -45,6 +45,18 @@ def tamper(number: int, **changes: Any) -> None:
     append_only.install(connection)
 
 
+def insert(number: int) -> None:
+    """A copy of the last entry under that number, past the program. The triggers let new rows in."""
+    columns = [field.column for field in AuditEntry._meta.local_concrete_fields]
+    names, rest = ", ".join(columns), ", ".join(columns[1:])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO accounts_auditentry ({names}) "
+            f"SELECT %s, {rest} FROM accounts_auditentry ORDER BY id DESC LIMIT 1",
+            [number],
+        )
+
+
 # Appending
 
 
@@ -153,6 +165,30 @@ def test_a_removed_entry_and_a_cut_tail_are_named() -> None:
         cursor.execute("DELETE FROM accounts_auditentry WHERE id = 2")
     append_only.install(connection)
     with pytest.raises(CommandError, match="Entry 2: it is missing"):
+        verified()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("numbers", "first"), [([-3, 0, 9], -3), ([0], 0), ([4], 4), ([9, 7], 7)])
+def test_an_entry_outside_the_chain_is_named(numbers: list[int], first: int) -> None:
+    write(3)
+    checkpoints.sign()
+    for number in numbers:
+        insert(number)
+    with pytest.raises(CommandError, match=f"Entry {first}: it is not of the chain") as refused:
+        verified()
+    assert refused.value.returncode == 1
+
+
+@pytest.mark.django_db
+def test_an_entry_before_the_chain_is_named_before_a_changed_one() -> None:
+    write(3)
+    tamper(1, ip="forged")
+    insert(9)
+    with pytest.raises(CommandError, match="Entry 1: its fields"):
+        verified()
+    insert(-1)
+    with pytest.raises(CommandError, match="Entry -1: it is not of the chain"):
         verified()
 
 
