@@ -23,7 +23,7 @@ from accounts.evidence import merkle
 from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey
 from accounts.services import audit, checkpoints
 from kartra_admin.settings import BASE_DIR
-from tests.entries import WrittenAfterAnEntry, forget
+from tests.entries import WrittenAfterAnEntry, forget, insert_stray
 
 KEYS = ("a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U=", "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU=")
 
@@ -43,18 +43,6 @@ def tamper(number: int, **changes: Any) -> None:
     append_only.lift(connection)
     models.QuerySet.update(AuditEntry.objects.filter(pk=number), **changes)
     append_only.install(connection)
-
-
-def insert(number: int) -> None:
-    """A copy of the last entry under that number, past the program. The triggers let new rows in."""
-    columns = [field.column for field in AuditEntry._meta.local_concrete_fields]
-    names, rest = ", ".join(columns), ", ".join(columns[1:])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO accounts_auditentry ({names}) "
-            f"SELECT %s, {rest} FROM accounts_auditentry ORDER BY id DESC LIMIT 1",
-            [number],
-        )
 
 
 # Appending
@@ -174,7 +162,7 @@ def test_an_entry_outside_the_chain_is_named(numbers: list[int], first: int) -> 
     write(3)
     checkpoints.sign()
     for number in numbers:
-        insert(number)
+        insert_stray(number)
     with pytest.raises(CommandError, match=f"Entry {first}: it is not of the chain") as refused:
         verified()
     assert refused.value.returncode == 1
@@ -184,10 +172,10 @@ def test_an_entry_outside_the_chain_is_named(numbers: list[int], first: int) -> 
 def test_an_entry_before_the_chain_is_named_before_a_changed_one() -> None:
     write(3)
     tamper(1, ip="forged")
-    insert(9)
+    insert_stray(9)
     with pytest.raises(CommandError, match="Entry 1: its fields"):
         verified()
-    insert(-1)
+    insert_stray(-1)
     with pytest.raises(CommandError, match="Entry -1: it is not of the chain"):
         verified()
 
