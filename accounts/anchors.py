@@ -3,6 +3,7 @@
 Each is written as one text in ``AUDIT_ANCHORS``: an absolute path, ``mailto:a@example.com``, or ``https://...``.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,11 @@ def label(place: str) -> str:
     """What a place is called on a page: without what may be secret in an address."""
     parts = urlsplit(place)
     return f"https://{parts.hostname}" if parts.scheme == "https" else place[:200]
+
+
+def key_of(place: str) -> str:
+    """Which place it is, in 64 hex digits: two may have one label, and an address with its secret is not kept."""
+    return hashlib.sha256(place.encode()).hexdigest()
 
 
 def check(place: str) -> None:

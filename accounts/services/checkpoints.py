@@ -84,7 +84,8 @@ def sign() -> Checkpoint:
 def send_out(*, at_once: bool = False) -> None:
     """Bring to each place what it has not got. One that fails is noted, tried again later, and stops nothing."""
     for place in settings.AUDIT_ANCHORS:
-        attempts = AnchorAttempt.objects.filter(place=anchors.label(place)).order_by("-pk")
+        key = anchors.key_of(place)
+        attempts = AnchorAttempt.objects.filter(key=key).order_by("-pk")
         last = attempts.first()
         if not at_once and last and last.error and last.at > timezone.now() - AGAIN:
             continue
@@ -92,7 +93,7 @@ def send_out(*, at_once: bool = False) -> None:
         due = Checkpoint.objects.filter(pk__gt=arrived.checkpoint_id if arrived else 0).order_by("pk")[:_MOST]
         if rows := [checkpoint.as_evidence() for checkpoint in due]:
             AnchorAttempt.objects.create(
-                place=anchors.label(place), checkpoint_id=rows[-1]["id"], error=_deliver(place, rows)
+                key=key, place=anchors.label(place), checkpoint_id=rows[-1]["id"], error=_deliver(place, rows)
             )
     AnchorAttempt.objects.exclude(error="").filter(at__lt=timezone.now() - _KEPT).delete()
 

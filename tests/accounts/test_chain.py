@@ -297,6 +297,21 @@ def test_a_mail_carries_what_has_not_left_yet(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
+def test_two_places_with_one_label_both_get_each(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[str, list[int]]] = []
+    monkeypatch.setattr(anchors, "deliver", lambda place, rows: got.append((place, [row["id"] for row in rows])))
+    long = f"mailto:{'a' * 60}@{'.'.join(['b' * 60] * 3)}."
+    places = ["https://example.com/one?key=1", "https://example.com/two", f"{long}example", f"{long}invalid"]
+    assert len({anchors.label(place) for place in places}) == 2
+    settings.AUDIT_ANCHORS = places
+    for _ in range(2):
+        checkpoints.sign()
+        checkpoints.send_out()
+        checkpoints.send_out()
+    assert got == [(place, [number]) for number in (1, 2) for place in places]
+
+
+@pytest.mark.django_db
 def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     settings: Settings, tmp_path: Path, client_of: Callable[[str], Client]
 ) -> None:
