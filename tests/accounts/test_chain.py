@@ -337,5 +337,32 @@ def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     assert AuditEntry.objects.filter(action="checkpoint.sign.requested").count() == 2
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["https://example.com:x/", "https://a..b/", "https://example.com/\x01", "/a\x00b"])
+def test_an_address_that_cannot_be_used_is_noted_and_stops_nothing(
+    address: str, settings: Settings, tmp_path: Path, client_of: Callable[[str], Client]
+) -> None:
+    settings.AUDIT_ANCHORS = [address, str(tmp_path)]
+    answer = client_of("auditor").post(reverse("accounts:audit-sign"), follow=True)
+    assert "Checkpoint 1 is signed" in answer.content.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001.json"]
+    failed, arrived = AnchorAttempt.objects.order_by("pk")
+    assert (failed.key, arrived.error) == (anchors.key_of(address), "")
+    assert failed.error in ("InvalidURL", "UnicodeError", "ValueError")
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_no_text_is_noted_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:
+    spoilt, sound = tmp_path / "spoilt", tmp_path / "sound"
+    spoilt.mkdir()
+    sound.mkdir()
+    (spoilt / "checkpoint-00000001.json").write_bytes(b"\xff\xfe")
+    settings.AUDIT_ANCHORS = [str(spoilt), str(sound)]
+    checkpoints.sign()
+    checkpoints.send_out()
+    assert "another log" in AnchorAttempt.objects.exclude(error="").get().error
+    assert len(list(sound.iterdir())) == 1
+
+
 def test_what_is_secret_in_an_address_is_not_shown() -> None:
     assert anchors.label("https://user:secret@example.com/hook?key=secret") == "https://example.com"
