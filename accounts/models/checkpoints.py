@@ -62,3 +62,12 @@ class AnchorAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checkpoint_id} to {self.place}"
+
+
+class SigningTurn(models.Model):
+    """The one row says until when a worker is at signing and sending out, unless he ends sooner."""
+
+    leased_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"leased until {self.leased_until}"

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import anchors, append_only, subjects
 from accounts.evidence import merkle
-from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey
+from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey, SigningTurn
 from accounts.services import audit, checkpoints
 from kartra_admin.settings import BASE_DIR
 from tests.entries import WrittenAfterAnEntry, forget, insert_stray
@@ -294,6 +297,54 @@ def test_a_mail_carries_what_has_not_left_yet(settings: Settings) -> None:
     (sent,) = mail.outbox
     kept = [json.loads(line) for line in str(sent.body).splitlines() if line.startswith("{")]
     assert (sent.to, [one["id"] for one in kept]) == (["auditor@example.com"], [1, 2])
+
+
+@pytest.mark.django_db
+def test_a_mail_server_that_says_nothing_is_not_waited_for_long(settings: Settings) -> None:
+    assert settings.EMAIL_TIMEOUT == 10
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_TIMEOUT, settings.AUDIT_ANCHORS = 0.2, ["mailto:auditor@example.com"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        checkpoints.sign()
+        checkpoints.send_out()
+    assert AnchorAttempt.objects.get().error == "SMTPServerDisconnected"
+
+
+@pytest.mark.django_db
+def test_a_worker_whose_place_is_slow_is_not_joined_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def slowly(place: str, rows: anchors.Checkpoints) -> None:
+        sent.append([row["id"] for row in rows])
+        if len(sent) == 1:
+            checkpoints.attend()  # the next minute's
+
+    monkeypatch.setattr(anchors, "deliver", slowly)
+    settings.AUDIT_ANCHORS, settings.AUDIT_CHECKPOINT_MINUTES = ["mailto:auditor@example.com"], 0
+    checkpoints.attend()
+    assert sent == [[1]]
+    checkpoints.attend()
+    assert sent == [[1], [2]]
+
+
+@pytest.mark.django_db
+def test_a_turn_that_broke_is_free_and_one_of_a_killed_worker_lapses(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(checkpoints, "sign_if_due", lambda: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            checkpoints.attend()
+    checkpoints.attend()
+    assert Checkpoint.objects.count() == 1
+    settings.AUDIT_CHECKPOINT_MINUTES = 0
+    for minutes, count in ((1, 1), (-1, 2)):
+        SigningTurn.objects.update(leased_until=timezone.now() + timedelta(minutes=minutes))
+        checkpoints.attend()
+        assert Checkpoint.objects.count() == count
 
 
 @pytest.mark.django_db

@@ -25,4 +25,11 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["key", "id"], name="accounts_anchor_place")],
             },
         ),
+        migrations.CreateModel(
+            name="SigningTurn",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("leased_until", models.DateTimeField()),
+            ],
+        ),
     ]
