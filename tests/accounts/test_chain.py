@@ -389,7 +389,7 @@ def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("address", ["https://example.com:x/", "https://a..b/", "https://example.com/\x01", "/a\x00b"])
+@pytest.mark.parametrize("address", ["https://example.com:x/", "https://a..b/", "https://example.com/\x01"])
 def test_an_address_that_cannot_be_used_is_noted_and_stops_nothing(
     address: str, settings: Settings, tmp_path: Path, client_of: Callable[[str], Client]
 ) -> None:
@@ -399,7 +399,7 @@ def test_an_address_that_cannot_be_used_is_noted_and_stops_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001.json"]
     failed, arrived = AnchorAttempt.objects.order_by("pk")
     assert (failed.key, arrived.error) == (anchors.key_of(address), "")
-    assert failed.error in ("InvalidURL", "UnicodeError", "ValueError")
+    assert failed.error in ("InvalidURL", "UnicodeError")
 
 
 @pytest.mark.django_db
