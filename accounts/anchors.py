@@ -3,6 +3,7 @@
 Each is written as one text in ``AUDIT_ANCHORS``: an absolute path, ``mailto:a@example.com``, or ``https://...``.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -30,15 +31,24 @@ def label(place: str) -> str:
     return f"https://{parts.hostname}" if parts.scheme == "https" else place[:200]
 
 
+def key_of(place: str) -> str:
+    """Which place it is, in 64 hex digits: two may have one label, and an address with its secret is not kept."""
+    return hashlib.sha256(place.encode()).hexdigest()
+
+
 def check(place: str) -> None:
-    """Raise ValueError for what is no place."""
-    parts = urlsplit(place)
+    """Raise ValueError for what is no place, in words that hold no secret."""
+    try:
+        parts = urlsplit(place)
+        is_address = parts.scheme == "https" and bool(httpx.URL(place).host) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        raise ValueError("one of them has a host or a port that cannot be read") from None
     if parts.scheme == "mailto":
         try:
             validate_email(_address(place))
         except ValidationError:
             raise ValueError(f"{place} is no email address") from None
-    elif not (parts.scheme == "https" and parts.hostname) and not place.startswith("/"):
+    elif not is_address and not place.startswith("/"):
         raise ValueError(f"{label(place)} is neither an absolute path, nor mailto:, nor https://")
 
 
@@ -53,7 +63,7 @@ def deliver(place: str, checkpoints: Checkpoints) -> None:
             _by_post(place, checkpoints)
     except OSError as error:
         raise NotDelivered(error.strerror or type(error).__name__) from None
-    except (SMTPException, httpx.HTTPError) as error:
+    except (SMTPException, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: a host's name
         raise NotDelivered(type(error).__name__) from None
 
 
@@ -65,13 +75,13 @@ def name_of(checkpoint: Mapping[str, Any]) -> str:
 def _to_folder(folder: Path, checkpoints: Checkpoints) -> None:
     """One file each. A file that is there is never overwritten: another one of its name means another past."""
     for checkpoint in checkpoints:
-        path, text = folder / name_of(checkpoint), _text(checkpoint)
+        path, data = folder / name_of(checkpoint), _text(checkpoint).encode()
         if path.exists():
-            if path.read_text() != text:
+            if path.read_bytes() != data:
                 raise NotDelivered(f"{path.name} is there already, and tells of another log")
             continue
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(text)
+        part.write_bytes(data)
         part.rename(path)
 
 

@@ -279,9 +279,10 @@ SESSION_COOKIE_AGE = 60 * 60 * SESSION_HOURS
 # Roles that may be used from some addresses only: "admin=10.0.0.0/8,2001:db8::/32; manager=192.0.2.7"
 ROLE_ADDRESSES = env.str("ROLE_ADDRESSES", default="")
 
-# Mail: links to set a password. By default it is written to the console.
+# Mail: links to set a password, and checkpoints of the audit log. By default it is written to the console.
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default=f"Kartra Admin <no-reply@{SITE.hostname}>")
+EMAIL_TIMEOUT = 10  # seconds, for each answer of the mail server
 
 # Browser security
 

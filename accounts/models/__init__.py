@@ -2,7 +2,7 @@
 
 from accounts.models.audit import AuditEntry, ChainHead
 from accounts.models.audit_use import AuditTerm, SavedFilter
-from accounts.models.checkpoints import AnchorAttempt, Checkpoint, SigningKey
+from accounts.models.checkpoints import AnchorAttempt, Checkpoint, SigningKey, SigningTurn
 from accounts.models.connections import Account, Connection
 from accounts.models.subjects import Forgotten, IndexKey, Subject, SubjectTerm
 from accounts.models.users import User
@@ -19,6 +19,7 @@ __all__ = [
     "IndexKey",
     "SavedFilter",
     "SigningKey",
+    "SigningTurn",
     "Subject",
     "SubjectTerm",
     "User",

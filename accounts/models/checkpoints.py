@@ -46,15 +46,28 @@ class SigningKey(models.Model):
 
 
 class AnchorAttempt(models.Model):
-    """That checkpoints up to this one were sent to a place outside; ``error`` is "" where they arrived."""
+    """That checkpoints up to this one were sent to a place outside; ``error`` is "" where they arrived.
 
+    ``key`` is `anchors.key_of` the place, ``place`` its label for a page.
+    """
+
+    key = models.CharField(max_length=64)
     place = models.CharField(max_length=200)
     checkpoint_id = models.BigIntegerField()
     at = models.DateTimeField(auto_now_add=True)
     error = models.CharField(max_length=300, default="")
 
     class Meta:
-        indexes = [models.Index(fields=["place", "id"], name="accounts_anchor_place")]
+        indexes = [models.Index(fields=["key", "id"], name="accounts_anchor_place")]
 
     def __str__(self) -> str:
         return f"{self.checkpoint_id} to {self.place}"
+
+
+class SigningTurn(models.Model):
+    """The one row says until when a worker is at signing and sending out, unless he ends sooner."""
+
+    leased_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"leased until {self.leased_until}"

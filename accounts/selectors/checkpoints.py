@@ -41,12 +41,12 @@ def standing() -> Standing:
 
 def failing_places() -> list[AnchorAttempt]:
     """The last attempt for each place that it did not reach. No query where there are no places."""
-    newest = _attempts().order_by().values("place").annotate(last=Max("pk")).values("last")
-    return list(AnchorAttempt.objects.filter(pk__in=newest).exclude(error="").order_by("place"))
+    newest = _attempts().order_by().values("key").annotate(last=Max("pk")).values("last")
+    return list(AnchorAttempt.objects.filter(pk__in=newest).exclude(error="").order_by("place", "pk"))
 
 
 def _attempts() -> QuerySet[AnchorAttempt]:
-    return AnchorAttempt.objects.filter(place__in={anchors.label(place) for place in settings.AUDIT_ANCHORS})
+    return AnchorAttempt.objects.filter(key__in={anchors.key_of(place) for place in settings.AUDIT_ANCHORS})
 
 
 def signing_keys() -> list[KeyUse]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from django.db import connection
+from django.db.models import Q, Subquery
 
 from accounts.evidence.chain import FIELDS
 from accounts.evidence.verify import Row
-from accounts.models import AuditEntry, Checkpoint
+from accounts.models import AuditEntry, ChainHead, Checkpoint
 
 _AT_ONCE = 2000
 _OTHERWISE = {
@@ -39,6 +40,16 @@ def rows(*, after: int = 0, upto: int) -> Iterator[Row]:
         if len(found) < _AT_ONCE:
             return
         after = found[-1][0]
+
+
+def stray() -> int | None:
+    """The first entry whose number the chain never gave: below 1, or beyond the head as it is when that is asked."""
+    head = Subquery(ChainHead.objects.filter(pk=1).values("number"))
+    for outside in (Q(pk__lt=1), Q(pk__gt=head)):
+        found = AuditEntry.objects.filter(outside).order_by("pk").values_list("pk", flat=True).first()
+        if found is not None:
+            return found
+    return None
 
 
 def checkpoints(*, upto: int) -> Iterator[dict[str, object]]:

@@ -7,7 +7,7 @@ from django.db.models import Count, Max, Min
 
 from accounts.evidence import merkle
 from accounts.evidence.chain import START
-from accounts.models import AuditEntry, Checkpoint, SigningKey
+from accounts.models import AuditEntry, ChainHead, Checkpoint, SigningKey
 from accounts.models.audit import AuditEntries
 
 AT_ONCE = 500
@@ -25,6 +25,8 @@ class Scope:
 
 
 def scope_of(entries: AuditEntries, words: str) -> Scope:
+    """What is not of the chain is left out: nothing can prove it, and `auditverify` names it."""
+    entries = entries.filter(pk__gte=1, pk__lte=ChainHead.objects.get(pk=1).number)
     found = entries.order_by().aggregate(first=Min("pk"), last=Max("pk"), count=Count("pk"))
     return Scope(entries, words, found["first"] or 0, found["last"] or 0, found["count"])
 

@@ -1,7 +1,7 @@
 """Signing the head of the log now and then, and bringing each signature out of the house."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,11 +12,13 @@ from accounts import anchors
 from accounts.evidence import checkpoints as evidence
 from accounts.evidence import merkle
 from accounts.evidence.chain import START, as_text
-from accounts.models import AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey, User
+from accounts.models import AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey, SigningTurn, User
 from accounts.services import audit
 
 # A place that failed is tried again after that long.
 AGAIN = timedelta(minutes=5)
+# A worker that is killed loses his turn after that long: more than a few places take that do not answer.
+_LEASE = timedelta(minutes=10)
 # So many checkpoints leave for a place at once.
 _MOST = 200
 _KEPT = timedelta(days=30)
@@ -24,9 +26,25 @@ logger = logging.getLogger(__name__)
 
 
 def attend() -> None:
-    """What a worker does each minute: sign if it is time, and send out what has not left the house yet."""
-    sign_if_due()
-    send_out()
+    """What a worker does each minute: sign if it is time, and send out what has not left the house yet.
+
+    One at a time: where a place is slow, the next minute's worker leaves it to him who waits.
+    """
+    until = timezone.now() + _LEASE
+    if not _take_turn(until):
+        return
+    try:
+        sign_if_due()
+        send_out()
+    finally:
+        SigningTurn.objects.filter(pk=1, leased_until=until).update(leased_until=timezone.now())
+
+
+def _take_turn(until: datetime) -> bool:
+    """True for one caller only, until he leaves it or its lease is over."""
+    _, is_new = SigningTurn.objects.get_or_create(pk=1, defaults={"leased_until": until})
+    free = SigningTurn.objects.filter(pk=1, leased_until__lte=timezone.now())
+    return is_new or bool(free.update(leased_until=until))
 
 
 def sign_if_due() -> Checkpoint | None:
@@ -84,7 +102,8 @@ def sign() -> Checkpoint:
 def send_out(*, at_once: bool = False) -> None:
     """Bring to each place what it has not got. One that fails is noted, tried again later, and stops nothing."""
     for place in settings.AUDIT_ANCHORS:
-        attempts = AnchorAttempt.objects.filter(place=anchors.label(place)).order_by("-pk")
+        key = anchors.key_of(place)
+        attempts = AnchorAttempt.objects.filter(key=key).order_by("-pk")
         last = attempts.first()
         if not at_once and last and last.error and last.at > timezone.now() - AGAIN:
             continue
@@ -92,7 +111,7 @@ def send_out(*, at_once: bool = False) -> None:
         due = Checkpoint.objects.filter(pk__gt=arrived.checkpoint_id if arrived else 0).order_by("pk")[:_MOST]
         if rows := [checkpoint.as_evidence() for checkpoint in due]:
             AnchorAttempt.objects.create(
-                place=anchors.label(place), checkpoint_id=rows[-1]["id"], error=_deliver(place, rows)
+                key=key, place=anchors.label(place), checkpoint_id=rows[-1]["id"], error=_deliver(place, rows)
             )
     AnchorAttempt.objects.exclude(error="").filter(at__lt=timezone.now() - _KEPT).delete()
 

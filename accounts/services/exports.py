@@ -13,13 +13,13 @@ from django.utils import timezone
 from accounts.evidence.chain import as_text
 from accounts.evidence.checkpoints import private_key
 from accounts.evidence.exported import Writer
-from accounts.models import AuditEntry, Checkpoint, User
+from accounts.models import AuditEntry, ChainHead, Checkpoint, User
 from accounts.models.audit import AuditEntries
 from accounts.selectors import exports as selectors
 from accounts.selectors.exports import Scope
 from accounts.services import access, audit, checkpoints
 from kartra_admin.lib import context, spreadsheet
-from kartra_admin.lib.errors import BadRequest
+from kartra_admin.lib.errors import AppError, BadRequest
 
 FORMATS = {"ndjson": "NDJSON", "csv": "CSV"}
 HEAD = (
@@ -61,7 +61,15 @@ def refuse(actor: User, why: str) -> NoReturn:
 
 
 def sign_upto(number: int) -> None:
-    """See to it that checkpoints cover all entries up to this one."""
+    """See to it that checkpoints cover all entries up to this one. Raises `AppError` where the chain ends before it.
+
+    Who signs at the same second may have read the head earlier, and then it is signed once more.
+    """
+    if number > ChainHead.objects.get(pk=1).number:
+        raise AppError(
+            f"Entry {number} is beyond the end of the log's chain, so nothing can prove it, and nothing was exported. "
+            "Ask whoever runs this desk to run auditverify."
+        )
     last = Checkpoint.objects.order_by("-pk").first()
     while number and (last is None or last.number < number):
         last = checkpoints.sign()

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import anchors, append_only, subjects
 from accounts.evidence import merkle
-from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey
+from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey, SigningTurn
 from accounts.services import audit, checkpoints
 from kartra_admin.settings import BASE_DIR
-from tests.entries import WrittenAfterAnEntry, forget
+from tests.entries import WrittenAfterAnEntry, forget, insert_stray
 
 KEYS = ("a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U=", "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU=")
 
@@ -157,6 +160,30 @@ def test_a_removed_entry_and_a_cut_tail_are_named() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("numbers", "first"), [([-3, 0, 9], -3), ([0], 0), ([4], 4), ([9, 7], 7)])
+def test_an_entry_outside_the_chain_is_named(numbers: list[int], first: int) -> None:
+    write(3)
+    checkpoints.sign()
+    for number in numbers:
+        insert_stray(number)
+    with pytest.raises(CommandError, match=f"Entry {first}: it is not of the chain") as refused:
+        verified()
+    assert refused.value.returncode == 1
+
+
+@pytest.mark.django_db
+def test_an_entry_before_the_chain_is_named_before_a_changed_one() -> None:
+    write(3)
+    tamper(1, ip="forged")
+    insert_stray(9)
+    with pytest.raises(CommandError, match="Entry 1: its fields"):
+        verified()
+    insert_stray(-1)
+    with pytest.raises(CommandError, match="Entry -1: it is not of the chain"):
+        verified()
+
+
+@pytest.mark.django_db
 def test_an_empty_log_is_whole() -> None:
     assert "0 entries" in verified()
     checkpoints.sign()
@@ -273,6 +300,69 @@ def test_a_mail_carries_what_has_not_left_yet(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
+def test_a_mail_server_that_says_nothing_is_not_waited_for_long(settings: Settings) -> None:
+    assert settings.EMAIL_TIMEOUT == 10
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_TIMEOUT, settings.AUDIT_ANCHORS = 0.2, ["mailto:auditor@example.com"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        checkpoints.sign()
+        checkpoints.send_out()
+    assert AnchorAttempt.objects.get().error == "SMTPServerDisconnected"
+
+
+@pytest.mark.django_db
+def test_a_worker_whose_place_is_slow_is_not_joined_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def slowly(place: str, rows: anchors.Checkpoints) -> None:
+        sent.append([row["id"] for row in rows])
+        if len(sent) == 1:
+            checkpoints.attend()  # the next minute's
+
+    monkeypatch.setattr(anchors, "deliver", slowly)
+    settings.AUDIT_ANCHORS, settings.AUDIT_CHECKPOINT_MINUTES = ["mailto:auditor@example.com"], 0
+    checkpoints.attend()
+    assert sent == [[1]]
+    checkpoints.attend()
+    assert sent == [[1], [2]]
+
+
+@pytest.mark.django_db
+def test_a_turn_that_broke_is_free_and_one_of_a_killed_worker_lapses(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(checkpoints, "sign_if_due", lambda: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            checkpoints.attend()
+    checkpoints.attend()
+    assert Checkpoint.objects.count() == 1
+    settings.AUDIT_CHECKPOINT_MINUTES = 0
+    for minutes, count in ((1, 1), (-1, 2)):
+        SigningTurn.objects.update(leased_until=timezone.now() + timedelta(minutes=minutes))
+        checkpoints.attend()
+        assert Checkpoint.objects.count() == count
+
+
+@pytest.mark.django_db
+def test_two_places_with_one_label_both_get_each(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[str, list[int]]] = []
+    monkeypatch.setattr(anchors, "deliver", lambda place, rows: got.append((place, [row["id"] for row in rows])))
+    long = f"mailto:{'a' * 60}@{'.'.join(['b' * 60] * 3)}."
+    places = ["https://example.com/one?key=1", "https://example.com/two", f"{long}example", f"{long}invalid"]
+    assert len({anchors.label(place) for place in places}) == 2
+    settings.AUDIT_ANCHORS = places
+    for _ in range(2):
+        checkpoints.sign()
+        checkpoints.send_out()
+        checkpoints.send_out()
+    assert got == [(place, [number]) for number in (1, 2) for place in places]
+
+
+@pytest.mark.django_db
 def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     settings: Settings, tmp_path: Path, client_of: Callable[[str], Client]
 ) -> None:
@@ -296,6 +386,33 @@ def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     assert "Signed and sent" in client_of("admin").get("/settings/health/").content.decode()
     assert len(list(folder.iterdir())) == 2
     assert AuditEntry.objects.filter(action="checkpoint.sign.requested").count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["https://example.com:x/", "https://a..b/", "https://example.com/\x01"])
+def test_an_address_that_cannot_be_used_is_noted_and_stops_nothing(
+    address: str, settings: Settings, tmp_path: Path, client_of: Callable[[str], Client]
+) -> None:
+    settings.AUDIT_ANCHORS = [address, str(tmp_path)]
+    answer = client_of("auditor").post(reverse("accounts:audit-sign"), follow=True)
+    assert "Checkpoint 1 is signed" in answer.content.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001.json"]
+    failed, arrived = AnchorAttempt.objects.order_by("pk")
+    assert (failed.key, arrived.error) == (anchors.key_of(address), "")
+    assert failed.error in ("InvalidURL", "UnicodeError")
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_no_text_is_noted_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:
+    spoilt, sound = tmp_path / "spoilt", tmp_path / "sound"
+    spoilt.mkdir()
+    sound.mkdir()
+    (spoilt / "checkpoint-00000001.json").write_bytes(b"\xff\xfe")
+    settings.AUDIT_ANCHORS = [str(spoilt), str(sound)]
+    checkpoints.sign()
+    checkpoints.send_out()
+    assert "another log" in AnchorAttempt.objects.exclude(error="").get().error
+    assert len(list(sound.iterdir())) == 1
 
 
 def test_what_is_secret_in_an_address_is_not_shown() -> None:

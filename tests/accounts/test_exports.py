@@ -26,13 +26,14 @@ from django.urls import reverse
 from accounts import append_only
 from accounts.evidence import chain, checkpoints, exported, merkle, script
 from accounts.evidence.exported import Bad, Reader
-from accounts.models import Account, AuditEntry, User
+from accounts.models import Account, AuditEntry, ChainHead, Checkpoint, User
 from accounts.selectors import exports as selectors
 from accounts.selectors.exports import public_keys
-from accounts.services import audit, packs
+from accounts.services import audit, exports, packs
 from accounts.services import checkpoints as signing
+from kartra_admin.lib.errors import AppError
 from tests.conftest import SignIn
-from tests.entries import entries_about, entries_with, forget
+from tests.entries import entries_about, entries_with, forget, insert_stray
 
 pytestmark = pytest.mark.django_db
 UserOf = Callable[[str], User]
@@ -135,6 +136,30 @@ def test_a_filter_leaves_gaps_and_each_entry_still_has_its_own_hash(log: Account
 
 def test_an_export_of_nothing_verifies(log: Account, auditor: Client) -> None:
     assert verify(exported_by(auditor, lead="nobody@example.com")).entries == 0
+
+
+def test_an_export_ends_with_the_chain_whatever_stands_beyond(log: Account, auditor: Client) -> None:
+    for number in (-1, AuditEntry.objects.count() + 50):
+        insert_stray(number)
+    for form in ("ndjson", "csv"):
+        head, signed = ChainHead.objects.get().number, Checkpoint.objects.count()
+        data = exported_by(auditor, form)
+        assert Checkpoint.objects.count() <= signed + 1
+        if form == "ndjson":
+            assert verify(data).entries == len(told(data)) == head
+        else:
+            assert [row[0] for row in csv.reader(data.decode("utf-8-sig").splitlines())][1:] == [
+                str(number + 1) for number in range(head)
+            ]
+
+
+def test_what_the_chain_does_not_reach_is_never_signed_for(log: Account) -> None:
+    beyond = ChainHead.objects.get().number + 1
+    insert_stray(beyond)
+    signed = Checkpoint.objects.count()
+    with pytest.raises(AppError, match=f"Entry {beyond} is beyond the end.*run auditverify"):
+        exports.sign_upto(beyond)
+    assert Checkpoint.objects.count() == signed
 
 
 def test_what_a_forgotten_person_was_told_of_is_not_exported(log: Account, auditor: Client) -> None:

@@ -36,12 +36,12 @@ def measure(lane: str, folder: Path) -> None:
             before={"Tags": "customer"}, after={"Tags": "customer, vip"}, detail={"subject": "vip"},
         )  # fmt: skip
 
-    made, numbers = record(), count(-1, -1)  # numbers that the log never has
+    made, numbers = record(), count(1)
     with connection.cursor() as cursor:
         fields = AuditEntry._meta.local_concrete_fields
         row = [field.get_db_prep_save(getattr(made, field.attname), connection) for field in fields]
         names, places = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
-        sql = f"INSERT INTO {AuditEntry._meta.db_table} ({names}) VALUES ({places})"
+        sql = f"INSERT INTO {_copied_form(cursor, connection.vendor)} ({names}) VALUES ({places})"
 
         def insert() -> None:
             cursor.execute(sql, [next(numbers), *row[1:]])
@@ -52,6 +52,20 @@ def measure(lane: str, folder: Path) -> None:
     say(Line(f"audit: an entry written, to a bare INSERT of its row, {lane}", ratio, how, goal=3))
     _verify(lane)
     _verify_export(lane, folder, manager)
+
+
+def _copied_form(cursor: Any, vendor: str) -> str:
+    """An empty table as the log's is, with its indexes and triggers: the log itself holds nothing but its chain."""
+    log, copy = "accounts_auditentry", "copied_auditentry"
+    made = [f"CREATE TABLE {copy} (LIKE {log} INCLUDING ALL)"]
+    if vendor == "sqlite":
+        cursor.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL ORDER BY type <> 'table'", [log]
+        )
+        made = [sql.replace("accounts_audit", "copied_audit") for (sql,) in cursor.fetchall()]
+    for sql in made:
+        cursor.execute(sql)
+    return copy
 
 
 def _seconds(write: Callable[[], object]) -> float:
@@ -98,7 +112,7 @@ def _verify_export(lane: str, folder: Path, person: Any) -> None:
     from accounts.selectors.exports import public_keys
     from accounts.services import exports, packs
 
-    entries = AuditEntry.objects.filter(pk__gt=0, pk__lte=LOG)
+    entries = AuditEntry.objects.filter(pk__lte=LOG)
     with (folder / "log.ndjson").open("wb") as file:
         file.writelines(exports.export(actor=person, entries=entries, words="everything", form="ndjson"))
     (folder / "verify.py").write_text(script.source())

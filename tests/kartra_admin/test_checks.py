@@ -61,6 +61,9 @@ def test_sound_settings_pass(sound: Settings) -> None:
         ("AUDIT_ANCHORS", ["mailto:nobody"], "audit_anchors"),
         ("AUDIT_ANCHORS", ["http://example.com/"], "audit_anchors"),
         ("AUDIT_ANCHORS", ["somewhere"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["https://example.com:99999/"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["https://example.com:port/"], "audit_anchors"),
+        ("AUDIT_ANCHORS", ["https://[/"], "audit_anchors"),
         ("AUDIT_CHECKPOINT_ENTRIES", 0, "audit_checkpoint_entries"),
         ("AUDIT_CHECKPOINT_MINUTES", 0, "audit_checkpoint_minutes"),
         ("CREDENTIAL_KEYS", ["not a key"], "credential_keys"),
@@ -88,6 +91,14 @@ def test_weak_or_malformed_settings_are_refused(sound: Settings, name: str, valu
 @pytest.mark.parametrize("url", ["sandbox:", "http://127.0.0.1:9000/api", "http://localhost/api", "http://[::1]:9/api"])
 def test_this_machine_and_the_sandbox_may_be_spoken_to_in_the_clear(sound: Settings, url: str) -> None:
     sound.KARTRA_API_URL = url
+    assert found() == []
+
+
+def test_a_place_that_cannot_be_read_is_refused_without_its_password(sound: Settings) -> None:
+    sound.AUDIT_ANCHORS = ["https://desk:sec/ret@example.com/"]
+    (message,) = run_checks(tags=["kartra_admin"])
+    assert message.msg == "AUDIT_ANCHORS: one of them has a host or a port that cannot be read."
+    sound.AUDIT_ANCHORS = ["https://desk:secret@example.com:8443/", "https://example.com:443/hook"]
     assert found() == []
 
 

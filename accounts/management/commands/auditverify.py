@@ -32,15 +32,24 @@ class Command(BaseCommand):
         last = Checkpoint.objects.order_by("-pk").first()
         upto = max(upto, last.number if last else 0)
         try:
+            _refuse_stray(below=1)
             whole = verify(
                 evidence.rows(upto=upto), evidence.checkpoints(upto=upto), keys=frozenset(keys), anchors=kept
             )
             _compare(head, whole.entries, whole.hash)
+            _refuse_stray()
         except Broken as broken:
             raise CommandError(f"{broken}.") from None
         beside = f", {len(kept):,} of them beside what was kept outside" if anchors else ""
         said = f"{whole.entries:,} entries and {whole.checkpoints:,} checkpoints are as they were written{beside}."
         self.stdout.write(self.style.SUCCESS(said))
+
+
+def _refuse_stray(*, below: int | None = None) -> None:
+    """What stands before the chain is the first bad entry, so it is looked for first; what stands behind it, last."""
+    stray = evidence.stray()
+    if stray is not None and (below is None or stray < below):
+        raise Broken(stray, "it is not of the chain, whose entries are numbered from 1 to the head")
 
 
 def _compare(head: ChainHead, number: int, last: str) -> None:
