@@ -6,6 +6,7 @@ They are opened and looked through, since what is sealed can be found in no othe
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from accounts.models import Account
 from leads.models import Event, ImportRow, Job, JobLead
@@ -22,7 +23,7 @@ class Lines:
     events: list[int] = field(default_factory=list)
     import_rows: list[int] = field(default_factory=list)
     job_leads: list[int] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[UUID] = field(default_factory=list)
 
 
 def find(account: Account, lead_id: str, emails: set[str]) -> Lines:
@@ -39,23 +40,22 @@ def find(account: Account, lead_id: str, emails: set[str]) -> Lines:
     found.events = [row.pk for row in events if _names(body_of(row), emails)]
     unnamed = JobLead.objects.filter(job__account=account, lead_id="").select_related("job", "whose")
     found.job_leads = [row.pk for row in _each(unnamed) if _names(f"{row.email} {row.sentence}", emails)]
-    found.jobs = [
-        job
-        for job in _each(Job.objects.filter(account=account))
-        if any(_names(line["text"], emails) for line in job.left_out)
-    ]
-    for job in found.jobs:
-        job.left_out = [line for line in job.left_out if not _names(line["text"], emails)]
+    jobs = _each(Job.objects.filter(account=account))
+    found.jobs = [job.pk for job in jobs if any(_names(line["text"], emails) for line in job.left_out)]
     return found
 
 
-def strike(lines: Lines) -> None:
-    """Take them away. Of a job's lead its place and its outcome stay, so that the job's counts do."""
+def strike(lines: Lines, emails: set[str]) -> None:
+    """Take them away. Of a job's lead its place and its outcome stay, so that the job's counts do.
+
+    What a job left out is read again under a lock: somebody else may have been forgotten since it was found.
+    """
     Event.objects.filter(pk__in=lines.events).delete()
     for start in range(0, len(lines.import_rows), _AT_ONCE):
         ImportRow.objects.filter(pk__in=lines.import_rows[start : start + _AT_ONCE]).delete()
     JobLead.objects.filter(pk__in=lines.job_leads).update(sealed="", whose=None)
-    for job in lines.jobs:
+    for job in Job.objects.select_for_update().filter(pk__in=lines.jobs).order_by("pk"):
+        job.left_out = [line for line in job.left_out if not _names(line["text"], emails)]
         job.save(update_fields=["left_out"])  # type: ignore[misc]
 
 

@@ -98,7 +98,7 @@ def _forget(asked: Forgetting) -> bool:
             Forgetting.objects.filter(pk=asked.pk).update(waits_for=why[:300])
             return False
         _delete_what_is_clear(account, lead_id, emails)
-        _forgetting_lines.strike(lines)
+        _forgetting_lines.strike(lines, emails)
         subjects.destroy(keys)
         ended = {"state": State.DONE, "ended_at": timezone.now(), "waits_for": ""}
         Forgetting.objects.filter(pk=asked.pk).update(**ended)

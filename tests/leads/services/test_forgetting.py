@@ -13,6 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection as database
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -40,7 +41,7 @@ from leads.models.sealed import SealedRow
 from leads.providers.changes import AssignTag, UnassignTag
 from leads.selectors import forgetting as selectors
 from leads.selectors import refs
-from leads.services import approvals, directory, events, forgetting, leads, money, notes
+from leads.services import _forgetting_lines, approvals, directory, events, forgetting, leads, money, notes
 from leads.services import reports as reporting
 from leads.services.bulk import results
 from leads.services.imports import running, staging
@@ -381,3 +382,16 @@ def test_a_save_at_the_same_moment_is_whole_or_waited_for(admin: Desk, sandbox: 
             forgetting.forget_due()
         assert not Forgetting.objects.filter(state="waiting").exists()
     assert not Subject.objects.filter(sealed_key="", digest__isnull=False).exists()
+
+
+def test_two_who_are_found_at_once_do_not_bring_each_other_back(desk_of: Callable[..., Desk], sandbox: Sandbox) -> None:
+    desk = live(desk_of)
+    job = Job.objects.get(name="By email")
+    job.left_out = [{"line": 1, "text": text} for text in ("one@example.com", "two@example.com", "nobody")]
+    job.save(update_fields=["left_out"])  # type: ignore[misc]
+    people = ({"one@example.com"}, {"two@example.com"})
+    found = [(emails, _forgetting_lines.find(desk.account, "0", emails)) for emails in people]
+    with transaction.atomic():
+        for emails, lines in found:
+            _forgetting_lines.strike(lines, emails)
+    assert [line["text"] for line in Job.objects.get(pk=job.pk).left_out] == ["nobody"]
