@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Kartra Admin's one entry: ``python3 run.py`` serves the demo, ``python3 run.py test`` passes the tests.
+"""Kartra Admin's one entry: ``python3 run.py`` serves the demo, ``python3 run.py serve`` a small server, ``python3
+run.py test`` passes the tests.
 
 Needs Python 3.11 and nothing else: it keeps its own environment in ``.venv``, filled from the locked requirements.
 """
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -24,20 +26,27 @@ if sys.version_info < (3, 11):  # before anything that an older Python would stu
     sys.exit(f"Kartra Admin needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
 
 PRODUCT, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"  # the second holds all of the first
+KNOWN_FLAWS = "flask==0.5"
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "installed.json"  # what was installed by this program
 RESULTS = ROOT / "test-results"
+AGAIN_AFTER = 3.0  # seconds, before what ended by itself is started again
 
 
 def main() -> int:
     if os.name != "posix":
         stop("Kartra Admin runs on Linux and macOS. On Windows, run it inside WSL.")
-    parser = argparse.ArgumentParser(prog="run.py", description="Serve the demo of Kartra Admin, or check its code.")
+    parser = argparse.ArgumentParser(prog="run.py", description="Serve Kartra Admin or its demo, or check its code.")
     commands = parser.add_subparsers(dest="command", metavar="command")
     demo = commands.add_parser("demo", help="serve the demo (the default)")
-    for each, default in ((parser, os.environ.get("PORT") or "8000"), (demo, argparse.SUPPRESS)):
-        each.add_argument("--port", type=int, default=default, help="of the demo; else PORT, else 8000")
+    serve = commands.add_parser("serve", help="serve a small server: web and worker, by the settings in .env")
+    for each, default in (
+        (parser, os.environ.get("PORT") or "8000"),
+        *((each, argparse.SUPPRESS) for each in (demo, serve)),
+    ):
+        each.add_argument("--port", type=int, default=default, help="of the web server; else PORT, else 8000")
     commands.add_parser("test", help="run all tests; what follows is handed to pytest", add_help=False)
     commands.add_parser("lint", help="check style, templates and layers")
     commands.add_parser("types", help="check types")
@@ -54,6 +63,8 @@ def main() -> int:
         parser.error(f"unknown: {' '.join(rest)}")
     if options.command in (None, "demo"):
         return serve_demo(options.port)
+    if options.command == "serve":
+        return serve_here(options.port)
     prepare_environment(DEVELOPMENT)
     if options.command == "test":
         return test(rest)
@@ -67,7 +78,7 @@ def main() -> int:
 
 def prepare_environment(lock: str) -> None:
     """Make ``.venv`` where it is missing, and install ``lock`` unless just that is installed already."""
-    stamp = VENV / "installed.json"
+    stamp = STAMP
     hashes = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in (PRODUCT, DEVELOPMENT)}
     hashes["python"] = ".".join(map(str, sys.version_info[:3]))
     installed = json.loads(stamp.read_text()) if stamp.exists() and PYTHON.exists() else {}
@@ -88,7 +99,23 @@ def prepare_environment(lock: str) -> None:
     stamp.write_text(json.dumps(hashes))
 
 
-# The demo
+# Serving
+
+
+def serve_here(port: int) -> int:
+    """Serve by the environment's own settings. Changes nothing first: an operator installs and migrates himself."""
+    if STAMP.exists() or not PYTHON.exists():  # or else it was made by hand
+        prepare_environment(PRODUCT)
+    manage = [str(PYTHON), "manage.py"]
+    checked([*manage, "check"])
+    if subprocess.call([*manage, "migrate", "--check"], cwd=ROOT, stdout=subprocess.DEVNULL):
+        stop("The database is not ready for this version: make a backup, then run manage.py migrate.")
+    commands = {
+        "web server": [*gunicorn(port), "--timeout", "120", "--graceful-timeout", "35"],
+        "worker": [*manage, "worker"],
+    }
+    ready = f"Kartra Admin listens on 127.0.0.1:{port}."
+    return run_together(commands, None, lambda: is_served(port) and (print(ready, flush=True) or True))
 
 
 def serve_demo(wanted_port: int) -> int:
@@ -110,31 +137,51 @@ def serve_demo(wanted_port: int) -> int:
     say("Preparing the demo")
     checked([str(PYTHON), "manage.py", "migrate", "--verbosity", "0"], environment)
     people = checked([str(PYTHON), "manage.py", "demo"], environment, capture=True)
-    gunicorn = [str(PYTHON), "-m", "gunicorn", "kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-    threads = ["--worker-class", "gthread", "--workers", "1", "--threads", "64"]
-    quiet = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
-    commands = {"web server": [*gunicorn, *threads, *quiet], "worker": [str(PYTHON), "manage.py", "worker"]}
+    quiet = ["--log-level", "warning", "--graceful-timeout", "5"]
+    commands = {"web server": [*gunicorn(port), *quiet], "worker": [str(PYTHON), "manage.py", "worker"]}
     taken = f"  (port {wanted_port} is taken)" if port != wanted_port else ""
     ready = f"\n{people.rstrip()}\n\n  Kartra Admin    {address}{taken}\n  Ctrl-C ends it.\n"
     return run_together(commands, environment, lambda: is_served(port) and (print(ready, flush=True) or True))
 
 
-def run_together(commands: dict[str, list[str]], environment: dict[str, str], is_ready: Callable[[], bool]) -> int:
-    """Run programs side by side until Ctrl-C, SIGTERM, or the end of one of them, which ends the others too.
+def gunicorn(port: int) -> list[str]:
+    """One process, whose cache is that of all; a thread for each who waits."""
+    at = ["kartra_admin.wsgi:application", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+    return [str(PYTHON), "-m", "gunicorn", *at, "--worker-class", "gthread", "--workers", "1", "--threads", "64"]
+
+
+def run_together(
+    commands: dict[str, list[str]], environment: dict[str, str] | None, is_ready: Callable[[], bool]
+) -> int:
+    """Run programs side by side until Ctrl-C, SIGTERM, or the end of the first of them, which ends the others too. One
+    of the others that ends by itself is started again.
 
     ``is_ready`` is asked until it says True once.
     """
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        # In a session of its own, so that Ctrl-C reaches only this program, which ends the parts in good order.
+        return subprocess.Popen(commands[name], cwd=ROOT, env=environment, start_new_session=True)
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parts: dict[str, subprocess.Popen[bytes]] = {}
+    first, *others = commands
+    ended: dict[str, float] = {}
     try:
-        for name, command in commands.items():
-            # In a session of its own, so that Ctrl-C reaches only this program, which ends the parts in good order.
-            parts[name] = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+        for name in commands:
+            parts[name] = start(name)
         was_ready = False
-        while not (ended := [name for name, part in parts.items() if part.poll() is not None]):
+        while parts[first].poll() is None:
             was_ready = was_ready or is_ready()
+            for name in (each for each in others if parts[each].poll() is not None):
+                if name not in ended:
+                    say_error(f"The {name} ended by itself and is started again. The lines above say why.")
+                    ended[name] = time.monotonic()
+                elif time.monotonic() - ended[name] >= AGAIN_AFTER:
+                    parts[name] = start(name)
+                    del ended[name]
             time.sleep(0.1)
-        say_error(f"The {ended[0]} ended by itself, so the demo ends. The lines above say why.")
+        say_error(f"The {first} ended by itself, so everything ends. The lines above say why.")
         return 1
     except KeyboardInterrupt:
         return 0
@@ -218,7 +265,9 @@ def run_lane(lane: str, url: str, arguments: list[str]) -> tuple[bool, str]:
         f"--junitxml={report}",
         *arguments,
     ]
-    code = subprocess.call(pytest, cwd=ROOT, env={**os.environ, "TEST_DATABASE_URL": url, "TEST_LANES": "1"})
+    environment = {**os.environ, "TEST_DATABASE_URL": url, "TEST_LANES": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every worker and rig compiles all the code again
+    code = subprocess.call(pytest, cwd=ROOT, env=environment)
     if not report.exists():
         return False, "did not run"
     counts = dict.fromkeys(("tests", "failures", "errors"), 0)
@@ -254,9 +303,33 @@ def format_code() -> int:
 
 
 def audit() -> int:
-    """Ask the advisory database about every locked package; needs the net. What it cannot say counts as a failure."""
-    locked = ["--strict", "--require-hashes", "--disable-pip", "--requirement", str(ROOT / DEVELOPMENT)]
-    return run_all([str(VENV / "bin" / "pip-audit"), *locked])
+    """Ask the advisory database about every locked package; needs the net. What it cannot say counts as a failure.
+
+    It is asked about a release with known flaws first: a mirror that knows no advisories would pass everything.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        bad = Path(folder) / "bad.txt"
+        bad.write_text(f"{KNOWN_FLAWS}\n")
+        _, found, trouble = ask_advisories("--no-deps", "--requirement", str(bad))
+    if not found:
+        say_error(f"FAILED: no advisories were to be had, so nothing is known of any package. {trouble}")
+        return 1
+    is_clean, found, trouble = ask_advisories("--require-hashes", "--requirement", str(ROOT / DEVELOPMENT))
+    print(found, end="")
+    if is_clean:
+        print(f"No flaw is known in any package of {DEVELOPMENT}.")
+    elif found:
+        say_error("FAILED: flaws are known in the packages above.")
+    else:
+        say_error(f"FAILED: not every package could be asked about. {trouble}")
+    return int(not is_clean)
+
+
+def ask_advisories(*about: str) -> tuple[bool, str, str]:
+    """Whether nothing is wrong, the table of flaws, and the last line of what went wrong with asking."""
+    command = [str(VENV / "bin" / "pip-audit"), "--strict", "--disable-pip", "--progress-spinner", "off", *about]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout, done.stderr.strip().rpartition("\n")[2][:300]
 
 
 # Small things

@@ -109,14 +109,13 @@ def _verify_export(lane: str, folder: Path, person: Any) -> None:
     """The same log as a file, by the script alone."""
     from accounts.evidence import script
     from accounts.models import AuditEntry
-    from accounts.selectors.exports import public_keys
     from accounts.services import exports, packs
 
     entries = AuditEntry.objects.filter(pk__lte=LOG)
     with (folder / "log.ndjson").open("wb") as file:
         file.writelines(exports.export(actor=person, entries=entries, words="everything", form="ndjson"))
     (folder / "verify.py").write_text(script.source())
-    (folder / "keys.txt").write_text(packs.keys_text(public_keys()))
+    (folder / "keys.txt").write_text(packs.keys_text())
     command = [sys.executable, "-I", "verify.py", "log.ndjson", "keys.txt"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

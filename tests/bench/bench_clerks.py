@@ -33,11 +33,13 @@ class Clerk(NamedTuple):
 
 
 def recommended() -> list[str]:
-    """Gunicorn's arguments in docs/operations.md, without where it listens."""
-    unit = (ROOT / "docs" / "operations.md").read_text()
-    found = re.search(r"^ExecStart=\S+/gunicorn (\S+) --bind \S+((?:.*\\\n)*.*)$", unit, re.MULTILINE)
-    assert found, "docs/operations.md has no unit for gunicorn any more"
-    return [found[1], *found[2].replace("\\\n", " ").split()]
+    """Gunicorn's arguments in docs/operations.md, without where it listens; its processes are told by `.env` there."""
+    told = (ROOT / "docs" / "operations.md").read_text()
+    unit = re.search(r"^ExecStart=\S+/gunicorn (\S+) --bind \S+((?:.*\\\n)*.*)$", told, re.MULTILINE)
+    processes = re.search(r"^`WEB_CONCURRENCY=(\d+)` in `.env`", told, re.MULTILINE)
+    assert unit, "docs/operations.md has no unit for gunicorn any more"
+    assert processes, "docs/operations.md does not tell how many processes any more"
+    return [unit[1], "--workers", processes[1], *unit[2].replace("\\\n", " ").split()]
 
 
 def measure(lane: str, folder: Path) -> None:

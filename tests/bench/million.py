@@ -17,7 +17,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.models import Account
-from leads import folding, search_index
+from kartra_admin.lib import folding
+from leads import search_index
 from leads.models import Entry, Word
 
 LEADS = 1_000_000

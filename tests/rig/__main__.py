@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from tests.rig.cases import Case
+    from tests.rig.cases import Case, every
 
     logging.disable(logging.CRITICAL)  # every fault is logged, as it should be
     parts = options.part or list(PARTS)
@@ -58,9 +58,11 @@ def run(options: argparse.Namespace) -> int:
     bad = 0
     for part in parts:
         runs = -(-options.runs * PARTS[part] // share)
+        first = every(part, options.act)
         for number in range(runs) if options.case is None else [options.case]:
             name = f"{options.seed}:{part}:{number}"
-            verdict = Case(part, name, options.act).run()
+            act, what = first[number] if number < len(first) else (options.act, "")
+            verdict = Case(part, name, act, what).run()
             for row in (rows[part], rows[verdict.act], rows["all"]):
                 row.runs += 1
                 row.done += verdict.done > 0

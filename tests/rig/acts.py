@@ -38,10 +38,11 @@ class Subject:
 
 class Act:
     """One customer, and one thing that is asked for him. ``commands`` are the calls it sends; ``where`` are its own
-    steps, beside those of the write path."""
+    steps, beside those of the write path; ``is_held`` says whether it waits to be sent by the worker."""
 
     commands: ClassVar[tuple[str, ...]] = (REFUND,)
     where: ClassVar[Mapping[str, points.Point]] = {}
+    is_held = True
     role = "manager"
     status = "Active"
     is_of_plan = False
@@ -144,6 +145,7 @@ class Approved(RefundPart):
 
     role = "support"
     where: ClassVar = points.DECIDING
+    is_held = False
 
     def carry_on(self) -> list[points.Job]:
         jobs = []
@@ -282,6 +284,8 @@ class Ending(Run):
 
 class Playbook(Run):
     """From the lead's page, after a preview, with a tag before the money."""
+
+    is_held = False
 
     def see(self, who: Any) -> str:
         return preview_playbook(

@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +28,7 @@ WORKERS = 4
 FAULTS = ("429", "500", "junk", "lost", "late", "refused", "half")
 FAIL = ("give_points_to_lead", "give_points_to_lead", "*")  # mostly what changes something
 PASTED = ("lead{}@bulk.example", "Lead {0} <lead{0}@bulk.example>", "mailto:LEAD{}@bulk.example")
-_MINUTES = 60
+_APART = (0.02, 0.4)  # seconds between two kills
 
 
 def main(arguments: list[str]) -> int:
@@ -49,11 +51,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace) -> list[str]:
+    from leads import wiring
     from leads.services.bulk import slices
 
     logging.disable(logging.WARNING)  # every fault is logged, as it should be
     logging.getLogger("leads.services.directory").setLevel(logging.CRITICAL)
     slices._take_turn = _without_pace
+    # Calls so slow that the job is not over before all the trouble has come, and that much of it comes amid them; and
+    # so quick that a worker comes to its writes before it is killed.
+    took = WORKERS * sum(_APART) / 2 * options.kills / options.leads
+    wiring.app_for = partial(_slow_app, wiring.app_for, took)  # type: ignore[assignment]
+    _let_die_after_changes(options.kills / options.leads)
     slices.SECONDS = 0.5
     crew = Crew(options)
     known = _make_leads(options.leads)
@@ -70,7 +78,8 @@ def _run(options: argparse.Namespace) -> list[str]:
             break
         _settle_and_retry(job)
     print(f"{options.leads} leads, {crew.killed} kills, {crew.armed} faults, database away {crew.away} times")
-    return _judge(job, known)
+    print(f"{crew.died} workers died right after a change")
+    return [*crew.left_undone(), *_judge(job, known)]
 
 
 class Crew:
@@ -79,7 +88,7 @@ class Crew:
     def __init__(self, options: argparse.Namespace) -> None:
         self.chance = random.Random(options.seed)
         self.options = options
-        self.killed = self.armed = self.away = 0
+        self.killed = self.armed = self.away = self.died = 0
         # The dry run gets a third of the trouble.
         self.phase = 0
 
@@ -92,19 +101,20 @@ class Crew:
         kills, faults, away = (int(share * self.options.__dict__[key]) for key in ("kills", "faults", "away"))
         steps = max(kills, 1)
         crew: dict[int, int] = {}
-        quiet = 0
+        quiet = rounds = 0
         last = -1
         while True:
             for slot in range(WORKERS):
-                if slot in crew and os.waitpid(crew[slot], os.WNOHANG)[0]:
-                    del crew[slot]  # ended by itself, as a worker does that cannot go on
+                if slot in crew and (ended := os.waitpid(crew[slot], os.WNOHANG))[0]:
+                    del crew[slot]  # as a worker does that cannot go on
+                    self.died += os.WIFSIGNALED(ended[1])
                 if slot not in crew:
                     crew[slot] = _start(lambda slot=slot: _worker(job.pk, slot))
-            time.sleep(self.chance.uniform(0.02, 0.4))
+            time.sleep(self.chance.uniform(*_APART))
+            rounds += 1
             self._arm(min(faults, self.armed + max(1, faults // steps)))
-            if self.away < away and self.chance.random() < 0.2:
-                self.away += 1
-                _take_database_away(self.chance.uniform(0.2, 1.5))
+            if self.away < away and rounds % max(1, steps // (2 * away)) == 0:
+                self.away += _take_database_away(self.chance.uniform(0.2, 1.5))
             if self.killed < kills:
                 self.killed += 1
                 _kill(crew.pop(self.chance.choice(sorted(crew))))
@@ -119,14 +129,25 @@ class Crew:
         for process in crew.values():
             _kill(process)
         connections.close_all()
+        self.armed -= _not_struck()
         world.disarm()
         _pass_time(timedelta(minutes=6))
 
+    def left_undone(self) -> list[str]:
+        """What did not happen as often as it was to: then all went well for want of trouble."""
+        happened = {"kills": self.killed, "faults": self.armed, "away": self.away}
+        wanted = {what: self.options.__dict__[what] for what in happened}
+        return [
+            f"only {happened[what]} of {wanted[what]} {what}: the job was over before"
+            for what in happened
+            if happened[what] < wanted[what]
+        ]
+
     def _arm(self, number: int) -> None:
-        while self.armed < number:
-            self.armed += 1
-            with suppress(sqlite3.OperationalError):
+        with suppress(sqlite3.OperationalError):
+            while self.armed < number:
                 world.arm(self.chance.choice(FAIL), self.chance.choice(FAULTS), 1)
+                self.armed += 1
 
 
 # Processes
@@ -169,14 +190,51 @@ def _worker(job_id: Any, slot: int) -> None:
         close_old_connections()
 
 
+def _slow_app(app_for: Callable[[Path], Any], took: float, path: Path) -> Any:
+    """The sandbox, which takes so many seconds for a call, most of them after it was done: there a death tells most."""
+    app = app_for(path)
+
+    def answer(*request: Any) -> Any:
+        time.sleep(took / 4)
+        answered = app(*request)
+        time.sleep(3 * took / 4)
+        return answered
+
+    return answer
+
+
+def _let_die_after_changes(share: float) -> None:
+    """This share of the changes kills its worker when Kartra has made it and nobody knows: a kill from outside seldom
+    comes just then."""
+    from leads.providers.kartra.client import KartraClient
+    from tests.rig import points
+
+    call, chance = KartraClient.call, random.SystemRandom()  # what is forked would share another one's numbers
+
+    def deadly(*given: Any, **named: Any) -> Any:
+        answer = call(*given, **named)
+        if named["is_write"] and chance.random() < share:
+            points.die()
+        return answer
+
+    KartraClient.call = deadly  # type: ignore[method-assign]
+
+
 def _without_pace(job: Any) -> float | None:
     from leads.models import Job
 
     return 0.0 if Job.objects.filter(pk=job.pk, state=job.state).exists() else None
 
 
-def _take_database_away(seconds: float) -> None:
-    """SQLite is locked by somebody for longer than the workers wait; PostgreSQL throws everybody out."""
+def _not_struck() -> int:
+    """How many of the faults that were armed hit no call."""
+    with world.sandbox() as db:
+        return int(db.execute("SELECT coalesce(sum(times), 0) FROM faults").fetchone()[0])
+
+
+def _take_database_away(seconds: float) -> bool:
+    """SQLite is locked by somebody for longer than the workers wait; PostgreSQL throws everybody out. False where it
+    could not be done."""
     from django.db import connection, connections
 
     if connection.vendor == "sqlite":
@@ -186,13 +244,15 @@ def _take_database_away(seconds: float) -> None:
             time.sleep(seconds)
             other.execute("ROLLBACK")
             other.close()
-        return
+            return True
+        return False
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     connections.close_all()
+    return True
 
 
 # The leads, the job, the time
@@ -322,7 +382,7 @@ def _judge(job: Any, known: dict[int, int]) -> list[str]:
     if carried_out != len(known):
         wrong.append(f"{carried_out} operations say that they gave points, to {len(known)} leads")
     given_points = AuditEntry.objects.readable().filter(action="points.give.succeeded")
-    told = sum(entry.detail.get("label") == "Rig" for entry in given_points)
+    told = sum(entry.detail.get("label") == "Rig" for entry in given_points.iterator(chunk_size=500))
     if told != len(known):
         wrong.append(f"the log tells of points given {told} times")
     lines = list(results.export(actor=job.actor, job=job))

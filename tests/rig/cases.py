@@ -42,12 +42,37 @@ class Verdict:
         return bool(self.double or self.lost or self.wrong)
 
 
-class Case:
-    """A customer, an act on what he bought, and the people at the desk."""
+def every(part: str, act: str = "") -> list[tuple[str, str]]:
+    """What comes first, before chance: each act killed at each of its steps, and each fault of each call it sends."""
+    acts = {name: kind for name, kind in ACTS.items() if act in ("", name)}
+    if part == "killed":
+        return [
+            (name, point)
+            for name, kind in acts.items()
+            for point in CONFIRMING | (CLAIMING if kind.is_held else {}) | SENDING | SETTLING | kind.where
+        ]
+    if part == "faults":
+        return [
+            (name, f"{command} {mode}")
+            for name, kind in acts.items()
+            for command in kind.commands
+            for mode in modes_of(command)
+        ]
+    return []
 
-    def __init__(self, part: str, name: str, act: str = "") -> None:
+
+def modes_of(command: str) -> list[str]:
+    """Money moves by one action a call, and no answer of one comes short; only a refund is answered by 266."""
+    return [mode for mode in MODES if mode != "short" and (command == REFUND or "266" not in mode)]
+
+
+class Case:
+    """A customer, an act on what he bought, and the people at the desk. ``what`` is one of `every`, else it is left to
+    chance what goes wrong."""
+
+    def __init__(self, part: str, name: str, act: str = "", what: str = "") -> None:
         self.chance = random.Random(name)
-        self.part = part
+        self.part, self.what = part, what
         name = self.chance.choice(sorted(ACTS))
         self.verdict = Verdict(act or name)
         self.act = ACTS[self.verdict.act](self.chance, self.verdict.wrong)
@@ -85,8 +110,7 @@ class Case:
 
     def arm(self, *commands: str) -> None:
         command = self.chance.choice(commands)
-        fitting = [mode for mode in MODES if mode != "short" and (command == REFUND or "266" not in mode)]
-        mode = self.chance.choice(fitting)  # money moves by one action a call, and no answer of one comes short
+        mode = self.chance.choice(modes_of(command))
         times = self.chance.choice((1, 1, 1, 2, 4))
         world.arm(command, mode, times)
         self.tell("fault", command, mode, f"x{times}")
@@ -110,6 +134,11 @@ class Case:
         return self.verdict
 
     def with_faults(self) -> None:
+        if self.what:
+            self.tell("fault", self.what)
+            world.arm(*self.what.split(), 1)
+            self.attempt(self.agent)()
+            return
         step = self.chance.choice(("seeing", "confirming", "sending", "sending", "sending", "settling"))
         self.tell("while", step)
         if step == "confirming":
@@ -125,18 +154,29 @@ class Case:
 
     def killed(self) -> None:
         """Whoever comes to that point is killed there: who confirms, the worker, who approves or resumes."""
-        if self.chance.random() < 0.5:
-            self.arm(*self.act.commands)
-        every = CONFIRMING | SENDING | SETTLING | self.act.where | (CLAIMING if settings.MONEY_HOLD else {})
-        name, point = self.chance.choice(sorted(every.items()))
+        name, point = self.place_to_die()
         self.tell("killed", name)
+        died = False
         with points.at(point, points.die):
             for job in (self.attempt(self.agent), self.carry_on, world.tick, world.tick):
                 if name in SETTLING and job is not world.tick:
                     job()
                 else:
-                    points.in_child(job)
+                    died |= points.in_child(job)
                 world.pass_time(self.customer, HOLD + 1)
+        if self.what and not died:
+            self.verdict.wrong.append("nobody came to where he was to be killed")
+
+    def place_to_die(self) -> tuple[str, points.Point]:
+        steps = CONFIRMING | SENDING | SETTLING | self.act.where
+        if self.what:
+            settings.MONEY_HOLD = HOLD if self.what in CLAIMING else 0
+            if self.what in SETTLING:
+                world.arm(self.act.commands[0], "lost", 1)
+            return self.what, (steps | CLAIMING)[self.what]
+        if self.chance.random() < 0.5:
+            self.arm(*self.act.commands)
+        return self.chance.choice(sorted((steps | (CLAIMING if settings.MONEY_HOLD else {})).items()))
 
     def at_once(self) -> None:
         if self.chance.random() < 0.5:
@@ -193,7 +233,7 @@ class Case:
         """A process that was about to send sleeps for ten minutes. Meanwhile it is given up, and done by another."""
         is_held = settings.MONEY_HOLD > 0
         name = self.chance.choice(
-            ["after claim", "after check", "before send"] if is_held else ["after intent", "before send"]
+            (["after claim", "after check"] if is_held else ["after intent"]) + ["before send", "before wire"]
         )
         self.tell("stalled", name)
         another = self.attempt(self.other) if self.chance.random() < 0.5 else None
@@ -260,6 +300,7 @@ class Case:
         """Nothing goes wrong any more: what no reading settled is decided by somebody who looks at the bank, and what
         follows from that is done."""
         world.disarm()
+        world.tick()
         for _ in range(10):
             if not self.operations().filter(outcome__in=OPEN).exists() and not self.act.carry_on():
                 return

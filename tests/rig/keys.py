@@ -42,14 +42,15 @@ def _run(options: argparse.Namespace, wrong: list[str]) -> None:
     from cryptography.fernet import Fernet
     from django.conf import settings
 
-    from accounts import subjects
+    from accounts import seals, subjects
     from accounts.models import IndexKey
     from accounts.selectors.keys import uses
 
     chance = random.Random(f"keys {options.seed}")
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    IndexKey.objects.all().delete()
-    subjects.lay_index_key(using="default")
+    sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_index())
+    IndexKey.objects.update_or_create(pk=1, defaults={"sealed_key": sealed})
+    subjects.lay_index_key(using="default")  # which forgets the one before
     _make(options.secrets)
     killed, rounds = 0, 0
     while killed < options.kills:

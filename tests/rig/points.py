@@ -42,12 +42,12 @@ CONFIRMING = {
 }
 CLAIMING = {
     "before claim": Point(_operations, "claim", "before"),
-    "inside claim": Point(_operations, "log_step", "before", _logs("sent")),
     "after claim": Point(_operations, "claim", "after"),
     "after check": Point(held, "_check_again", "after"),
 }
 SENDING = {
     "before send": Point(_operations, "send", "before"),
+    "inside leaving": Point(_operations, "log_step", "before", _logs("sent")),
     "before wire": Point(KartraClient, "call", "before", _is_write),
     "after wire": Point(KartraClient, "call", "after", _is_write),
     "before outcome": Point(_operations, "_record_outcome", "before"),
@@ -107,9 +107,9 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_child(job: Job) -> None:
-    """Do it in a process of its own, and wait until that has ended, however."""
-    wait_for(start_child(job))
+def in_child(job: Job) -> bool:
+    """Do it in a process of its own, and wait until that has ended: whether it was killed."""
+    return wait_for(start_child(job))
 
 
 def start_child(job: Job) -> int:
@@ -122,8 +122,9 @@ def start_child(job: Job) -> int:
     os._exit(0)
 
 
-def wait_for(process: int) -> None:
-    os.waitpid(process, 0)
+def wait_for(process: int) -> bool:
+    """Until it has ended: whether it was killed."""
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
 
 
 def together(jobs: list[Job], *, in_processes: bool) -> None:

@@ -20,6 +20,9 @@ from django.conf import settings
 from django.db import connection, connections
 from django.db.models import F
 
+from kartra_admin.lib import deadline
+from tests import template
+
 _UNTIL = ("created_at", "send_at", "sent_at", "next_reading_at")
 
 # Counts what was carried out, and not merely asked: what is rolled back is not counted.
@@ -52,11 +55,20 @@ class NoLimiter:
     def wait(self, name: str, *, background: bool = False) -> None:
         pass
 
+    def still(self, name: str, turn: None, *, background: bool = False) -> None:
+        pass
+
     def sent(self, name: str, turn: object) -> None:
         pass
 
     def pause(self, name: str, seconds: float) -> None:
         pass
+
+
+class Clock:
+    """How long the rig has let pass."""
+
+    passed = 0.0
 
 
 @contextmanager
@@ -68,7 +80,8 @@ def opened() -> Iterator[None]:
     name = f"rig_{os.getpid()}"
     test["NAME"] = str(settings.DATA_DIR / f"{name}.sqlite3") if connection.vendor == "sqlite" else name
     before = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    is_there = template.start_from()
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=is_there)
     data = settings.DATA_DIR / name
     data.mkdir()
     settings.DATA_DIR = data
@@ -105,6 +118,8 @@ def _prepare() -> None:
 
     Limit.objects.all().delete()
     Limit.objects.create(role="support", per_transaction=0)  # so that he has to ask
+    clock = deadline.clock
+    deadline.clock = lambda: clock() + Clock.passed
     wiring._limiter = lambda *_: NoLimiter()  # type: ignore[assignment]
     client.KartraClient.__init__.__kwdefaults__["sleep"] = lambda seconds: None  # type: ignore[index]
     credentials.note_worked = lambda connection: None  # type: ignore[assignment]
@@ -272,10 +287,11 @@ def entries(operation_id: Any, action: str = "") -> Any:
 
 
 def pass_time(customer: Customer, seconds: float) -> None:
-    """For all that the desk keeps of this customer the clock goes forward: its times go back."""
+    """For all that the desk keeps of this customer the clock goes forward: its times go back. Deadlines come nearer."""
     from leads.models import Approval, PlaybookRun
 
     back = timedelta(seconds=seconds)
+    Clock.passed += seconds
     operations(customer).update(**{field: F(field) - back for field in _UNTIL})
     for model in (Approval, PlaybookRun):
         model.objects.filter(lead_id=str(customer.lead_id)).update(created_at=F("created_at") - back)
