@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts import throttling
 from accounts.models import User
 from accounts.receivers import record_failed_sign_in
-from accounts.services import addresses, audit
+from accounts.services import addresses, audit, users
 from kartra_admin.lib.context import current
 from kartra_admin.views import error_response
 
@@ -62,15 +62,17 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return answer
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, str]]:
-        """The second factor where there is one, and then nothing less; the handiest first."""
+        """With the second factor where there is one, and then nothing less; the handiest first."""
         methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
         factors = [method for method in methods if method["id"] != "reauthenticate"]
         has_app = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists()
         return (factors if has_app else factors[::-1]) or methods
 
     def set_password(self, user: User, password: str) -> None:
-        """Together with its entry in the log, or not at all."""
+        """Together with its entry in the log, or not at all. Who has used a link may set up a second factor."""
         act = "change" if self.request.user.is_authenticated else "reset"
+        if act == "reset":
+            users.let_set_up_factor(user)
         with transaction.atomic():
             super().set_password(user, password)
             audit.record(action=f"password.{act}.succeeded", outcome="succeeded", actor=user)

@@ -6,6 +6,7 @@ Each is written as one text in ``AUDIT_ANCHORS``: an absolute path, ``mailto:a@e
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from smtplib import SMTPException
@@ -18,6 +19,7 @@ from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 
 TIMEOUT = 10.0
+_FILE = re.compile("checkpoint-[0-9]{8,}.json")
 Checkpoints = Sequence[Mapping[str, Any]]
 
 
@@ -52,10 +54,23 @@ def check(place: str) -> None:
         raise ValueError(f"{label(place)} is neither an absolute path, nor mailto:, nor https://")
 
 
+def is_folder(place: str) -> bool:
+    return place.startswith("/")
+
+
+def last_in(folder: str) -> int:
+    """The highest id of the checkpoints in a folder, 0 where there is none. Raises `NotDelivered`."""
+    try:
+        names = [name.removesuffix(".json").rpartition("-")[2] for name in os.listdir(folder) if _FILE.fullmatch(name)]
+    except OSError as error:
+        raise NotDelivered(error.strerror or type(error).__name__) from None
+    return max(map(int, names), default=0)
+
+
 def deliver(place: str, checkpoints: Checkpoints) -> None:
     """Bring the checkpoints there. Raises `NotDelivered`."""
     try:
-        if place.startswith("/"):
+        if is_folder(place):
             _to_folder(Path(place), checkpoints)
         elif place.startswith("mailto:"):
             _by_mail(_address(place), checkpoints)
@@ -73,7 +88,8 @@ def name_of(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _to_folder(folder: Path, checkpoints: Checkpoints) -> None:
-    """One file each. A file that is there is never overwritten: another one of its name means another past."""
+    """One file each, on the disk before it counts as delivered. A file that is there is never overwritten: another one
+    of its name means another past."""
     for checkpoint in checkpoints:
         path, data = folder / name_of(checkpoint), _text(checkpoint).encode()
         if path.exists():
@@ -81,8 +97,21 @@ def _to_folder(folder: Path, checkpoints: Checkpoints) -> None:
                 raise NotDelivered(f"{path.name} is there already, and tells of another log")
             continue
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         part.rename(path)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """The names of its files too: without that a power cut may take back a file whose content is safe."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _by_mail(address: str, checkpoints: Checkpoints) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-TABLES = ("accounts_auditentry", "accounts_checkpoint", "accounts_signingkey")
+TABLES = ("accounts_auditentry", "accounts_checkpoint", "accounts_keyvoucher")
 _SENTENCE = "audit entries are written once, never changed and never removed"
 _FUNCTION = f"""
     CREATE OR REPLACE FUNCTION accounts_refuse() RETURNS trigger LANGUAGE plpgsql AS $$

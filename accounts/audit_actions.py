@@ -138,6 +138,11 @@ register(
             frozenset({"connections", "accounts", "others"}),
             label="Rotate keys",
         ),
+        "keys.turn.succeeded": Action(
+            "Turned the key that signs the log, from {older} to {newer}",
+            frozenset({"older", "newer"}),
+            label="Turn the signing key",
+        ),
     },
 )
 _EXPORT = frozenset({"filters", "format", "rows"})

@@ -93,12 +93,14 @@ def require_sudo_to_post(view: View[P]) -> View[P]:
 
 
 def is_confirmed(request: StaffRequest) -> bool:
-    """Whether this session has seen the person's password, by signing in or again, a short while ago; or the second
-    factor of somebody who has one, whose password alone is no longer enough."""
-    records = get_authentication_records(request, request.user)
-    if second_factor.is_set(request.user):
-        records = [record for record in records if record["method"] == "mfa"]
-    return bool(records) and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    """Whether this session has seen a short while ago, by signing in or again, who it is: the person's password, and
+    of somebody with a second factor both. A passkey is both by itself."""
+    since = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    records = [record for record in get_authentication_records(request, request.user) if record["at"] > since]
+    if not second_factor.is_set(request.user):
+        return bool(records)
+    shown = {record.get("type", record["method"]) for record in records}
+    return second_factor.is_both(shown)
 
 
 def asked_by_page(view: AnyView[P]) -> AnyView[P]:

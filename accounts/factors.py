@@ -15,6 +15,7 @@ class StaffMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This was not accepted. A code counts once, and a passkey only for this desk's own address.",
+        "incorrect_password_or_code": "The password or the code is wrong. A code counts once.",
         "cannot_delete_authenticator": "Your role needs a second factor. Add another one first, then remove this one.",
     }
 
@@ -42,4 +43,4 @@ def register_seals() -> None:
     """Called once, when the app is ready."""
     sealed = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
     bound_to = {name: lambda row: second_factor.SEALED_FOR for name in ("secret", "seed")}
-    seals.register(seals.Sealed("second factors", lambda: sealed.iterator(500), bound_to, within="data"))
+    seals.register(seals.Sealed("second factors", sealed.all, bound_to, within="data"))

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.models import User
 from accounts.services import addresses, audit, second_factor, sessions
 from kartra_admin.lib.context import current
 from kartra_admin.views import error_response
@@ -21,6 +22,10 @@ SETTING_UP = {
     "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes", "mfa_reauthenticate",
     "mfa_reauthenticate_webauthn", "account_reauthenticate", "account_logout", "csp-report",
 }  # fmt: skip
+
+
+# And who may not set one up by now: there he is told whom to ask.
+_TURNED_AWAY = {"mfa_index", "account_logout", "csp-report"}
 
 
 class SessionGuardMiddleware:
@@ -54,8 +59,7 @@ class SessionGuardMiddleware:
         if not request.user.is_authenticated:
             return None
         lacks_factor = second_factor.is_required(request.user) and not _has_shown_factor(request)
-        if lacks_factor and request.resolver_match and request.resolver_match.view_name not in SETTING_UP:
-            to = reverse("account_reauthenticate" if second_factor.is_set(request.user) else "mfa_index")
+        if lacks_factor and (to := _leads_to(request, request.user)):
             return HttpResponseClientRedirect(to) if getattr(request, "htmx", False) else redirect(to)
         # What a page asks by itself, while nobody may be looking, keeps no session alive.
         if not getattr(view, "asked_by_page", False) and sessions.note_use(request.session):
@@ -65,6 +69,15 @@ class SessionGuardMiddleware:
 
 def _has_shown_factor(request: HttpRequest) -> bool:
     return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))
+
+
+def _leads_to(request: HttpRequest, user: User) -> str:
+    """Where somebody goes instead who needs a factor and has not shown one; "" where this address is open to him."""
+    has_one = second_factor.is_set(user)
+    is_open = SETTING_UP if has_one or second_factor.may_set_up(user) else _TURNED_AWAY
+    if request.resolver_match is None or request.resolver_match.view_name in is_open:
+        return ""
+    return reverse("account_reauthenticate" if has_one else "mfa_index")
 
 
 def _forget(request: HttpRequest) -> None:

@@ -9,10 +9,13 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa import signals as mfa_signals
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import signals
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from accounts import audit_terms
 from accounts.models import User
+from accounts.models.users import normalise
 from accounts.services import audit, second_factor, sessions
 
 
@@ -30,9 +33,24 @@ def sign_in_failed(credentials: dict[str, Any], **kwargs: Any) -> None:
 
 
 def record_failed_sign_in(credentials: Mapping[str, Any]) -> None:
-    """The address is kept as it was typed: it may be nobody's."""
+    """Names the staff account whose address was typed. Another may be a customer's, or a password in the wrong field:
+    the log shows nothing of it, and is searched by it as a whole."""
     typed = str(credentials.get("email") or credentials.get("username") or "")
-    audit.record(action="session.start.failed", outcome="failed", target_name=typed)
+    user = User.objects.filter(email=normalise(typed)).first()
+    with transaction.atomic():
+        entry = audit.record(
+            action="session.start.failed",
+            outcome="failed",
+            target_kind="user" if user else "",
+            target_id=str(user.pk) if user else "",
+            target_name=str(user or "an address that is nobody’s here"),
+        )
+        audit_terms.keep_addresses(entry.pk, typed)
+
+
+def record_failed_passkey() -> None:
+    """Of one that was to sign in alone: nobody said who he is."""
+    audit.record(action="session.start.failed", outcome="failed", target_name="a passkey")
 
 
 @receiver(signals.user_logged_out)
@@ -47,6 +65,8 @@ def confirmed(request: HttpRequest, user: User, method: str, **kwargs: Any) -> N
     if kwargs.get("reauthenticated"):
         sessions.renew(request.session)
         by = second_factor.KINDS.get(kwargs.get("type"), method)
+        if kwargs.get("type") in second_factor.CODES:
+            by = f"{by}, password"
         audit.record(action="session.confirm.succeeded", outcome="succeeded", actor=user, detail={"by": by})
 
 
@@ -72,9 +92,6 @@ def recovery_codes_made(user: User, authenticator: Authenticator, **kwargs: Any)
 
 
 @receiver(mfa_signals.authentication_failed)
-def code_refused(user: User, authenticator: Authenticator, reauthentication: bool, **kwargs: Any) -> None:
-    kind = second_factor.KINDS[authenticator.type]
-    if reauthentication:
-        audit.record(action="session.confirm.failed", outcome="failed", actor=user, detail={"by": kind})
-    else:
-        second_factor.record("factor.check.failed", user=user, kind=kind)
+def code_refused(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    """At sign-in; at step-up the form tells the log by itself."""
+    second_factor.record("factor.check.failed", user=user, kind=second_factor.KINDS[authenticator.type])

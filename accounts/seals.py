@@ -1,12 +1,12 @@
 """The keys that seal credentials, what each seal is bound to, and who else has seals."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from kartra_admin.lib.crypto import Keyring
 
@@ -18,7 +18,7 @@ def keyring() -> Keyring:
 
 @lru_cache(maxsize=4)
 def _keyring(keys: tuple[str, ...]) -> Keyring:
-    return Keyring(keys)
+    return Keyring(keys, named=True)
 
 
 def of_connection(user_id: int, provider: str, field: str) -> str:
@@ -41,6 +41,11 @@ def of_index() -> str:
     return "index"
 
 
+def of_typed() -> str:
+    """What somebody typed that waits in the session, or in the queue: for minutes, and for no row of its own."""
+    return "typed"
+
+
 def fingerprints(digest: str) -> list[str]:
     """All fingerprints an account with this digest can have under the present keys, newest first."""
     return keyring().digest(digest, purpose="account")
@@ -54,7 +59,7 @@ class Sealed:
     """
 
     label: str
-    rows: Callable[[], Iterable[Model]]
+    rows: Callable[[], QuerySet[Any]]
     fields: Mapping[str, Callable[[Any], str]]
     within: str = ""
 

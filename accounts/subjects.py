@@ -4,9 +4,8 @@ Digests are keyed by one random key, which is kept sealed under ``CREDENTIAL_KEY
 no digest. See `docs/decisions/13-forgetting.md`.
 """
 
-import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -23,7 +22,7 @@ from kartra_admin.lib.crypto import SealBroken
 
 def of_lead(account_id: int, lead_id: str, called: str = "") -> Subject:
     """The subject of a lead of an account, made where there is none. It is found by what it is ``called`` from now on,
-    see `learn`. One query where there is nothing new."""
+    see `learn`. It is not forgotten before the caller's transaction ends. One query where there is nothing new."""
     return _of(f"lead:{account_id}:{lead_id}", called)
 
 
@@ -35,15 +34,6 @@ def of_operation(operation_id: UUID, called: str = "") -> Subject:
 def of_many(name: str) -> Subject:
     """The subject of what holds many people of whom nobody is known yet, such as the lines of a file."""
     return _of(f"many:{name}", "")
-
-
-def held(account_id: int, lead_id: str) -> Subject:
-    """`of_lead`, and it is not forgotten before the caller's transaction ends."""
-    digest = _digest(f"lead:{account_id}:{lead_id}")
-    while True:
-        if found := Subject.objects.select_for_update(no_key=True).filter(digest=digest).first():
-            return found
-        of_lead(account_id, lead_id)
 
 
 def find_lead(account_id: int, lead_id: str) -> Subject | None:
@@ -66,21 +56,21 @@ def destroy(keys: Iterable[int]) -> int:
 
 def learn(subject: Subject, text: str) -> None:
     """Let the subject be found by the email addresses and the words of this text from now on."""
-    digests = {_digest(f"term:{word}") for word in terms(text)}
-    known = SubjectTerm.objects.filter(subject=subject, digest__in=digests).values_list("digest", flat=True)
-    missing = [SubjectTerm(subject=subject, digest=digest) for digest in digests.difference(known)]
-    SubjectTerm.objects.bulk_create(missing, ignore_conflicts=True)
+    _learn(subject, _term_digests(text))
 
 
 def find(text: str) -> list[int]:
-    """The keys of all subjects that have every whole address and word of the text; none for a text without any."""
-    wanted = [_digest(f"term:{word}") for word in terms(text)]
+    """The keys of the subjects that have every whole address and word of the text; none for a text without any.
+
+    Where there are more than `MOST`, it gives one more than that, and these are not all.
+    """
+    wanted = _term_digests(text)
     if not wanted:
         return []
     found = Subject.objects.all()
     for digest in wanted:
         found = found.filter(terms__digest=digest)
-    return list(found.values_list("pk", flat=True)[:_MOST])
+    return list(found.values_list("pk", flat=True)[: MOST + 1])
 
 
 def family(keys: Iterable[int]) -> list[int]:
@@ -90,9 +80,11 @@ def family(keys: Iterable[int]) -> list[int]:
     return sorted(wholes.union(Subject.objects.filter(part_of__in=wholes).values_list("pk", flat=True)))
 
 
-def word_digest(word: str) -> int:
-    """Of a word by which entries of the log are found: short, for there are many."""
-    return int(_digest(f"word:{word}")[:16], 16) - 2**63
+def word_digests(words: Iterable[str]) -> list[int]:
+    """Of words by which entries of the log are found: short, for there are many."""
+    key = index_key()
+    digests = (hmac.digest(key, f"word:{word}".encode(), "sha256") for word in words)
+    return [int.from_bytes(digest[:8], "big") - 2**63 for digest in digests]
 
 
 def terms(text: str) -> set[str]:
@@ -105,8 +97,9 @@ def terms(text: str) -> set[str]:
 
 
 # So many people of one name are shown; who looks for one of more gives another word.
-_MOST = 500
+MOST = 500
 _SUBJECTS, _TERMS = Subject._meta.db_table, SubjectTerm._meta.db_table
+_HOLD = {"sqlite": "", "postgresql": " FOR KEY SHARE OF s"}
 
 
 def digest_of(text: str) -> str:
@@ -115,32 +108,49 @@ def digest_of(text: str) -> str:
 
 
 def _of(name: str, called: str) -> Subject:
-    digest = _digest(name)
-    found, is_called_so = _look_up(digest, {_digest(f"term:{word}") for word in terms(called)})
-    if found is None:
-        key = Fernet.generate_key().decode()
-        sealed = seals.keyring().seal(key, bound_to=seals.of_subject())
-        found, _ = Subject.objects.get_or_create(digest=digest, defaults={"sealed_key": sealed})
+    digest, words = _digest(name), _term_digests(called)
+    while (found := _look_up(digest, words)) is None:
+        sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_subject())
+        Subject.objects.bulk_create([Subject(digest=digest, sealed_key=sealed)], ignore_conflicts=True)
+    subject, is_called_so = found
     if not is_called_so:
-        learn(found, called)
-    return found
+        _learn(subject, words)
+    return subject
 
 
-def _look_up(digest: str, words: set[str]) -> tuple[Subject | None, bool]:
-    """The subject, and whether it has all these words. Every entry about a lead asks this, so it is one query."""
+def _look_up(digest: str, words: Collection[str]) -> tuple[Subject, bool] | None:
+    """The subject, and whether it has all these words. Every entry about a lead asks this, so it is one query.
+
+    On PostgreSQL it waits for whoever is forgetting the person, and he for the caller's transaction; SQLite's
+    transactions wait for each other anyway.
+    """
     places = ", ".join(["%s"] * len(words)) or "NULL"
     called = f"SELECT COUNT(*) FROM {_TERMS} WHERE subject_id = s.id AND digest IN ({places})"  # noqa: S608 (constants)
     sql = f"SELECT s.id, s.sealed_key, ({called}) FROM {_SUBJECTS} s WHERE s.digest = %s"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*words, digest])
+        cursor.execute(sql + _HOLD[connection.vendor], [*words, digest])
         row = cursor.fetchone()
     if row is None:
-        return None, not words
+        return None
     return Subject.from_db(connection.alias, ["id", "sealed_key"], row[:2]), row[2] == len(words)
 
 
+def _learn(subject: Subject, digests: Iterable[str]) -> None:
+    words = [SubjectTerm(subject=subject, digest=digest) for digest in digests]
+    SubjectTerm.objects.bulk_create(words, ignore_conflicts=True)
+
+
+def _term_digests(text: str) -> list[str]:
+    return [_digest(f"term:{word}") for word in sorted(terms(text))]
+
+
 def _digest(text: str) -> str:
-    return hmac.digest(_index_key(tuple(settings.CREDENTIAL_KEYS)), text.encode(), hashlib.sha256).hex()
+    return hmac.digest(index_key(), text.encode("utf-8", "replace"), "sha256").hex()
+
+
+def index_key() -> bytes:
+    """The key of all digests. Raises `SealBroken`, see `_index_key`."""
+    return _index_key(tuple(settings.CREDENTIAL_KEYS))
 
 
 @lru_cache(maxsize=4)
@@ -161,11 +171,18 @@ def opens_index_key() -> bool:
     return True
 
 
+def has_lost_index_key() -> bool:
+    """Whether there is none though something was found by it. A new one would find nothing, and say nothing."""
+    tables = connection.introspection.table_names()
+    used = (model for model in (Subject, SubjectTerm, AuditTerm) if model._meta.db_table in tables)
+    return not IndexKey.objects.exists() and any(model._default_manager.exists() for model in used)
+
+
 def lay_index_key(*, using: str, **kwargs: Any) -> None:
     """Receiver of ``post_migrate``: there is one index key, made with the tables and never replaced."""
     _index_key.cache_clear()
     tables = connections[using].introspection.table_names()
-    if IndexKey._meta.db_table in tables and not IndexKey.objects.exists():
+    if IndexKey._meta.db_table in tables and not IndexKey.objects.exists() and not has_lost_index_key():
         sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_index())
         IndexKey.objects.get_or_create(pk=1, defaults={"sealed_key": sealed})
 
@@ -175,7 +192,7 @@ def register_seals() -> None:
     seals.register(
         seals.Sealed(
             "keys of leads",
-            lambda: Subject.objects.order_by("pk").iterator(500),
+            lambda: Subject.objects.order_by("pk"),
             {"sealed_key": lambda subject: seals.of_subject()},
         )
     )

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from accounts import networks
-from accounts.evidence.checkpoints import private_key
+from accounts.evidence.checkpoints import public_keys
 from accounts.permissions import ROLES
 from kartra_admin.lib.crypto import Keyring
 
@@ -34,9 +34,17 @@ def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]
     from accounts import subjects  # late: models are not there when this is imported
 
     try:
-        is_theirs = subjects.opens_index_key()
+        is_theirs, is_lost = subjects.opens_index_key(), subjects.has_lost_index_key()
     except (DatabaseError, ValueError):  # the second for keys that are none, of which `_secrets` tells
         return []
+    if is_lost:
+        return [
+            checks.Error(
+                "The key that people and the audit log are found by is gone from the database (accounts_indexkey): "
+                "put its row back from a backup. No other one is made, for it would find nothing of what is there.",
+                id="kartra_admin.lost_index",
+            )
+        ]
     if is_theirs:
         return []
     return [
@@ -46,6 +54,63 @@ def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]
             id="kartra_admin.lost_key",
         )
     ]
+
+
+@checks.register(TAG)
+def check_log(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Whether the audit log can go on, and is signed with the key that it was signed with before."""
+    try:
+        return [*_signing_key(), *_gone(), *_strays()]
+    except (DatabaseError, ValueError):  # the second for keys that are none, of which `_evidence` tells
+        return []
+
+
+def _signing_key() -> list[checks.CheckMessage]:
+    from accounts.selectors import checkpoints  # late: models are not there when this is imported
+
+    if (last := checkpoints.foreign_checkpoint()) is None:
+        return []
+    return [
+        checks.Error(
+            f"AUDIT_SIGNING_KEY is not the key {last.key}, which signed checkpoint {last.pk}, the last one, nor "
+            "vouches for it. If that key is yours, put it behind the new one (AUDIT_SIGNING_KEY=new,old; these digits "
+            "where the secret is lost) and run rotatekeys. If not, somebody wrote to the database: run auditverify.",
+            id="kartra_admin.signing_key",
+        )
+    ]
+
+
+def _gone() -> list[checks.CheckMessage]:
+    from accounts.selectors import checkpoints
+
+    if (gone := checkpoints.gone_checkpoint()) is None:
+        return []
+    return [
+        checks.Error(
+            f"Checkpoint {gone} of the audit log was sent out of the house, and the database lost it, so "
+            "nothing is signed, for somebody wrote to it. Run auditverify beside what was kept outside, and see "
+            "docs/operations.md, 'When the log takes no entry'.",
+            id="kartra_admin.gone_checkpoint",
+        )
+    ]
+
+
+def _strays() -> list[checks.CheckMessage]:
+    from accounts.selectors import evidence
+
+    mend = "Run auditverify, and see docs/operations.md, 'When the log takes no entry'."
+    if evidence.is_headless():
+        lost = f"The audit log has lost its head (accounts_chainhead), so no entry can be written. {mend}"
+        return [checks.Error(lost, id="kartra_admin.headless_log")]
+    if (stray := evidence.stray()) is None:
+        return []
+    if evidence.is_blocked():
+        blocked = (
+            "Somebody wrote to the audit log past the desk, where the next entry is to stand: nothing can be done."
+        )
+        return [checks.Error(f"{blocked} {mend}", id="kartra_admin.blocked_log")]
+    beside = f"Somebody wrote entry {stray} to the audit log past the desk: its chain never gave that number. {mend}"
+    return [checks.Warning(beside, id="kartra_admin.stray_entry")]
 
 
 def refuse_unsound() -> None:
@@ -79,11 +144,13 @@ def _evidence() -> list[checks.CheckMessage]:
 
     found: list[checks.CheckMessage] = []
     try:
-        private_key(settings.AUDIT_SIGNING_KEY)
+        public_keys(settings.AUDIT_SIGNING_KEY)
     except ValueError:
         found.append(
             checks.Error(
-                "AUDIT_SIGNING_KEY must be 32 random bytes in URL-safe base64.", id="kartra_admin.audit_signing_key"
+                "AUDIT_SIGNING_KEY must be 32 random bytes in URL-safe base64; behind it, after commas, older ones or "
+                "their public keys.",
+                id="kartra_admin.audit_signing_key",
             )
         )
     for place in settings.AUDIT_ANCHORS:
@@ -180,10 +247,11 @@ def _sharing() -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     if settings.DEBUG or settings.DEMO:
         return found
-    if "LocMem" in settings.CACHES["default"]["BACKEND"]:
+    if settings.WEB_CONCURRENCY > 1 and "LocMem" in settings.CACHES["default"]["BACKEND"]:
         found.append(
             checks.Warning(
-                "CACHE_URL is not set, so each web process counts failed sign-ins alone: set it where several run.",
+                f"CACHE_URL is not set, so each of the {settings.WEB_CONCURRENCY} web processes counts failed sign-ins "
+                "alone: set it, or WEB_CONCURRENCY to 1.",
                 id="kartra_admin.cache",
             )
         )

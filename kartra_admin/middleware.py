@@ -1,6 +1,7 @@
 """What surrounds every request: who asks and from where, and an answer for every error that a person can act on."""
 
 import ipaddress
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -8,11 +9,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from kartra_admin.lib.context import asking
+from accounts.services.chain import Blocked
+from kartra_admin.lib.context import asking, current
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, BadRequest, Conflict, Denied
 from kartra_admin.views import error_response
 from leads.providers.errors import Misconfigured, NotFound, RateLimited, Unavailable
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -27,6 +31,11 @@ _STATUS: tuple[tuple[type[AppError], int], ...] = (
     (Unavailable, 503),
 )
 
+_BLOCKED = (
+    "The audit log does not take an entry, so nothing was done. Ask whoever runs this desk to run auditverify, and to "
+    "read in docs/operations.md how to mend it."
+)
+logger = logging.getLogger(__name__)
 
 # Posted by a machine, and read by its view alone, which bounds what it reads.
 _POSTED_FROM_OUTSIDE = ("/hooks/", "/csp-report/")
@@ -45,7 +54,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
-        with asking(client_ip(request), request_id, request.path[:200]):
+        with asking(client_ip(request), request_id, request.path[:200], lambda: _signed_in(request)):
             if _is_too_large(request):
                 large = BadRequest(f"This is larger than {settings.IMPORT_MAX_MB} MB. Nothing was read of it.")
                 response = error_response(request, large, 413)
@@ -53,6 +62,7 @@ class RequestContextMiddleware:
                 response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
             else:
                 response = self.get_response(request)
+            _note_refusal(request, response)
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         response["X-Request-ID"] = request_id
@@ -62,7 +72,7 @@ class RequestContextMiddleware:
 
 
 class AppErrorMiddleware:
-    """Answers an `AppError` with its sentence and the status its class stands for."""
+    """Answers an `AppError` with its sentence and the status its class stands for, and a log that takes no entry."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -71,12 +81,30 @@ class AppErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, Blocked):
+            logger.error("%s", exception)
+            return error_response(request, AppError(_BLOCKED), 503)
         if not isinstance(exception, AppError):
             return None
         status = next((status for kind, status in _STATUS if isinstance(exception, kind)), 422)
         is_about_credentials = isinstance(exception, Misconfigured | SealBroken)
         mend = ("Open Settings, Connection", reverse("leads:connection")) if is_about_credentials else None
         return error_response(request, exception, status, mend=mend)
+
+
+def _note_refusal(request: HttpRequest, response: HttpResponse) -> None:
+    """Addresses that no page of ours leads to (a forged cursor, filter or id) go to the program's log, one line each,
+    and not to the audit log, which junk could fill for good. Nothing of what was sent stands in the line."""
+    page = request.resolver_match
+    if response.status_code in (400, 404) and page:
+        who = getattr(request, "user", None)
+        said = (page.view_name, who.pk if who else None, current.get().ip or "nowhere known", current.get().request_id)
+        logger.warning("refused: %s, by staff no. %s, from %s, request %s", *said)
+
+
+def _signed_in(request: HttpRequest) -> int | None:
+    user = getattr(request, "user", None)
+    return user.pk if user else None
 
 
 def client_ip(request: HttpRequest) -> str:

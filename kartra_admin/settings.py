@@ -173,12 +173,16 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # What is deleted is overwritten, for people who are to be forgotten.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
+    # Closing the last connection tidies the whole log up and waits for the disk.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
 else:
+    # Many threads share few connections: each is given back while Kartra is waited for (`leads.wiring`).
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20, "timeout": 20}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# On SQLite too, where closing the last connection tidies the whole log up and waits for the disk.
-DATABASES["default"]["CONN_MAX_AGE"] = 60
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+# How many web processes there are: gunicorn starts so many, and ``checks.py`` says what they have to share.
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 
 # Background work. The queue lies where the database lies: in PostgreSQL, or in a file of its own beside SQLite's.
 
@@ -199,7 +203,7 @@ if "postgresql" in _database["ENGINE"]:
         "user": _database["USER"],
         "password": _database["PASSWORD"],
         "blocking": False,  # to be told of new work would take a second connection for each thread
-        **_database.get("OPTIONS", {}),
+        **{name: value for name, value in _database["OPTIONS"].items() if name != "pool"},
     }
 else:
     _queue_class = "huey.SqliteHuey"
@@ -319,7 +323,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 _NEVER = (
-    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi",
     "payment", "picture-in-picture", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip

@@ -1,10 +1,11 @@
 """What somebody typed into a form that could not be taken, so that nothing of it is lost.
 
-An error page offers to send it once more; where somebody has to sign in or confirm first, it waits in the session
-and is offered after that. Passwords and keys are never kept. Sending again is safe: a form that changes something
-carries the id of its operation.
+An error page offers to send it once more; where somebody has to sign in or confirm first, it waits in the session,
+sealed, as it may be about a lead, and is offered after that. Passwords and keys are never kept. Sending again is safe:
+a form that changes something carries the id of its operation.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-_IN_SESSION = "typed"
+from accounts import seals
+from kartra_admin.lib.crypto import SealBroken
+
+_IN_SESSION = "typed_form"
 _MOST = 20_000
 _SECRET = re.compile(r"password|api_key|secret|token|\A(code|credential)\Z", re.IGNORECASE)
 _CSRF = "csrfmiddlewaretoken"
@@ -58,7 +62,8 @@ def keep(request: HttpRequest) -> str:
     typed = Typed.of(request)
     if typed is None:
         return ""
-    request.session[_IN_SESSION] = [typed.path, list(typed.fields), typed.lacks_secrets]
+    text = json.dumps([typed.path, list(typed.fields), typed.lacks_secrets])
+    request.session[_IN_SESSION] = seals.keyring().seal(text, bound_to=seals.of_typed())
     return reverse("typed")
 
 
@@ -67,9 +72,10 @@ def kept(request: HttpRequest) -> HttpResponse:
     """What was kept, once; home where there is nothing."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    found = request.session.pop(_IN_SESSION, None)
-    if found is None:
+    try:
+        found = seals.keyring().open(request.session.pop(_IN_SESSION, ""), bound_to=seals.of_typed())
+    except SealBroken:  # nothing, or of a key that is no more
         return redirect("leads:home")
-    path, fields, lacks_secrets = found
+    path, fields, lacks_secrets = json.loads(found)
     typed = Typed(path, [(name, value) for name, value in fields], lacks_secrets)
     return render(request, "typed.html", {"typed": typed})

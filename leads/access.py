@@ -1,15 +1,18 @@
 """Load a thing and make sure that this person may see it, in one step."""
 
 from dataclasses import dataclass
+from enum import Enum
 from uuid import UUID
 
 from django.http import Http404
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
+from accounts.services import access
+from leads.acts import steps_of
 from leads.models import Approval, Event, Import, Job, Note, Operation, Playbook, PlaybookRun, Recent, Recipe, SavedView
 from leads.providers.base import Lead, LeadRef, Money
-from leads.providers.errors import Misconfigured, NotFound
+from leads.providers.errors import Deleted, Misconfigured, NotFound
 from leads.selectors import approvals, directory, jobs, refs
 from leads.services import leads, money
 from leads.services.money import Plan, Sale, Whose
@@ -26,6 +29,13 @@ class Desk:
     @property
     def account(self) -> Account:
         return self.connection.account
+
+
+class Absent(Enum):
+    """Why there is no lead where one was looked up."""
+
+    UNKNOWN = "unknown"
+    DELETED = "deleted"
 
 
 def desk_for(user: User) -> Desk:
@@ -46,20 +56,24 @@ def get_lead_for(desk: Desk, lead_id: str) -> Lead:
     return provider_for(desk.connection).get_lead(refs.find_ref(desk.connection, lead_id))
 
 
-def look_up_lead_for(desk: Desk, lead_id: str) -> Lead | None:
-    """The same, or None where there is no such lead."""
+def look_up_lead_for(desk: Desk, lead_id: str) -> Lead | Absent:
+    """The same, or why there is none."""
     try:
         return get_lead_for(desk, lead_id)
+    except Deleted:
+        return Absent.DELETED
     except NotFound:
-        return None
+        return Absent.UNKNOWN
 
 
-def find_lead_for(desk: Desk, ref: LeadRef) -> str:
-    """The id of the lead with this exact email or id, or "" where there is none."""
+def find_lead_for(desk: Desk, ref: LeadRef) -> str | Absent:
+    """The id of the lead with this exact email or id, or why there is none."""
     try:
         lead_id = provider_for(desk.connection).find_lead_id(ref)
+    except Deleted:
+        return Absent.DELETED
     except NotFound:
-        return ""
+        return Absent.UNKNOWN
     if ref.email:
         refs.note_found(desk.account, lead_id, ref.email)
     return lead_id
@@ -76,30 +90,43 @@ def whose_for(desk: Desk, lead_id: str) -> Whose:
     """The lead by the name under which this person last saw him; read now where he never did."""
     found = Recent.objects.filter(account=desk.account, user=desk.user, lead_id=lead_id).first()
     lead = found or look_up_lead_for(desk, lead_id)
-    return Whose(lead_id, lead.name, lead.email) if lead else Whose(lead_id)
+    return Whose(lead_id) if isinstance(lead, Absent) else Whose(lead_id, lead.name, lead.email)
 
 
-def get_sale_for(desk: Desk, lead_id: str, transaction_id: str) -> Sale:
+def whose_now_for(desk: Desk, lead_id: str) -> Whose:
+    """The lead by the name that he has now. Before money is moved nobody is to read an old one."""
+    lead = look_up_lead_for(desk, lead_id)
+    if isinstance(lead, Absent):
+        return Whose(lead_id)
+    leads.note_name(actor=desk.user, account=desk.account, lead=lead)
+    return Whose(lead_id, lead.name, lead.email)
+
+
+def get_sale_for(desk: Desk, lead_id: str, transaction_id: str, *, whose: Whose | None = None) -> Sale:
     """One payment of this lead, read now. Raises `NotFound` for another lead's, or another `ProviderError`."""
-    sale = money.read_sale(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), transaction_id)
+    whose = whose or whose_for(desk, lead_id)
+    sale = money.read_sale(provider_for(desk.connection), desk.account, whose, transaction_id)
     leads.record_visit(actor=desk.user, account=desk.account, lead_id=lead_id)
     return sale
 
 
-def get_plan_for(desk: Desk, lead_id: str, subscription_id: str) -> Plan:
+def get_plan_for(desk: Desk, lead_id: str, subscription_id: str, *, whose: Whose | None = None) -> Plan:
     """One subscription of this lead, read now. Raises as `get_sale_for` does."""
-    plan = money.read_plan(provider_for(desk.connection), desk.account, whose_for(desk, lead_id), subscription_id)
+    whose = whose or whose_for(desk, lead_id)
+    plan = money.read_plan(provider_for(desk.connection), desk.account, whose, subscription_id)
     leads.record_visit(actor=desk.user, account=desk.account, lead_id=lead_id)
     return plan
 
 
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
-    """Raises Http404 for an operation of another account."""
+    """Raises Http404 for an operation of another account, `Denied` for one on money to who sees none."""
     operations = Operation.objects.select_related("actor", "account", "undoes", "undoes_step", "approved_by")
     operations = operations.prefetch_related("steps__undone_by", "undone_by")
     operation = operations.filter(account=desk.account, id=operation_id).first()
     if operation is None:
         raise Http404
+    if operation.is_money:
+        access.require(desk.user, "money.view")
     return operation
 
 
@@ -128,10 +155,12 @@ def get_playbook_for(desk: Desk, playbook_id: int) -> Playbook:
 
 
 def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
-    """Raises Http404 for a run of another account."""
+    """Raises Http404 for a run of another account, `Denied` for one that moves money to who sees none."""
     run = PlaybookRun.objects.filter(account=desk.account, pk=run_id).select_related("account", "actor").first()
     if run is None:
         raise Http404
+    if any(step.is_money for step in steps_of(run.steps)):
+        access.require(desk.user, "money.view")
     return run
 
 

@@ -34,8 +34,8 @@ class Act:
 ACTS: dict[str, Act] = {
     CANCEL: Act("Cancel subscription", "Cancel the subscription", "subscription.cancel"),
     REFUND: Act("Refund last payment", "Refund all that is left of the last payment", "transaction.refund"),
-    "take-tag": Act("Take tag", "Take tag {name}{whose}", "lead.tag", "tags", changes.UnassignTag),
-    "give-tag": Act("Give tag", "Give tag {name}{whom}", "lead.tag", "tags", changes.AssignTag),
+    "take-tag": Act("Remove tag", "Remove tag {name}{whose}", "lead.tag", "tags", changes.UnassignTag),
+    "give-tag": Act("Add tag", "Add tag {name}{whom}", "lead.tag", "tags", changes.AssignTag),
     "leave-list": Act(
         "Leave list", "Unsubscribe{who} from list {name}", "lead.subscribe", "lists", changes.UnsubscribeFromList
     ),
@@ -64,11 +64,11 @@ class Step:
 
     @property
     def order(self) -> str:
-        """'Take tag vip'."""
+        """'Remove tag vip'."""
         return self.order_for("")
 
     def order_for(self, person: str) -> str:
-        """'Take tag vip from Ada Moreno'."""
+        """'Remove tag vip from Ada Moreno'."""
         whose, whom, who = (f" from {person}", f" to {person}", f" {person}") if person else ("", "", "")
         return ACTS[self.act].order.format(name=self.name, whose=whose, whom=whom, who=who)
 

@@ -27,7 +27,7 @@ _GROUPS = {
 # outcome -> the sentence around what is to be done ({do}) or was done ({did})
 _SENTENCES = {
     "requested": "Asked to: {do}",
-    "sent": "Sent to Kartra: {do}",
+    "sent": "Sending to Kartra: {do}",
     "succeeded": "{did}",
     "failed": "Not done: {do}. {{sentence}}",
     "unknown": "No clear answer: {do}",
@@ -140,7 +140,7 @@ register(
     "Bulk",
     {
         "job.create.succeeded": Action(
-            "Laid down bulk job {target}: {actions}, for {leads} leads", _JOB_KEEPS, label="Lay down bulk job"
+            "Created bulk job {target}: {actions}, for {leads} leads", _JOB_KEEPS, label="Create bulk job"
         ),
         "job.start.requested": Action("Started bulk job {target}", _JOB_KEEPS, label="Start bulk job"),
         "job.ask.requested": Action(
@@ -169,6 +169,14 @@ register(
             "Began the {leads} leads anew that had failed in bulk job {target}", _JOB_KEEPS, label="Retry bulk job"
         ),
         "job.finish.succeeded": Action("Bulk job {target} ended: {sentence}", _JOB_KEEPS, label="Bulk job ended"),
+        "job.lead.failed": Action(
+            "Not done in bulk job {label}: {sentence}", frozenset({"label", "sentence"}), label="Lead of a bulk job"
+        ),
+        "job.line.failed": Action(
+            "Line {line} of bulk job {target} not done: {sentence}",
+            frozenset({"line", "sentence"}),
+            label="Line of a bulk job",
+        ),
         "job.export.succeeded": Action(
             "Exported the results of bulk job {target}, {rows} rows", _JOB_KEEPS, label="Export results of bulk job"
         ),
@@ -182,18 +190,18 @@ register(
         "hook.rotate.succeeded": Action("Replaced the address for Kartra's events", label="Replace event address"),
         "hook.key.succeeded": Action("Changed the key of payment notifications", label="Change notification key"),
         "import.upload.succeeded": Action(
-            "Read the file {target}, {rows} lines", frozenset({"rows"}), label="Read a file of leads"
+            "Read a file of leads as {target}, {rows} lines", frozenset({"rows"}), label="Read a file of leads"
         ),
-        "import.start.requested": Action("Started the import of {target}", label="Import leads"),
+        "import.start.requested": Action("Started {target}", label="Import leads"),
         "import.start.succeeded": Action(
-            "Imported {target}: {new} new, {changed} changed, {same} known, {failed} failed",
+            "Put {target} into the directory: {new} new, {changed} changed, {same} known, {failed} failed",
             frozenset({"new", "changed", "same", "failed"}),
             label="Import leads",
         ),
         "import.start.failed": Action(
-            "Imported nothing of {target}: {sentence}", frozenset({"sentence"}), label="Import leads"
+            "Put nothing of {target} into the directory: {sentence}", frozenset({"sentence"}), label="Import leads"
         ),
-        "import.discard.succeeded": Action("Discarded the file {target}", label="Discard a file of leads"),
+        "import.discard.succeeded": Action("Discarded {target}", label="Discard a file of leads"),
         "import.export.succeeded": Action(
             "Took the failed lines of {target} as CSV", frozenset({"rows"}), label="Export failed lines"
         ),

@@ -1,7 +1,7 @@
 """Leads as people paste them: emails and ids, one or many a line, from mails, spreadsheets and address books."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from leads.lookup import read_query
@@ -30,16 +30,47 @@ class Named:
 
 @dataclass
 class Pasted:
-    """``doubles`` named a lead that an earlier line had named; ``bad`` names nobody, or not clearly."""
+    """``doubles`` named a lead that an earlier line had named; ``bad`` names nobody, or not clearly. ``text`` is all of
+    it as a paste, each line where its number says: read as a paste it gives the same."""
 
     leads: list[Named] = field(default_factory=list)
     doubles: list[Line] = field(default_factory=list)
     bad: list[Line] = field(default_factory=list)
+    text: str = ""
 
 
 def read_pasted(text: str) -> Pasted:
     """What the text names, in its order. A line of which one part cannot be read is bad as a whole."""
-    return read_lines(enumerate(text.splitlines(), 1))
+    found = read_lines(enumerate(text.splitlines(), 1))
+    found.text = text
+    return found
+
+
+def as_paste(lines: Iterable[tuple[int, str]]) -> str:
+    """Numbered lines, in order, as a text in which each stands where its number says."""
+    text: list[str] = []
+    for number, line in lines:
+        text += [""] * (number - 1 - len(text))
+        text.append(line)
+    return "\n".join(text)
+
+
+def numbers_of(lines: Iterable[Line]) -> str:
+    """Their numbers, those in a row as from and to."""
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in _runs(lines))
+
+
+def _runs(lines: Iterable[Line]) -> Iterator[tuple[int, int]]:
+    first = last = 0
+    for line in lines:
+        if line.number == last + 1 and last:
+            last = line.number
+            continue
+        if last:
+            yield first, last
+        first = last = line.number
+    if last:
+        yield first, last
 
 
 def read_lines(lines: Iterable[tuple[int, str]], *, most: int | None = None) -> Pasted:

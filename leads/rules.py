@@ -2,10 +2,13 @@
 
 Each function returns why not, in one sentence, or "" where nothing that is known stands against it. What cannot be
 known (the refund window, a test payment) is left to the provider, whose refusal is shown.
+
+``doing`` is the outcome of what is not settled yet of the same payment or subscription, or "".
 """
 
 from decimal import Decimal
 
+from leads.models import Outcome
 from leads.providers.base import Subscription
 from leads.selectors.money import MoneyGroup, Payment
 
@@ -13,17 +16,24 @@ FINISHED = ("cancelled", "terminated")
 LOWEST_PRICE, HIGHEST_PRICE = Decimal("1.00"), Decimal("9999.99")
 HIGHEST_QUANTITY = 9999
 _CENT = Decimal("0.01")
+_STANDS: dict[str, str] = {
+    Outcome.HELD: "is held back, and nothing was sent yet",
+    Outcome.PENDING: "is being sent",
+    Outcome.UNKNOWN: "is being checked",
+}
 
 
-def why_not_refund(payment: Payment, *, is_locked: bool = False) -> str:
+def why_not_refund(payment: Payment, *, doing: str = "") -> str:
     """Against refunding anything of this payment."""
     transaction = payment.transaction
-    if is_locked:
-        return "A refund of it is being checked. Nothing more can be refunded until that is settled."
+    if doing:
+        return f"A refund of it {_STANDS[doing]}. Nothing more can be refunded until that is settled."
     if not payment.is_payment:
         return "Only sales and rebills can be refunded."
     if payment.chargebacks:
         return "It was charged back: the customer's bank took the money back already."
+    if transaction.is_beyond:
+        return "It lies further back than is read here. Open it to see what was paid and what was refunded."
     if not transaction.has_details or transaction.amount is None:
         return "Kartra did not tell its amount. Reload to read it again."
     if transaction.amount <= 0:
@@ -46,26 +56,33 @@ def why_not_amount(payment: Payment, amount: Decimal) -> str:
     return ""
 
 
-def why_not_cancel(subscription: Subscription, *, is_locked: bool = False) -> str:
-    return _locked(is_locked) or _finished(subscription)
+def why_not_cancel(subscription: Subscription, *, doing: str = "") -> str:
+    return _locked(doing) or _finished(subscription) or why_unknown(subscription)
 
 
-def why_not_pause(group: MoneyGroup, *, is_locked: bool = False) -> str:
+def why_not_pause(group: MoneyGroup, *, doing: str = "") -> str:
     subscription = group.the_subscription
     if subscription.status == "paused":
         return "It is paused already."
-    return _locked(is_locked) or _finished(subscription) or _paypal(group)
+    return _locked(doing) or _finished(subscription) or _paypal(group)
 
 
-def why_not_resume(group: MoneyGroup, *, is_locked: bool = False) -> str:
+def why_not_resume(group: MoneyGroup, *, doing: str = "") -> str:
     subscription = group.the_subscription
     if subscription.status == "active":
         return "It is running already."
-    return _locked(is_locked) or _finished(subscription) or _paypal(group)
+    return _locked(doing) or _finished(subscription) or _paypal(group)
 
 
-def why_not_edit(group: MoneyGroup, *, is_locked: bool = False) -> str:
-    return _locked(is_locked) or _finished(group.the_subscription) or _paypal(group)
+def why_not_edit(group: MoneyGroup, *, doing: str = "") -> str:
+    return _locked(doing) or _finished(group.the_subscription) or _paypal(group)
+
+
+def why_unknown(subscription: Subscription) -> str:
+    """Against any act on a subscription of which no more than its number was read."""
+    if subscription.is_beyond:
+        return "Its details lie further back than is read here. Open it to see them."
+    return "" if subscription.has_details else "Kartra did not tell its details. Reload to read them again."
 
 
 def is_paypal(group: MoneyGroup) -> bool:
@@ -73,8 +90,8 @@ def is_paypal(group: MoneyGroup) -> bool:
     return any("paypal" in payment.processor.casefold() for payment in group.payments)
 
 
-def _locked(is_locked: bool) -> str:
-    return "A change of it is being checked. Nothing more can be changed until that is settled." if is_locked else ""
+def _locked(doing: str) -> str:
+    return f"A change of it {_STANDS[doing]}. Nothing more can be changed until that is settled." if doing else ""
 
 
 def _finished(subscription: Subscription) -> str:
@@ -84,4 +101,13 @@ def _finished(subscription: Subscription) -> str:
 
 
 def _paypal(group: MoneyGroup) -> str:
-    return "PayPal holds this subscription. It can only be cancelled." if is_paypal(group) else ""
+    """Against what PayPal does not let Kartra do, unless it is known that PayPal does not hold it."""
+    if why := why_unknown(group.the_subscription):
+        return why
+    if is_paypal(group):
+        return "PayPal holds this subscription. It can only be cancelled."
+    if group.payments or not group.unplaced:
+        return ""
+    if all(row.is_beyond for row in group.unplaced):
+        return "Its payments lie further back than is read here. Open it to see whether PayPal holds it."
+    return "Kartra did not tell its payments, so it is not known whether PayPal holds it. Reload to read them again."

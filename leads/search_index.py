@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLE = "leads_entry"
 WORDS, PARTS = "leads_entry_words", "leads_entry_parts"
+STARTS = "leads_word_starts"  # of the distinct words, on PostgreSQL, whose other index follows the language's order
 
 # Words are what stands between spaces; `kartra_admin.lib.folding` leaves no double quote in them.
 _PUNCTUATION = punctuation.replace('"', "").replace("'", "''")
@@ -43,6 +44,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
         elif connection.vendor == "postgresql":
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             cursor.execute(f"CREATE INDEX IF NOT EXISTS {PARTS} ON {TABLE} USING gin (words gin_trgm_ops)")
+            cursor.execute(f"CREATE INDEX IF NOT EXISTS {STARTS} ON leads_word (account_id, text text_pattern_ops)")
         else:
             raise NotImplementedError(f"no index for searching is written for {connection.vendor}")
 
@@ -55,14 +57,17 @@ def fill(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")  # noqa: S608  (constants)
 
 
-def wipe(connection: BaseDatabaseWrapper) -> None:
+def wipe(connection: BaseDatabaseWrapper) -> bool:
     """Let nothing of what was deleted stay in the file: the indexes keep it until their parts are merged, and the log
-    of writes until it is emptied."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            for index in _TOKENIZERS:
-                cursor.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")  # noqa: S608  (constants)
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    of writes until it is emptied. False where somebody who reads kept that log from being emptied."""
+    if connection.vendor != "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        for index in _TOKENIZERS:
+            cursor.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")  # noqa: S608  (constants)
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy, *_ = cursor.fetchone()
+    return not is_busy
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:
@@ -74,7 +79,7 @@ def remove(connection: BaseDatabaseWrapper) -> None:
                     cursor.execute(f"DROP TRIGGER IF EXISTS {index}_{name}")
                 cursor.execute(f"DROP TABLE IF EXISTS {index}")
         else:
-            cursor.execute(f"DROP INDEX IF EXISTS {PARTS}")
+            cursor.execute(f"DROP INDEX IF EXISTS {PARTS}, {STARTS}")
 
 
 def reinstall_after_migrate(*, using: str, **kwargs: Any) -> None:

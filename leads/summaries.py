@@ -102,7 +102,7 @@ def seconds_left(operation: Operation) -> int:
 
 def can_still_be_taken_back() -> str:
     """What the dialogs say of it."""
-    return f"You can take it back for {settings.MONEY_HOLD} s." if settings.MONEY_HOLD else ""
+    return f"You can take it back for {settings.MONEY_HOLD} seconds." if settings.MONEY_HOLD else ""
 
 
 def summarise(operation: Operation) -> Summary:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from accounts import audit_actions
+
 
 @dataclass(frozen=True)
 class Rule:
     """``number`` of ``what`` ``within`` a time make a finding; a number of 0 switches the rule off.
 
-    ``acts`` are the acts of the audit log whose entries are marked; ``by_lead`` counts for each lead, not each person.
+    ``acts`` are the acts of the audit log whose entries are marked, with ``outcomes`` those of them that came to one of
+    these. ``by_lead`` counts for each lead, not each person; ``everywhere`` over all accounts, and what has none.
     """
 
     name: str
@@ -21,25 +24,33 @@ class Rule:
     number: int
     within: timedelta
     acts: tuple[str, ...]
+    outcomes: tuple[str, ...] = ()
     by_lead: bool = False
+    everywhere: bool = False
 
 
 _REFUND = ("transaction.refund",)
 _MONEY = (*_REFUND, "subscription.cancel", "subscription.pause", "subscription.resume", "subscription.edit")
 _EXPORTS = ("directory.export", "report.export", "job.export", "import.export", "audit.export", "audit.pack")
+_TAKEN = ("succeeded", "failed")  # one that was broken off has given some; what was refused has given nothing
 
 RULES = (
     Rule("lead", "Many refunds to one lead", "refunds in 30 days", 4, timedelta(days=30), _REFUND, by_lead=True),
     Rule("person", "Many refunds by one person", "refunds in 24 hours", 25, timedelta(hours=24), _REFUND),
     Rule("hours", "Money moved off hours", "acts on money in one night", 3, timedelta(hours=12), _MONEY),
     Rule("limit", "Refunds just below the limit", "such refunds in 7 days", 4, timedelta(days=7), _REFUND),
-    Rule("exports", "Many exports", "exports in 24 hours", 6, timedelta(hours=24), _EXPORTS),
+    Rule("exports", "Many exports", "exports in 24 hours", 6, timedelta(hours=24), _EXPORTS, _TAKEN, everywhere=True),
     Rule("views", "Many leads viewed", "leads viewed in an hour", 150, timedelta(hours=1), ("lead.view",)),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
 
-# A refund of that share of the limit for one refund, or more, is just below it.
+# A refund of that share of the limit of one payment, or more, is just below it.
 JUST_BELOW = 0.9
+
+
+def is_of(rule: Rule, action: str) -> bool:
+    """Whether an entry of this action is one that the rule is about."""
+    return audit_actions.stem(action) in rule.acts and (not rule.outcomes or action.endswith(rule.outcomes))
 
 
 def numbered(numbers: Mapping[str, str]) -> tuple[Rule, ...]:

@@ -74,6 +74,7 @@ urlpatterns = [
     ),
     path("leads/<lead_id:lead_id>/activity/", leads.activity, name="activity"),
     path("leads/<lead_id:lead_id>/forget/", forgetting.ask, name="forget"),
+    path("directory/<int:imported_id>/forget/", forgetting.ask_imported, name="forget-imported"),
     path("leads/<lead_id:lead_id>/notes/", leads.notes, name="notes"),
     path("leads/<lead_id:lead_id>/<slug:card>/change/", leads.change, name="change"),
     path("leads/<lead_id:lead_id>/recipes/<int:recipe_id>/", recipes.run, name="recipe-run"),

@@ -25,13 +25,16 @@ from leads.remembering import Remembering
 Report = Callable[[ProviderError | None], None]
 
 
-def provider_for(connection: Connection, *, background: bool = False) -> Provider:
+def provider_for(
+    connection: Connection, *, background: bool = False, is_late: Callable[[], bool] | None = None
+) -> Provider:
     """The provider with this person's credentials. Raises `SealBroken`, or `Misconfigured` by settings.
 
-    What it reads and changes is kept in the account's directory.
+    What it reads and changes is kept in the account's directory. ``is_late`` is asked before a change leaves: where it
+    is, nothing is sent.
     """
     credentials = connections.open_credentials(connection)
-    provider = _provider(credentials, background=background, report=_noting(connection))
+    provider = _provider(credentials, background=background, report=_noting(connection), is_late=is_late)
     return cast(Provider, Remembering(provider, connection.account))
 
 
@@ -65,7 +68,13 @@ def sandbox_path() -> Path:
     return settings.DATA_DIR / "sandbox.sqlite3"
 
 
-def _provider(credentials: Credentials, *, background: bool = False, report: Report | None = None) -> Provider:
+def _provider(
+    credentials: Credentials,
+    *,
+    background: bool = False,
+    report: Report | None = None,
+    is_late: Callable[[], bool] | None = None,
+) -> Provider:
     client = KartraClient(
         settings.KARTRA_API_URL,
         settings.KARTRA_APP_ID,
@@ -76,8 +85,19 @@ def _provider(credentials: Credentials, *, background: bool = False, report: Rep
         wsgi_app=app_for(sandbox_path()) if settings.KARTRA_API_URL == SANDBOX else None,
         background=background,
         report=report,
+        before_waiting=_let_go_of_database,
+        is_late=is_late,
     )
     return KartraProvider(client)
+
+
+def _let_go_of_database() -> None:
+    """Give this thread's connection back to the pool: who waits for the provider keeps nobody from the database.
+
+    Not within a transaction, nor where no pool is: SQLite's connection is this thread's alone.
+    """
+    if db.settings_dict["OPTIONS"].get("pool") and not db.in_atomic_block:
+        db.close()
 
 
 def wait_for_share(calls: int) -> None:
@@ -96,12 +116,12 @@ def _limiter(path: Path, calls_per_second: int) -> Limiter:
 
 @lru_cache
 def database_slots() -> DatabaseSlots:
-    """By a connection to PostgreSQL beside Django's own, which commits by itself."""
+    """By a connection to PostgreSQL beside Django's pool, which commits by itself."""
 
     def connect() -> Any:
-        opened = db.get_new_connection(db.get_connection_params())
-        opened.autocommit = True
-        return opened
+        import psycopg  # late: not needed where everything lies in files
+
+        return psycopg.connect(**db.get_connection_params(), autocommit=True)
 
     return DatabaseSlots(connect)
 

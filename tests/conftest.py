@@ -1,17 +1,23 @@
 """What every test may ask for: people by role, clients signed in as them, and tables that can be emptied."""
 
+import gc
+import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test import client as test_client
+from pytest_django import DjangoDbBlocker
+from pytest_django.plugin import blocking_manager_key
 
 from accounts import append_only
 from accounts.models import User
 from leads.wiring import database_slots
+from tests import template
 from tests.entries import entries_written_last
 
 PASSWORD = "correct horse battery"
@@ -37,6 +43,49 @@ def _empty_audit_log(request: pytest.FixtureRequest) -> Iterator[None]:
 def _entries_are_written_last() -> Iterator[None]:
     with entries_written_last():
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
+    """Migrations run once for all workers, of which each starts from a copy."""
+    own = tmp_path_factory.getbasetemp()
+    with django_db_blocker.unblock():
+        template.make(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+        template.start_from()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the database is there before it is set up: on SQLite the copy is a file."""
+    return connection.vendor == "sqlite"
+
+
+def pytest_configure() -> None:
+    """Of a page a test may ask for its own context; Django's client copies that of everything it includes, too."""
+    store = test_client.store_rendered_templates
+
+    def store_first(kept: dict[str, Any], **rendered: Any) -> None:
+        if "context" not in kept:
+            store(kept, **rendered)
+
+    test_client.store_rendered_templates = store_first
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: collecting garbage is not to go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ and not session.config.option.collectonly:
+        with session.config.stash[blocking_manager_key].unblock():
+            template.drop()
 
 
 @pytest.fixture(scope="session")

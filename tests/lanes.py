@@ -18,6 +18,8 @@ from tests import parts
 
 _ON_POSTGRES = os.environ.get("TEST_DATABASE_URL", "").startswith("postgres")
 _PROVIDERS = Path(__file__).parent / "leads" / "providers"
+# Its tests take minutes each. At the end of a run one worker would be at them alone, so they come first.
+_LONGEST = "test_rig.py"
 _HIDDEN = "A test may be left out only by a marker of tests/parts.py, not by a skip: "
 
 
@@ -40,6 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.path.name != _LONGEST)
     for item in items:
         if item.get_closest_marker("redis"):  # they empty one database, so one worker runs them all
             item.add_marker(pytest.mark.xdist_group("redis"))

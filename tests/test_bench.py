@@ -1,13 +1,18 @@
-"""What can be tested of the benches: the table that they make, and whose settings they measure. Never a speed."""
+"""What can be tested of the benches: that they start, the table that they make, and whose settings they measure.
+Never a speed."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from accounts.models import Account
 from kartra_admin.settings import BASE_DIR
-from tests.bench import bench_clerks, table
+from leads.models import Entry
+from leads.selectors import search
+from tests.bench import bench_bulk, bench_clerks, million, table
 from tests.bench.table import Line
 
 
@@ -51,3 +56,26 @@ def test_the_clerks_are_served_as_the_operator_is_told_to_serve() -> None:
     assert given["--worker-class"] == "gthread"
     assert int(given["--workers"]) * int(given["--threads"]) >= bench_clerks.CLERKS
     assert "--bind" not in arguments
+
+
+@pytest.mark.parametrize("path", sorted((BASE_DIR / "tests" / "bench").glob("bench_*.py")), ids=lambda path: path.stem)
+def test_every_bench_can_be_begun(path: Path) -> None:
+    assert importlib.import_module(f"tests.bench.{path.stem}").__doc__
+
+
+@pytest.mark.django_db(transaction=True)  # SQLite makes no index within a transaction
+def test_the_measured_directory_is_searched_like_any_other() -> None:
+    account = Account.objects.create(provider="kartra", name="One", fingerprint="1" * 64)
+    million.build(account, 50)
+    assert Entry.objects.count() == 50
+    for entry in Entry.objects.all():
+        hits = search.find(account, entry.name, wanted=50).hits
+        assert entry.name in {hit.entry.name for hit in hits}
+
+
+@pytest.mark.parametrize(
+    ("times", "most"),
+    [([], 0), ([5.0], 1), ([0.0, 0.5, 0.999, 1.0], 3), ([0.0, 1.0, 2.0], 1), ([0.0] * 30 + [9.0], 30)],
+)
+def test_the_most_calls_in_any_second_are_counted_over_all_of_them(times: list[float], most: int) -> None:
+    assert bench_bulk._most_in_a_second(times) == most

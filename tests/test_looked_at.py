@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import ModuleType
 
+from kartra_admin.settings import BASE_DIR
 from tests.browser import (
     test_bulk,
     test_directory,
@@ -41,3 +42,12 @@ def test_every_page_is_looked_at() -> None:
     looked_at = {name for module in LOOKING for name in promised(module)}
     assert pages - looked_at == set()
     assert looked_at <= set(TABLE)
+
+
+def test_themes_differ_in_colours_alone() -> None:
+    """So that of the second theme only the colours have to be looked at: ``light-dark()`` takes nothing but colours."""
+    ours = [path for folder in ("static", "templates") for path in (BASE_DIR / folder).rglob("*.*")]
+    written = {path: path.read_text() for path in ours if path.suffix in (".css", ".js", ".html")}
+    asking = [path for path, text in written.items() if "prefers-color-scheme" in text]
+    assert asking == []
+    assert any("light-dark(" in text for text in written.values())

@@ -6,13 +6,17 @@ the one before it first, then the fields that the header names: exactly the text
 where there is one, leads from it to the root of the checkpoint above it. ``opened`` is for reading: ``told`` is the
 body itself, or what a sealed one held.
 
-Each line carries the ``sum`` of its own text, so that an edited one is named; the end signs all sums. So the chain
-and the checkpoints prove the stored form of an entry, and the desk's signature proves what it opened for this file.
+The ``newest`` checkpoint of the header says how far the log was signed when the file was made. Its ``vouchers`` lead
+from the present key of the desk to older ones that signed checkpoints; the end is signed with the present one. Each
+line carries the ``sum`` of its own text, so that an edited one is named; the end signs all sums. So the chain and the
+checkpoints prove the stored form of an entry, and the desk's signature proves what it opened for this file.
 """
 
 import hashlib
 import json
+import operator
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +25,18 @@ from typing import Any, BinaryIO
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from accounts.evidence import chain, checkpoints, merkle
+from accounts.evidence import chain, checkpoints, kept, merkle
 
-USAGE = "Usage: python3 -I verify.py EXPORT.ndjson PUBLIC-KEYS.txt"
+USAGE = "Usage: python3 -I verify.py EXPORT.ndjson PUBLIC-KEYS.txt [KEPT-CHECKPOINTS]"
 _KIND = "audit export"  # so that no checkpoint can be taken for the end of a file
 FIELDS = ("previous", *chain.FIELDS)
 _PREVIOUS, _ID, _SUBJECT, _BODY = (FIELDS.index(name) for name in ("previous", "id", "subject_id", "body"))
 _ENTRY = '{"entry":'
+_OPENINGS = {_ENTRY + "[": "", '{"checkpoint":{': "a checkpoint", '{"end":{': "the end of the file"}
+_NUMBER_AT = len(_ENTRY + '["",') + 64  # after the hash of the entry before
+_NUMBER = re.compile(rf".{{{_NUMBER_AT}}}([0-9]{{1,18}})[^0-9\n]")
 _LONGEST = 64 * 1024 * 1024
+_LONGEST_MENDED = 1024 * 1024
 _SUM = len(',"sum":""}\n') + 64
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -89,12 +97,20 @@ class Found:
     missing: int = 0  # numbers between the first and the last that are not in the file
     checkpoints: int = 0
 
+    @property
+    def is_proved(self) -> bool:
+        return self.proved == self.entries
+
 
 class Reader:
     """Verifies one file line by line, in constant memory. Raises `Bad` at the first that is wrong."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], outside: Mapping[int, Mapping[str, Any]] | None = None) -> None:
+        """``outside``: checkpoints that were kept elsewhere, by id, each signed by the key that it names."""
         self.keys = frozenset(keys)
+        self._outside = dict(outside or {})
+        self._signed_hashes = {one["number"]: (one["id"], one["hash"]) for one in self._outside.values()}
+        self._with_older = self.keys
         self.found = Found()
         self.is_over = False
         self._sums = hashlib.sha256()
@@ -111,7 +127,7 @@ class Reader:
             except Bad as bad:
                 raise Bad(f"line {place}: {bad}") from None
             except _UNREADABLE:
-                raise Bad(f"line {place}: cannot be read as {self._awaited()}") from None
+                raise Bad(f"line {place}: {self._unreadable(line)}") from None
         if not self.is_over:
             raise Bad(f"line {place + 1}: the file ends here, where {self._awaited()} should stand")
         return self.found
@@ -121,22 +137,58 @@ class Reader:
             return "the header"
         if self.found.entries == self.found.header["count"]:
             return "the end of the file"
-        if self._is_whole():
-            return f"entry {self._number + 1 if self._number else self.found.header['first']}"
-        return f"what follows entry {self._number}" if self._number else "the first entry"
+        return self._named(self._due())
 
-    def _is_whole(self) -> bool:
-        """Whether the file promises every entry from its first to its last."""
+    def _named(self, number: int) -> str:
+        return f"entry {number}" if number else f"the entry after {self._number}"
+
+    def _due(self) -> int:
+        """The number that the next entry must have, or 0 where the header leaves it open: some are left out."""
         header = self.found.header
-        return bool(header["count"]) and header["count"] == header["last"] - header["first"] + 1
+        left = header["count"] - self.found.entries
+        if not left or not self._number:
+            return header["first"] if left else 0
+        if left == header["last"] - self._number:
+            return self._number + 1
+        return header["last"] if left == 1 else 0
+
+    def _unreadable(self, line: bytes) -> str:
+        """What the line was: it may be its beginning that was edited."""
+        text = line.decode("latin-1")
+        for start, name in _OPENINGS.items():
+            if self.found.header and sum(map(operator.eq, text, start)) >= len(start) - 1:
+                return f"cannot be read as {name}" if name else f"{self._edited(text)}: cannot be read"
+        return f"cannot be read as {self._awaited()}"
+
+    def _edited(self, text: str) -> str:
+        """The entry of a line of which anything may have been edited."""
+        return self._named(self._due() or self._mended(text) or self._said(text))
+
+    def _mended(self, text: str) -> int:
+        """The number with which the sum of the line is right again, of those that the checkpoint covers, or 0."""
+        checkpoint = self._checkpoint
+        if checkpoint is None or len(text) > _LONGEST_MENDED:
+            return 0
+        first = max(self._number, checkpoint["number"] - checkpoint["count"]) + 1
+        for number in range(first, min(checkpoint["number"], self.found.header["last"]) + 1):
+            for end in (_NUMBER_AT + len(str(number)), text.find(',"', _NUMBER_AT)):
+                mended = f"{text[:_NUMBER_AT]}{number},{text[end + 1 : -_SUM]}"
+                if hashlib.sha256(mended.encode("latin-1")).hexdigest() in text[-_SUM:]:
+                    return number
+        return 0
+
+    def _said(self, text: str) -> int:
+        """The number in the line, or 0 where none is that could stand here."""
+        said = _NUMBER.match(text)
+        number = int(said[1]) if said else 0
+        return number if self._number < number <= self.found.header["last"] else 0
 
     def _read(self, line: bytes) -> None:
         text = line.decode("ascii")
         if self.is_over:
             raise Bad("there is more after the end of the file")
         if text.startswith(_ENTRY):
-            self._read_entry(text)
-            self._check_sum(line, f"entry {self._number}: what stands beside it was changed")
+            self._read_entry(text, line)
             return
         kind, value = self._parse(text)
         if kind == "end":
@@ -156,7 +208,9 @@ class Reader:
     def _parse(self, text: str) -> tuple[str, dict[str, Any]]:
         parsed = json.loads(text)
         kind = next(iter(parsed))
-        if kind not in ("header", "checkpoint", "end") or (kind == "header") != (not self.found.header):
+        if kind not in ("header", "checkpoint", "end"):
+            raise ValueError("no such kind of line")
+        if (kind == "header") != (not self.found.header):
             raise Bad(f"{self._awaited()} should stand here")
         return kind, parsed[kind]
 
@@ -167,13 +221,40 @@ class Reader:
         if not (count == 0 or (count > 0 and 0 < first <= last and count <= last - first + 1)):
             raise Bad("the header does not add up")
         self.found.header = header
+        self._with_older = checkpoints.with_older(self.keys, header.get("vouchers", []))
+        self._compare_newest(header)
 
-    def _read_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+    def _compare_newest(self, header: dict[str, Any]) -> None:
+        """That the desk had, when it made the file, all checkpoints that were kept outside until then."""
+        for number, one in self._outside.items():
+            if one["key"] not in self._with_older:
+                raise Bad(f"checkpoint {number} that was kept outside: signed with another key than those given")
+        if not self._outside:
+            return
+        newest = header.get("newest")
+        if newest is None:
+            raise Bad("the header does not say how far the log was signed, so nothing can be laid beside it")
+        self._check_signed(newest)
+        later = [one for one in self._outside.values() if one["id"] > newest["id"] and one["at"] <= header["at"]]
+        if later:
+            first = min(later, key=lambda one: one["id"])
+            raise Bad(
+                f"checkpoint {first['id']}, of {first['number']} entries, was kept outside, and the log of this file "
+                f"ends with checkpoint {newest['id']}, of {newest['number']}"
+            )
+
+    def _check_signed(self, checkpoint: dict[str, Any]) -> None:
         name = f"checkpoint {checkpoint['id']}"
-        if checkpoint["key"] not in self.keys:
+        if checkpoint["key"] not in self._with_older:
             raise Bad(f"{name}: signed with another key than those given")
         if not checkpoints.is_signed(checkpoint):
             raise Bad(f"{name}: its signature is false")
+        if self._outside.get(checkpoint["id"], checkpoint) != checkpoint:
+            raise Bad(f"{name}: is not the one that was kept outside")
+
+    def _read_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        name = f"checkpoint {checkpoint['id']}"
+        self._check_signed(checkpoint)
         before = self._checkpoint
         if before and (checkpoint["id"] <= before["id"] or checkpoint["number"] < before["number"]):
             raise Bad(f"{name}: stands after checkpoint {before['id']}")
@@ -184,28 +265,33 @@ class Reader:
         self._checkpoint = checkpoint
         self.found.checkpoints += 1
 
-    def _read_entry(self, text: str) -> None:
+    def _read_entry(self, text: str, line: bytes) -> None:
         if not self.found.header:
             raise Bad("the header should stand here")
         entry, end = _decode(text, len(_ENTRY))
         number, before = entry[_ID], entry[_PREVIOUS]
         if type(number) is not int or number < 1 or len(entry) != len(FIELDS):
-            raise Bad(f"{self._awaited()}: lacks a field, or has one too many")
-        self._check_place(number)
+            raise Bad(f"{self._edited(text)}: lacks a field, or has one too many")
         own = hashlib.sha256(text[len(_ENTRY) : end].encode()).hexdigest()
         if not text.startswith(f',"hash":"{own}","proof":', end):
-            raise Bad(f"entry {number}: is not what its hash was made of")
+            raise Bad(f"{self._edited(text)}: is not what its hash was made of")
+        self._check_place(number)
         follows = number == self._number + 1
         if follows and before != (self._hash or chain.START):
             raise Bad(f"entry {number}: does not follow the entry before it")
         if entry[_SUBJECT] is None and not text.endswith(f'"told":{entry[_BODY]}}}', 0, -_SUM):
             raise Bad(f"entry {number}: what is told of it is not what it says")
-        if not follows:
-            self._linked = 0
+        by, signed = self._signed_hashes.get(number, (0, own))
+        if signed != own:
+            raise Bad(f"entry {number}: is not the entry that checkpoint {by} signed, which was kept outside")
+        is_signed = self._is_signed(number, own, text, end + len(',"hash":"","proof":') + 64)
+        self._check_sum(line, f"entry {number}: what stands beside it was changed")
         self._number, self._hash = number, own
         self.found.entries += 1
-        self._linked += 1
-        self._prove(text, end + len(',"hash":"","proof":') + 64)
+        self._linked = self._linked + 1 if follows else 1
+        if is_signed:
+            self.found.proved += self._linked
+            self._linked = 0
 
     def _check_place(self, number: int) -> None:
         """That it is the next by number, and none before it is missing that was promised."""
@@ -214,25 +300,23 @@ class Reader:
             raise Bad(f"entry {number}: is one more than the header says")
         if number < awaited:
             raise Bad(f"entry {number}: stands after entry {self._number}")
-        if number > awaited and (self._is_whole() or not self._number):
-            raise Bad(f"entry {awaited}: is missing")
+        if number > awaited and 0 < self._due() < number:
+            raise Bad(f"entry {self._due()}: is missing")
         self.found.missing += number - awaited
 
-    def _prove(self, text: str, at: int) -> None:
-        """By the checkpoint above: it signed this entry, or a root that the proof leads to."""
-        checkpoint, number = self._checkpoint, self._number
+    def _is_signed(self, number: int, own: str, text: str, at: int) -> bool:
+        """Whether the checkpoint above signed this entry, or a root that the proof leads to. Raises `Bad`."""
+        checkpoint = self._checkpoint
         if checkpoint is None or not checkpoint["number"] - checkpoint["count"] < number <= checkpoint["number"]:
             raise Bad(f"entry {number}: the checkpoint that covers it is missing")
-        is_signed = number == checkpoint["number"]
-        if is_signed and checkpoint["hash"] != self._hash:
+        is_signed: bool = number == checkpoint["number"]
+        if is_signed and checkpoint["hash"] != own:
             raise Bad(f"entry {number}: is not the entry that checkpoint {checkpoint['id']} signed")
-        if not text.startswith("null,", at):
-            if not merkle.is_proved(self._hash, _decode(text, at)[0], checkpoint["root"]):
-                raise Bad(f"entry {number}: its proof does not lead to checkpoint {checkpoint['id']}")
-            is_signed = True
-        if is_signed:
-            self.found.proved += self._linked
-            self._linked = 0
+        if text.startswith("null,", at):
+            return is_signed
+        if not merkle.is_proved(own, _decode(text, at)[0], checkpoint["root"]):
+            raise Bad(f"entry {number}: its proof does not lead to checkpoint {checkpoint['id']}")
+        return True
 
     def _read_end(self, end: dict[str, Any]) -> None:
         header = self.found.header
@@ -282,13 +366,14 @@ def check_files(header: Mapping[str, Any], folder: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 where the file verifies, 1 where it does not, 2 where it cannot be tried."""
-    if len(arguments) != 2:
+    """0 where the file verifies, 1 where it does not, 2 where it cannot be tried, 3 where not all of it is proved."""
+    if len(arguments) not in (2, 3):
         print(USAGE, file=sys.stderr)
         return 2
-    path, key_path = arguments
+    path, key_path, *beside = arguments
     try:
-        reader = Reader(read_keys(key_path))
+        outside = _read_kept(beside[0]) if beside else {}
+        reader = Reader(read_keys(key_path), outside)
         with open(path, "rb") as file:
             found = reader.read(lines_of(file))
         check_files(found.header, os.path.dirname(path))
@@ -300,7 +385,19 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     for line in summary(found):
         print(_plain(line))
-    return 0
+    if outside:
+        print(f"      beside {len(outside)} checkpoints that were kept outside")
+    return 0 if found.is_proved else 3
+
+
+def _read_kept(path: str) -> dict[int, dict[str, Any]]:
+    try:
+        found = kept.read(path)
+    except kept.UNREADABLE:
+        raise Bad(f"{path}: holds something that is no checkpoint, or two of one number") from None
+    if not found:
+        raise Bad(f"{path}: holds no checkpoint")
+    return found
 
 
 def _plain(text: str) -> str:
@@ -310,10 +407,15 @@ def _plain(text: str) -> str:
 
 def summary(found: Found) -> Iterator[str]:
     header = found.header
-    yield f"GOOD  {found.entries} entries of {header['desk']}, {header['about']}, exported {header['at']}"
+    about = f"entries of {header['desk']}, {header['about']}, exported {header['at']}"
+    if found.is_proved:
+        yield f"GOOD  {found.entries} {about}"
+    else:
+        yield f"PART  {found.proved} of {found.entries} {about}, are proved by the log; the others nothing proves but"
+        yield "      the signature of the desk under this file: export them anew"
     if not found.entries:
         return
     yield f"      numbers {header['first']} to {header['last']}, " + (
         f"without {found.missing} that do not meet the filter" if found.missing else "none is missing"
     )
-    yield f"      {found.proved} proved by {found.checkpoints} signed checkpoints, all by the signature of the file"
+    yield f"      {found.proved} proved by {found.checkpoints} signed checkpoints"

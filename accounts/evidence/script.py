@@ -5,15 +5,19 @@ import textwrap
 from functools import cache
 from types import ModuleType
 
-from accounts.evidence import chain, checkpoints, exported, merkle
+from accounts.evidence import chain, checkpoints, exported, kept, merkle
 
 _OPENING = '''\
 """Verify an export of the audit log. Needs Python 3.11 and ``cryptography``, no database and nothing of the desk.
 
 {usage}
 
-Says GOOD and ends with 0, or names the first line and entry that is wrong, says what is, and ends with 1. The public
-keys are 64 hex digits in a line each: have them from somebody you trust, not from whoever gave you the export.
+KEPT-CHECKPOINTS are those which left the desk: a folder of them, or a file of the lines of its mails. Then a log that
+is older than they are, or another one, is found too.
+
+Says GOOD and ends with 0, or names the first line and entry that is wrong, says what is, and ends with 1. PART and 3
+mean that nothing is wrong and the log does not prove all entries; 2 that it could not try. The public key is 64 hex
+digits: have it from somebody you trust, not from whoever gave you the export.
 """
 
 import sys
@@ -35,7 +39,7 @@ _OURS = "from accounts.evidence import "
 def source() -> str:
     """The text of ``verify.py``."""
     parts = [_OPENING.format(usage=exported.USAGE)]
-    parts += [_as_function(module) for module in (chain, checkpoints, merkle, exported)]
+    parts += [_as_function(module) for module in (chain, checkpoints, merkle, kept, exported)]
     return "\n\n".join([*parts, _CLOSING])
 
 

@@ -35,15 +35,17 @@ def verify(
     checkpoints: Iterable[Checkpoint],
     *,
     keys: Collection[str],
+    vouchers: Collection[Mapping[str, str]] = (),
     anchors: Mapping[int, Checkpoint] | None = None,
 ) -> Whole:
     """Check everything from the first entry on. Raises `Broken` for the first thing that is not as it was.
 
-    ``keys`` are the public keys that may have signed. ``anchors`` are checkpoints that were kept outside, by their
-    ``id``: each must be among the log's own, so that a log of another past, or one cut short, is found.
+    ``keys`` are the public keys that are trusted: one of them signed the last checkpoint, and those before it too, or
+    older ones that ``vouchers`` lead to. ``anchors`` are checkpoints that were kept outside, by their ``id``: each must
+    be among the log's own, so that a log of another past, or one cut short, is found.
     """
     anchors = anchors or {}
-    line = _Line(checkpoints, keys, anchors)
+    line = _Line(checkpoints, keys, signed.with_older(keys, vouchers), anchors)
     number, before, tree = 0, START, Root()
     line.meet(number, before, tree)
     for fields, claimed in rows:
@@ -51,7 +53,10 @@ def verify(
         if fields["id"] != number:
             missing = fields["id"] > number
             raise Broken(number, "it is missing" if missing else f"another stands after it as entry {fields['id']}")
-        before = hash_of(fields, before)
+        try:
+            before = hash_of(fields, before)
+        except (TypeError, ValueError):
+            raise Broken(number, "it holds what no entry can hold") from None
         if before != claimed:
             raise Broken(number, "its fields, or the entry before it, are not those that were hashed")
         tree.add(before)
@@ -65,11 +70,29 @@ def verify(
 class _Line:
     """The checkpoints in order, each compared with the log as soon as it has come that far."""
 
-    def __init__(self, checkpoints: Iterable[Checkpoint], keys: Collection[str], anchors: Mapping[int, Checkpoint]):
+    def __init__(
+        self,
+        checkpoints: Iterable[Checkpoint],
+        present: Collection[str],
+        keys: Collection[str],
+        anchors: Mapping[int, Checkpoint],
+    ):
         self._rest: Iterator[Checkpoint] = iter(checkpoints)
-        self._keys, self._anchors = keys, anchors
+        self._present, self._keys, self._anchors = present, keys, anchors
         self._previous, self._signed, self.count = START, 0, 0
-        self._next = next(self._rest, None)
+        self._next: Checkpoint | None = None
+        self._key, self._first = "", 1  # of the checkpoint before: who signed it, and its first entry
+        self._step()
+
+    def _step(self) -> None:
+        """To the next, which may be anything: whoever can write to its table can put there what cannot be read."""
+        try:
+            self._next = next(self._rest, None)
+            is_sound = self._next is None or type(self._next["id"]) is type(self._next["number"]) is int
+        except Exception:  # noqa: BLE001  (each database fails in its own way)
+            is_sound = False
+        if not is_sound:
+            raise Broken(self._signed + 1, f"checkpoint {self.count + 1}, the next to sign it, cannot be read")
 
     @property
     def due(self) -> int | None:
@@ -90,8 +113,9 @@ class _Line:
                 since = f"{first} to {number}" if first < number else str(number)
                 raise Broken(min(first, number), f"checkpoint {checkpoint['id']} signed another past of {since}")
             self._previous, self._signed, tree = signed.hash_of(checkpoint), number, Root()
+            self._key, self._first = checkpoint["key"], first
             self.count += 1
-            self._next = next(self._rest, None)
+            self._step()
 
     def _check(self, checkpoint: Checkpoint) -> None:
         wanted, first = self.count + 1, self._signed + 1
@@ -111,6 +135,8 @@ class _Line:
             self._check(self._next)
             signed_too = f"checkpoint {self._next['id']} signed {self._next['number']} entries"
             raise Broken(number + 1, f"it is missing: {signed_too}")
+        if self.count and self._key not in self._present:
+            raise Broken(self._first, f"checkpoint {self.count}, the last, is signed with an older key")
         for place in sorted(self._anchors):
             anchor = self._anchors[place]
             _require_signed(anchor, self._keys, min(anchor["number"], number + 1))

@@ -7,7 +7,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 
-from accounts import audit_actions, audit_terms
+from accounts import audit_actions, audit_terms, subjects
 from accounts.models import Account, User
 from accounts.selectors import audit
 
@@ -24,10 +24,11 @@ class DayField(forms.DateField):
 
 
 class AuditFilterForm(forms.Form):
-    """All optional, all from the address of the page. ``operation`` comes by a link from an entry."""
+    """All optional, all from the address of the page, which the server takes up to 4,094 bytes of: a letter may be
+    nine. ``operation`` comes by a link from an entry."""
 
     text = forms.CharField(
-        max_length=200,
+        max_length=100,
         required=False,
         label="Words",
         widget=forms.TextInput({"type": "search", "placeholder": "Staff, act, reason, value", "autocomplete": "off"}),
@@ -58,6 +59,13 @@ class AuditFilterForm(forms.Form):
             raise forms.ValidationError("Type a word that says more.")
         if len(words) > audit_terms.MOST_SOUGHT:
             raise forms.ValidationError(f"At most {audit_terms.MOST_SOUGHT} words are looked for at once.")
+        return text
+
+    def clean_lead(self) -> str:
+        """Entries of some of those who are called so would look like all there are."""
+        text: str = self.cleaned_data["lead"]
+        if not text.isdecimal() and len(subjects.find(text)) > subjects.MOST:
+            raise forms.ValidationError(f"More than {subjects.MOST} people are called so: type more of the name.")
         return text
 
     def clean(self) -> dict[str, Any]:

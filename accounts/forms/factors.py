@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
@@ -20,7 +22,7 @@ from django.http import HttpRequest
 from fido2.utils import websafe_decode
 
 from accounts.factors import StaffMFAAdapter
-from accounts.receivers import record_failed_sign_in
+from accounts.receivers import record_failed_passkey
 from accounts.services import audit, second_factor
 from kartra_admin.lib.crypto import SealBroken
 
@@ -35,7 +37,8 @@ class _OnceOnly:
         super().__init__(*args, **kwargs)
         code = self.fields["code"]  # type: ignore[attr-defined]
         code.max_length = _LONGEST_CODE
-        code.widget.attrs |= {"inputmode": "numeric", "maxlength": _LONGEST_CODE, "autofocus": True}
+        code.widget.attrs |= {"inputmode": "numeric", "maxlength": _LONGEST_CODE}
+        next(iter(self.fields.values())).widget.attrs["autofocus"] = True  # type: ignore[attr-defined]
         code.widget.attrs.pop("placeholder", None)
 
     def clean_code(self) -> str:
@@ -52,7 +55,40 @@ class CodeForm(_OnceOnly, AuthenticateForm):  # type: ignore[misc]
 
 
 class ConfirmCodeForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]
-    """At step-up."""
+    """At step-up: the password and a code, judged together. Neither the page, the log nor the count of tries tells
+    which of them was wrong, or each could be guessed alone."""
+
+    password = forms.CharField(strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+    field_order = ("password", "code")
+
+    def clean_code(self) -> str:
+        """It is looked at, and spent, only beside the right password: in `clean`."""
+        return str(self.cleaned_data["code"])
+
+    def clean(self) -> dict[str, Any]:
+        given = dict(super().clean())
+        if self.errors:
+            return given
+        if not self.user.check_password(given["password"]):
+            check_rate_limit(self.user)
+            self._emit_authentication_failed(None)
+            raise StaffMFAAdapter().validation_error("incorrect_password_or_code")
+        try:
+            super().clean_code()
+        except ValidationError as error:
+            if error.code != "incorrect_code":
+                raise
+            raise StaffMFAAdapter().validation_error("incorrect_password_or_code") from None
+        return given
+
+    def _emit_authentication_failed(self, authenticator: Authenticator | None) -> None:
+        audit.record(
+            action="session.confirm.failed", outcome="failed", actor=self.user, detail={"by": "password and code"}
+        )
+
+    def save(self) -> None:
+        record_authentication(context.request, self.user, "password")
+        super().save()
 
 
 class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]
@@ -96,7 +132,7 @@ class PasskeyAloneForm(_Answer, LoginWebAuthnForm):  # type: ignore[misc]
     """At sign-in, instead of the password."""
 
     def log_failure(self) -> None:
-        record_failed_sign_in({"email": "a passkey"})
+        record_failed_passkey()
 
 
 class ConfirmPasskeyForm(_Answer, ReauthenticateWebAuthnForm):  # type: ignore[misc]

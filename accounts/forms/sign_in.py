@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.forms import ResetPasswordForm
 from django.http import HttpRequest
 
+from accounts import seals
 from accounts.tasks import send_password_link
 
 
@@ -16,5 +17,5 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         email = str(self.cleaned_data["email"])
-        send_password_link.enqueue(email)
+        send_password_link.enqueue(seals.keyring().seal(email, bound_to=seals.of_typed()))
         return email

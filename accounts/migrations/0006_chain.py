@@ -5,6 +5,7 @@ import hmac
 import json
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 import django.db.models.deletion
 from cryptography.fernet import Fernet
@@ -17,6 +18,7 @@ from kartra_admin.lib import folding
 from kartra_admin.lib.crypto import Keyring
 
 AT_ONCE = 500
+KEPT = 1000
 
 
 def install(apps, schema_editor):
@@ -83,7 +85,9 @@ class Book:
         self.terms = apps.get_model("accounts", "SubjectTerm").objects
         self.index = apps.get_model("accounts", "IndexKey").objects
         self.entries = apps.get_model("accounts", "AuditEntry").objects
-        self.kept, self.rings = {}, {}
+        # Of the last few people only, for there may be a hundred thousand.
+        self.found_or_made = lru_cache(KEPT)(self._found_or_made)
+        self.ring_of = lru_cache(KEPT)(self._ring_of)
 
     def digest(self, text):
         if not hasattr(self, "key"):
@@ -105,24 +109,21 @@ class Book:
             self.subjects.filter(pk=part).update(part_of_id=self.subject_of(whole))
         return part
 
-    def found_or_made(self, name):
-        if name not in self.kept:
-            digest = self.digest(name)
-            found = self.subjects.filter(digest=digest).first()
-            if found is None:
-                key = Fernet.generate_key().decode()
-                sealed = seals.keyring().seal(key, bound_to=seals.of_subject())
-                found = self.subjects.create(digest=digest, sealed_key=sealed)
-            self.kept[name] = found.pk
-        return self.kept[name]
+    def _found_or_made(self, name):
+        digest = self.digest(name)
+        found = self.subjects.filter(digest=digest).first()
+        if found is None:
+            key = Fernet.generate_key().decode()
+            sealed = seals.keyring().seal(key, bound_to=seals.of_subject())
+            found = self.subjects.create(digest=digest, sealed_key=sealed)
+        return found.pk
+
+    def _ring_of(self, subject):
+        sealed = self.subjects.get(pk=subject).sealed_key
+        return Keyring([seals.keyring().open(sealed, bound_to=seals.of_subject())])
 
     def seal(self, subject, text, number):
-        if subject is None:
-            return text
-        if subject not in self.rings:
-            sealed = self.subjects.get(pk=subject).sealed_key
-            self.rings[subject] = Keyring([seals.keyring().open(sealed, bound_to=seals.of_subject())])
-        return self.rings[subject].seal(text, bound_to=f"entry:{number}")
+        return self.ring_of(subject).seal(text, bound_to=f"entry:{number}") if subject else text
 
     def learn(self, subject, text):
         words = set()

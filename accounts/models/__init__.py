@@ -2,7 +2,7 @@
 
 from accounts.models.audit import AuditEntry, ChainHead
 from accounts.models.audit_use import AuditTerm, SavedFilter
-from accounts.models.checkpoints import AnchorAttempt, Checkpoint, SigningKey, SigningTurn
+from accounts.models.checkpoints import AnchorAttempt, Checkpoint, KeyVoucher, SigningTurn
 from accounts.models.connections import Account, Connection
 from accounts.models.subjects import Forgotten, IndexKey, Subject, SubjectTerm
 from accounts.models.users import User
@@ -17,8 +17,8 @@ __all__ = [
     "Connection",
     "Forgotten",
     "IndexKey",
+    "KeyVoucher",
     "SavedFilter",
-    "SigningKey",
     "SigningTurn",
     "Subject",
     "SubjectTerm",

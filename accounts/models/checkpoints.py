@@ -35,20 +35,26 @@ class Checkpoint(models.Model):
         return {name: getattr(self, name) for name in (*SIGNED, "signature")} | {"at": as_text(self.at)}
 
 
-class SigningKey(models.Model):
-    """A public key whose private half signed checkpoints here. Kept for ever, so that they verify for ever."""
+class KeyVoucher(models.Model):
+    """That the signing key was turned: see `evidence.checkpoints`. Nothing is believed of a row but its signature."""
 
-    public = models.CharField(max_length=64, unique=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    older = models.CharField(max_length=64)
+    by = models.CharField(max_length=64)
+    signature = models.CharField(max_length=128, unique=True)
+    at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return self.public[:16]
+        return f"{self.by[:16]} for {self.older[:16]}"
+
+    def as_evidence(self) -> dict[str, str]:
+        return {"older": self.older, "by": self.by, "signature": self.signature}
 
 
 class AnchorAttempt(models.Model):
     """That checkpoints up to this one were sent to a place outside; ``error`` is "" where they arrived.
 
-    ``key`` is `anchors.key_of` the place, ``place`` its label for a page.
+    ``checkpoint_id`` is 0 where nothing was due: a folder cannot be read, or can again. ``key`` is `anchors.key_of` the
+    place, ``place`` its label for a page.
     """
 
     key = models.CharField(max_length=64)

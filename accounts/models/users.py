@@ -29,13 +29,17 @@ def normalise(email: str) -> str:
 
 
 class User(AbstractBaseUser):
-    """``session_version`` is part of what a session is checked against: raising it ends all sessions at once."""
+    """``session_version`` is part of what a session is checked against: raising it ends all sessions at once.
+
+    ``may_set_up_until``: until when somebody who has to have a second factor, and has none, may set it up.
+    """
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=100)
     role = models.CharField(max_length=20, choices=list(permissions.ROLES.items()))
     is_active = models.BooleanField(default=True)
     session_version = models.PositiveIntegerField(default=0)
+    may_set_up_until = models.DateTimeField(null=True, editable=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"

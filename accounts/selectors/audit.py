@@ -15,7 +15,6 @@ from accounts.models.audit import AuditEntries
 from kartra_admin.lib.pagination import Page, page_by_id
 
 PAGE_SIZE = 50
-_MOST_STAFF = 200
 
 # A word that stands in so few entries is asked for first, and the entries are named.
 _FEW = 1000
@@ -100,7 +99,7 @@ def _about(text: str) -> Q:
         known = (subjects.find_lead(account, text) for account in Account.objects.values_list("pk", flat=True))
         return Q(subject_id__in=subjects.family(subject.pk for subject in known if subject)) | Q(target_id=text)
     staff = User.objects.filter(Q(name__istartswith=text) | Q(email__istartswith=text)).values_list("pk", flat=True)
-    named = Q(target_kind="user", target_id__in=[str(pk) for pk in staff[:_MOST_STAFF]])
+    named = Q(target_kind="user", target_id__in=[str(pk) for pk in staff])
     return Q(subject_id__in=subjects.family(subjects.find(text))) | named
 
 

@@ -7,7 +7,7 @@ from django.db.models import Count, Max, Min
 
 from accounts.evidence import merkle
 from accounts.evidence.chain import START
-from accounts.models import AuditEntry, ChainHead, Checkpoint, SigningKey
+from accounts.models import AuditEntry, ChainHead, Checkpoint
 from accounts.models.audit import AuditEntries
 
 AT_ONCE = 500
@@ -66,8 +66,3 @@ def proofs_of(numbers: Collection[int], checkpoint: Checkpoint) -> dict[int, mer
         return {}
     found = merkle.proofs(leaves.values_list("hash", flat=True).iterator(5000), places)
     return {place + first: proof for place, proof in found.items()}
-
-
-def public_keys() -> list[str]:
-    """Of all keys that ever signed here, oldest first."""
-    return list(SigningKey.objects.order_by("pk").values_list("public", flat=True))

@@ -34,12 +34,16 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     detail: Mapping[str, Any] | None = None,
+    subject: Subject | None = None,
 ) -> AuditEntry:
     """Write one entry. Call it in the transaction that does what it tells of, after everything else that is written.
 
-    What is told of a lead is sealed under that lead's key; before its id is known, under the operation's. Where a
-    program acts and no person, ``actor_name`` says which. Texts from outside are cut to what fits. Raises KeyError for
-    an action that is not registered, ValueError for an outcome or a detail that may not be kept.
+    What is told of a lead is sealed under that lead's key; before its id is known, under the operation's; what staff
+    wrote of anything else, and may name a person, under a ``subject`` of its own. For a lead, ``subject`` is the lead's
+    where the caller has found it in this transaction, by the same name. Where a program acts and no person,
+    ``actor_name`` says which. What somebody else's request carries out, such as an approval, puts its actor at nobody's
+    address; the number of the request stays. Texts from outside are cut to what fits. Raises KeyError for an action
+    that is not registered, ValueError for an outcome or a detail that may not be kept.
     """
     keeps = audit_actions.ACTIONS[action].keeps
     if outcome not in audit_actions.OUTCOMES:
@@ -69,14 +73,14 @@ def record(
         target_id="" if is_lead else told["target_id"],
         operation_id=operation_id,
         amount=_amount(told["detail"].get("amount")),
-        ip=asking.ip,
+        ip=asking.ip_of(actor.pk if actor else None) if actor or actor_name else asking.ip,
         request_id=asking.request_id,
     )
     with transaction.atomic(savepoint=False):
-        subject = _subject(account, target_id, operation_id, told["target_name"]) if is_lead else None
+        if is_lead and subject is None:
+            subject = _subject(account, target_id, operation_id, told["target_name"])
         terms = audit_terms.of(entry, told, subject.pk if subject else None)
-        chain.append(entry, told, subject)
-        audit_terms.keep(entry.pk, terms)
+        chain.append(entry, told, subject, terms)
     return entry
 
 

@@ -1,19 +1,24 @@
 """Signing the head of the log now and then, and bringing each signature out of the house."""
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts import anchors
 from accounts.evidence import checkpoints as evidence
 from accounts.evidence import merkle
 from accounts.evidence.chain import START, as_text
-from accounts.models import AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningKey, SigningTurn, User
+from accounts.models import AnchorAttempt, AuditEntry, ChainHead, Checkpoint, KeyVoucher, SigningTurn, User
+from accounts.selectors import checkpoints as selectors
 from accounts.services import audit
+from kartra_admin.lib.errors import AppError
 
 # A place that failed is tried again after that long.
 AGAIN = timedelta(minutes=5)
@@ -25,26 +30,49 @@ _KEPT = timedelta(days=30)
 logger = logging.getLogger(__name__)
 
 
+class NotOurs(AppError):
+    """Signing on top of it would vouch for it."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(
+            f"Checkpoint {checkpoint.pk} of the audit log is not signed with AUDIT_SIGNING_KEY, nor with a key that it "
+            "vouches for, so nothing is signed after it. Ask whoever runs this desk to read what the start checks say."
+        )
+
+
+class Gone(AppError):
+    """To sign again from an earlier number on would vouch for whatever was written in between."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Checkpoint {number} of the audit log was sent out of the house, and is gone from the log, so nothing is "
+            "signed. Ask whoever runs this desk to read what the start checks say."
+        )
+
+
 def attend() -> None:
     """What a worker does each minute: sign if it is time, and send out what has not left the house yet.
 
     One at a time: where a place is slow, the next minute's worker leaves it to him who waits.
     """
+    with _turn() as is_mine:
+        if is_mine:
+            sign_if_due()
+            send_out()
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    """True inside for one caller only, until he leaves it or its lease is over."""
     until = timezone.now() + _LEASE
-    if not _take_turn(until):
-        return
-    try:
-        sign_if_due()
-        send_out()
-    finally:
-        SigningTurn.objects.filter(pk=1, leased_until=until).update(leased_until=timezone.now())
-
-
-def _take_turn(until: datetime) -> bool:
-    """True for one caller only, until he leaves it or its lease is over."""
     _, is_new = SigningTurn.objects.get_or_create(pk=1, defaults={"leased_until": until})
     free = SigningTurn.objects.filter(pk=1, leased_until__lte=timezone.now())
-    return is_new or bool(free.update(leased_until=until))
+    is_mine = is_new or bool(free.update(leased_until=until))
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            SigningTurn.objects.filter(pk=1, leased_until=until).update(leased_until=timezone.now())
 
 
 def sign_if_due() -> Checkpoint | None:
@@ -60,19 +88,29 @@ def sign_if_due() -> Checkpoint | None:
     return sign()
 
 
-def sign_now(*, actor: User) -> Checkpoint:
-    """For somebody who asks for it, with an entry that the checkpoint holds already; and send it out."""
+def sign_now(*, actor: User) -> tuple[Checkpoint, bool]:
+    """For somebody who asks for it, with an entry that the checkpoint holds already; and send it out.
+
+    False where a worker is at sending just now: then the next one takes it along, so that no place gets it twice.
+    """
     audit.record(action="checkpoint.sign.requested", outcome="requested", actor=actor)
     checkpoint = sign()
-    send_out(at_once=True)
-    return checkpoint
+    with _turn() as is_mine:
+        if is_mine:
+            send_out(at_once=True)
+    return checkpoint, is_mine
 
 
 def sign() -> Checkpoint:
     """Sign the head as it is. Of several who do so at once, one signs, and all get that checkpoint.
 
-    No lock is needed: what is read is never changed, and two cannot have the same number.
+    No lock is needed: what is read is never changed, and two cannot have the same number. Raises `NotOurs`, `Gone`.
     """
+    if foreign := selectors.foreign_checkpoint():
+        raise NotOurs(foreign)
+    if gone := selectors.gone_checkpoint():
+        raise Gone(gone)
+    turn_key()
     key = evidence.private_key(settings.AUDIT_SIGNING_KEY)
     last = Checkpoint.objects.order_by("-pk").first()
     head = ChainHead.objects.get(pk=1)
@@ -91,7 +129,6 @@ def sign() -> Checkpoint:
     signed = evidence.signed_by(key, fields)
     try:
         with transaction.atomic():
-            SigningKey.objects.get_or_create(public=signed["key"])
             checkpoint = Checkpoint(**{**signed, "at": at})
             checkpoint.save()
     except IntegrityError:
@@ -99,28 +136,61 @@ def sign() -> Checkpoint:
     return checkpoint
 
 
+def turn_key() -> None:
+    """Vouch with the present key for the older ones beside it in the settings, each once, with an entry.
+
+    The settings alone say which keys were ours: what stands in the database is vouched for by nobody.
+    """
+    key = evidence.private_key(settings.AUDIT_SIGNING_KEY)
+    present, *older = evidence.public_keys(settings.AUDIT_SIGNING_KEY)
+    known = evidence.with_older([present], selectors.vouchers())
+    for public in older:
+        if public in known or not Checkpoint.objects.filter(key=public).exists():
+            continue
+        voucher = evidence.vouch(key, public)
+        with transaction.atomic():
+            _, is_new = KeyVoucher.objects.get_or_create(**voucher)
+            if is_new:
+                detail = {"older": public, "newer": present}
+                audit.record(action="keys.turn.succeeded", outcome="succeeded", actor_name="signing", detail=detail)
+
+
 def send_out(*, at_once: bool = False) -> None:
     """Bring to each place what it has not got. One that fails is noted, tried again later, and stops nothing."""
     for place in settings.AUDIT_ANCHORS:
         key = anchors.key_of(place)
-        attempts = AnchorAttempt.objects.filter(key=key).order_by("-pk")
-        last = attempts.first()
+        last = AnchorAttempt.objects.filter(key=key).order_by("-pk").first()
         if not at_once and last and last.error and last.at > timezone.now() - AGAIN:
             continue
-        arrived = attempts.filter(error="").first()
-        due = Checkpoint.objects.filter(pk__gt=arrived.checkpoint_id if arrived else 0).order_by("pk")[:_MOST]
-        if rows := [checkpoint.as_evidence() for checkpoint in due]:
-            AnchorAttempt.objects.create(
-                key=key, place=anchors.label(place), checkpoint_id=rows[-1]["id"], error=_deliver(place, rows)
-            )
+        upto, error = _deliver(place)
+        if upto or error or (last and last.error):
+            AnchorAttempt.objects.create(key=key, place=anchors.label(place), checkpoint_id=upto, error=error)
     AnchorAttempt.objects.exclude(error="").filter(at__lt=timezone.now() - _KEPT).delete()
 
 
-def _deliver(place: str, rows: anchors.Checkpoints) -> str:
-    """What went wrong, "" where nothing did."""
+def _deliver(place: str) -> tuple[int, str]:
+    """The last checkpoint that was to go there, 0 where none was; and what went wrong, "" where nothing did."""
+    upto = 0
     try:
-        anchors.deliver(place, rows)
+        due = Checkpoint.objects.filter(pk__gt=_arrived(place)).order_by("pk")[:_MOST]
+        if rows := [checkpoint.as_evidence() for checkpoint in due]:
+            upto = rows[-1]["id"]
+            anchors.deliver(place, rows)
     except anchors.NotDelivered as error:
         logger.warning("A checkpoint did not reach %s: %s", anchors.label(place), error)
-        return str(error)[:300] or "It failed"
-    return ""
+        return upto, str(error)[:300] or "It failed"
+    return upto, ""
+
+
+def _arrived(place: str) -> int:
+    """The last checkpoint that is there: a folder says so itself. Raises `NotDelivered` where it is of another log."""
+    if not anchors.is_folder(place):
+        arrived = AnchorAttempt.objects.filter(key=anchors.key_of(place), error="")
+        ours = Checkpoint.objects.aggregate(last=Max("pk"))["last"] or 0
+        return arrived.filter(checkpoint_id__lte=ours).aggregate(last=Max("checkpoint_id"))["last"] or 0
+    number = anchors.last_in(place)
+    if number and (own := Checkpoint.objects.filter(pk=number).first()):
+        anchors.deliver(place, [own.as_evidence()])  # writes nothing: it compares
+    elif number:
+        raise anchors.NotDelivered(f"Checkpoint {number} is there already, and tells of another log")
+    return number

@@ -16,6 +16,7 @@ from accounts.evidence.exported import Writer
 from accounts.models import AuditEntry, ChainHead, Checkpoint, User
 from accounts.models.audit import AuditEntries
 from accounts.selectors import exports as selectors
+from accounts.selectors.checkpoints import vouchers
 from accounts.selectors.exports import Scope
 from accounts.services import access, audit, checkpoints
 from kartra_admin.lib import context, spreadsheet
@@ -26,6 +27,10 @@ HEAD = (
     "No.", "Time", "Person", "Role then", "Action", "What", "Outcome", "About", "Id", "Kartra account", "Amount",
     "Before", "After", "Details", "Operation", "Address", "Request", "Hash",
 )  # fmt: skip
+
+
+# Each has a dozen hashes or two; for each lot all hashes that the checkpoint signed are read once.
+_PROVED_AT_ONCE = 10_000
 
 
 @dataclass
@@ -51,7 +56,7 @@ def export(*, actor: User, entries: AuditEntries, words: str, form: str) -> Iter
     )
     given = _Given()
     text = lines(scope, given=given) if form == "ndjson" else spreadsheet.lines(_table(scope, given))
-    return _logged(text, given, actor, detail, context.current.get())
+    return _Logged(text, given, actor, detail)
 
 
 def refuse(actor: User, why: str) -> NoReturn:
@@ -78,11 +83,13 @@ def sign_upto(number: int) -> None:
 def lines(
     scope: Scope, *, given: _Given | None = None, files: Mapping[str, str] | None = None, prove_all: bool = False
 ) -> Iterator[str]:
-    """NDJSON, see `evidence.exported`. The last entry has its proof, or with ``prove_all`` each.
+    """NDJSON, see `evidence.exported`. Where no number is left out the last entry has its proof, to which all others
+    lead; else, or with ``prove_all``, each has its own: a row that was rewritten then shows, wherever it stands.
 
     ``files`` are those which come with it: name and SHA-256.
     """
     writer, given = Writer(), given or _Given()
+    newest = Checkpoint.objects.order_by("-pk").first()
     yield writer.header(
         {
             "desk": settings.SITE_URL,
@@ -92,14 +99,17 @@ def lines(
             "last": scope.last,
             "count": scope.count,
             "files": dict(files or {}),
+            "vouchers": vouchers(),
+            "newest": newest.as_evidence() if newest else None,
         }
     )
-    above, proofs = 0, {}
+    above, proofs, upto = 0, {}, 0
     for entry, before, checkpoint in selectors.covered(scope):
         if checkpoint.pk != above:
-            above = checkpoint.pk
+            above, upto = checkpoint.pk, 0
             yield writer.checkpoint(checkpoint.as_evidence())
-            proofs = selectors.proofs_of(_to_prove(scope, checkpoint, prove_all), checkpoint)
+        if entry.pk > upto and (numbers := _to_prove(scope, checkpoint, entry.pk, prove_all)):
+            proofs, upto = selectors.proofs_of(numbers, checkpoint), numbers[-1]
         sentence, told = _opened(entry)
         yield writer.entry(
             entry.as_evidence(), before, entry.hash, proof=proofs.get(entry.pk), sentence=sentence, told=told
@@ -108,11 +118,12 @@ def lines(
     yield writer.end(private_key(settings.AUDIT_SIGNING_KEY))
 
 
-def _to_prove(scope: Scope, checkpoint: Checkpoint, prove_all: bool) -> list[int]:
-    if not prove_all:
+def _to_prove(scope: Scope, checkpoint: Checkpoint, number: int, prove_all: bool) -> list[int]:
+    """Those from this number on whose proofs by the checkpoint are to be had next, in order: not too many at once."""
+    if not prove_all and scope.count == scope.last - scope.first + 1:
         return [scope.last]
-    covered = scope.entries.filter(pk__gt=checkpoint.number - checkpoint.count, pk__lte=checkpoint.number)
-    return list(covered.values_list("pk", flat=True))
+    covered = scope.entries.filter(pk__gte=number, pk__lte=min(scope.last, checkpoint.number)).order_by("pk")
+    return list(covered.values_list("pk", flat=True)[:_PROVED_AT_ONCE])
 
 
 def _opened(entry: AuditEntry) -> tuple[str, str]:
@@ -155,18 +166,38 @@ def _row(entry: AuditEntry) -> list[str]:
     ]
 
 
-def _logged(
-    text: Iterable[str], given: _Given, actor: User, detail: dict[str, Any], asked: context.RequestContext
-) -> Iterator[bytes]:
-    """The text as bytes, and an entry once it was taken to its end, or left. The request is over by then."""
-    digest, outcome = hashlib.sha256(), "failed"
-    try:
-        for line in text:
-            data = line.encode()
-            digest.update(data)
-            yield data
-        outcome = "succeeded"
-    finally:
-        kept = {**detail, "rows": given.rows} | ({"sha256": digest.hexdigest()} if outcome == "succeeded" else {})
-        with context.asking(asked.ip, asked.request_id, asked.path):
-            audit.record(action=f"audit.export.{outcome}", outcome=outcome, actor=actor, detail=kept)
+class _Logged(Iterator[bytes]):
+    """The text as bytes, and an entry once it was taken to its end, broke, or was left: the server calls ``close``.
+
+    No generator: one that is left alone wakes up wherever memory is tidied, be it amid a query on the connection that
+    its entry needs.
+    """
+
+    def __init__(self, text: Iterable[str], given: _Given, actor: User, detail: dict[str, Any]) -> None:
+        self._text, self._given, self._actor, self._detail = iter(text), given, actor, detail
+        self._digest, self._is_over = hashlib.sha256(), False
+        self._asked = context.current.get()  # it is over after the request
+
+    def __next__(self) -> bytes:
+        try:
+            data = next(self._text).encode()
+        except StopIteration:
+            self._end("succeeded")
+            raise
+        except BaseException:
+            self._end("failed")
+            raise
+        self._digest.update(data)
+        return data
+
+    def close(self) -> None:
+        self._end("failed")
+
+    def _end(self, outcome: str) -> None:
+        if self._is_over:
+            return
+        self._is_over, self._text = True, iter(())  # the rows are let go of here, not whenever memory is tidied
+        sha256 = {"sha256": self._digest.hexdigest()} if outcome == "succeeded" else {}
+        kept = {**self._detail, "rows": self._given.rows, **sha256}
+        with context.asking(self._asked.ip, self._asked.request_id, self._asked.path):
+            audit.record(action=f"audit.export.{outcome}", outcome=outcome, actor=self._actor, detail=kept)

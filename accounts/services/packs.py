@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from uuid import UUID
@@ -16,6 +16,7 @@ from accounts.evidence import script
 from accounts.models import Account, AuditEntry, User
 from accounts.models.audit import AuditEntries
 from accounts.selectors import exports as selectors
+from accounts.selectors.checkpoints import present_key, signing_keys
 from accounts.selectors.exports import Scope
 from accounts.services import access, audit
 from accounts.services.exports import lines, sign_upto
@@ -53,7 +54,7 @@ def about_lead(account: Account, lead_id: str) -> About:
 def about_same_lead(entry_id: int) -> About:
     """Everything about the lead that this entry is about; the entry alone, where it is about none."""
     entry = AuditEntry.objects.filter(pk=entry_id).first()
-    if entry and entry.subject_id:
+    if entry and entry.subject_id and entry.target_kind == "lead":
         return _about_subjects([entry.subject_id])
     return About(AuditEntry.objects.filter(pk=entry_id), f"entry {entry_id}", f"Entry {entry_id}")
 
@@ -101,7 +102,7 @@ def _facts(scope: Scope) -> dict[str, Any]:
     return {
         "scope": scope,
         "rows": [(entry, checkpoint) for entry, _, checkpoint in selectors.covered(scope)],
-        "keys": selectors.public_keys(),
+        "key": present_key(),
         "desk": settings.SITE_URL,
         "at": timezone.now(),
     }
@@ -112,7 +113,7 @@ def _zipped(scope: Scope, report: str) -> bytes:
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in beside.items()}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
-        for name, text in {**beside, "public-keys.txt": keys_text(selectors.public_keys())}.items():
+        for name, text in {**beside, "public-keys.txt": keys_text()}.items():
             pack.writestr(name, text.encode())
         with pack.open("entries.ndjson", "w") as entries:
             for line in lines(scope, files=digests, prove_all=True):
@@ -120,7 +121,11 @@ def _zipped(scope: Scope, report: str) -> bytes:
     return file.getvalue()
 
 
-def keys_text(keys: Iterable[str]) -> str:
-    """The file that the verifier reads."""
-    head = f"# Public keys that sign the audit log of {settings.SITE_URL}, the newest last."
-    return "\n".join([head, *keys, ""])
+def keys_text() -> str:
+    """The file that the verifier reads: the present key, and behind ``#`` the older ones."""
+    older = [key.public for key in signing_keys() if key.is_trusted and not key.is_present]
+    lines = [f"# The public key that signs the audit log of {settings.SITE_URL}.", present_key()]
+    if older:
+        lines += ["# It vouches for these older ones. For a file from the time of one, take its # away.", *older]
+        lines[-len(older) :] = [f"# {key}" for key in older]
+    return "\n".join([*lines, ""])

@@ -7,7 +7,7 @@ from django.db.models import Model
 
 from accounts import seals
 from accounts.models import Account, Connection
-from accounts.services import audit
+from accounts.services import audit, checkpoints
 from kartra_admin.lib.crypto import SealBroken
 
 
@@ -25,11 +25,12 @@ def rotate_keys(*, program: str) -> Rotation:
     """Seal each connection and account anew that the newest key did not seal.
 
     Each row is its own write, made only if the row is still as it was read. So it may be stopped at any point and run
-    again, beside a desk at work. Rows that no present key opens are left as they are.
+    again, beside a desk at work. Rows that no present key opens are left as they are. The key that signs the log is
+    turned too, where an older one stands behind it. Raises `checkpoints.NotOurs`.
     """
     connections = sum(_reseal_connection(row) for row in _connections())
     accounts = sum(_reseal_account(row) for row in Account.objects.order_by("pk"))
-    others = sum(_reseal(row, kind) for kind in seals.kinds() for row in kind.rows())
+    others = sum(_reseal(row, kind) for kind in seals.kinds() for row in kind.rows().iterator(500))
     is_current = seals.keyring().is_current
     left = (
         *(f"credentials of {row.user.email}" for row in _connections() if not _is_current(row)),
@@ -42,6 +43,7 @@ def rotate_keys(*, program: str) -> Rotation:
         actor_name=program,
         detail={"connections": connections, "accounts": accounts, "others": others},
     )
+    checkpoints.sign()
     return Rotation(connections, accounts, others, left)
 
 
@@ -84,7 +86,7 @@ def _reseal_account(account: Account) -> int:
 
 def _count_left(kind: seals.Sealed) -> int:
     is_current = seals.keyring().is_current
-    return sum(any(not is_current(token) for token in kind.tokens(row).values()) for row in kind.rows())
+    return sum(any(not is_current(token) for token in kind.tokens(row).values()) for row in kind.rows().iterator(500))
 
 
 def _reseal(row: Model, kind: seals.Sealed) -> int:

@@ -4,15 +4,17 @@ Adding and checking are allauth's; what it knows of a factor are rows of `Authen
 """
 
 import time
+from collections.abc import Set
 
 from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import audit
-from accounts.services.users import NotYourself, locked_for_managing
+from accounts.services.users import NotYourself, let_set_up_factor, locked_for_managing
 from kartra_admin.lib.errors import AppError
 
 KINDS = {
@@ -20,6 +22,7 @@ KINDS = {
     Authenticator.Type.WEBAUTHN: "passkey",
     Authenticator.Type.RECOVERY_CODES: "recovery codes",
 }
+CODES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
 _MAIN = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SEALED_FOR = "second factor"
 _SPENT = "spent_until"
@@ -31,8 +34,21 @@ def is_set(user: User) -> bool:
     return found
 
 
+def is_both(shown: Set[str]) -> bool:
+    """Whether what was shown is knowledge and possession: password and code, or a passkey, which each time asks for
+    the finger or PIN."""
+    return Authenticator.Type.WEBAUTHN in shown or ("password" in shown and not shown.isdisjoint(CODES))
+
+
 def is_required(user: User) -> bool:
     return user.role in settings.SECOND_FACTOR_ROLES
+
+
+def may_set_up(user: User) -> bool:
+    """Whether somebody who needs a factor and has none may set it up now: not by the password alone, which may be
+    stolen, but within a day of a set-password link or of a command at the server. In the demo always."""
+    until = user.may_set_up_until
+    return settings.DEMO or (until is not None and timezone.now() < until)
 
 
 def is_last(authenticator: Authenticator) -> bool:
@@ -57,7 +73,8 @@ def spend_code(authenticator: Authenticator) -> bool:
 
 
 def take_away(*, actor: User, user: User) -> None:
-    """Forget every factor of somebody who lost his, and end his sessions. He sets up another when he signs in next.
+    """Forget every factor of somebody who lost his, and end his sessions. If his role needs one he sets up another by
+    a set-password link.
 
     Raises `Denied`, `NotYourself`, and `AppError` where there is none.
     """
@@ -65,13 +82,18 @@ def take_away(*, actor: User, user: User) -> None:
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
             raise NotYourself("You remove your own factors on your profile. If you lost them, ask another admin.")
+        if not is_set(user):
+            raise AppError(f"{user} has no second factor.")
+        user.may_set_up_until = None
         _forget(user, actor=actor)
 
 
 def take_away_by_command(*, program: str, user: User) -> None:
-    """The same from the command line, for an only admin who lost his."""
+    """The same from the command line, for an only admin, who may set up another within a day; also one without any."""
     with transaction.atomic():
-        _forget(User.objects.select_for_update().get(pk=user.pk), program=program)
+        user = User.objects.select_for_update().get(pk=user.pk)
+        let_set_up_factor(user)
+        _forget(user, program=program)
 
 
 def record(action: str, *, user: User, kind: str) -> None:
@@ -82,11 +104,9 @@ def record(action: str, *, user: User, kind: str) -> None:
 
 def _forget(user: User, *, actor: User | None = None, program: str = "") -> None:
     kinds = list(Authenticator.objects.filter(user_id=user.pk).order_by("pk").values_list("type", flat=True))
-    if not kinds:
-        raise AppError(f"{user} has no second factor.")
     Authenticator.objects.filter(user_id=user.pk).delete()
     user.session_version += 1
-    user.save(update_fields=["session_version"])
+    user.save(update_fields=["session_version", "may_set_up_until"])
     audit.record(
         action="factor.reset.succeeded",
         outcome="succeeded",

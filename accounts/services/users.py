@@ -1,12 +1,14 @@
 """The team: who belongs to it, in which role. Each change is one transaction with its audit entry."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import permissions
 from accounts.models import User
@@ -14,6 +16,9 @@ from accounts.models.users import normalise
 from accounts.services import access, audit
 from accounts.tokens import SetPasswordTokens
 from kartra_admin.lib.errors import AppError, Conflict
+
+# For so long whoever used a link, or was at the server's terminal, may set up his first second factor.
+SET_UP_WITHIN = timedelta(days=1)
 
 
 class EmailTaken(Conflict):
@@ -44,6 +49,9 @@ def _create(
     try:
         with transaction.atomic():
             user = User.objects.create_user(email=email, name=name, role=role, password=password)
+            if program:
+                let_set_up_factor(user)
+                user.save(update_fields=["may_set_up_until"])
             _record("staff.add.succeeded", actor, user, program=program, after=_state(user))
     except IntegrityError:
         raise EmailTaken from None
@@ -132,6 +140,11 @@ def mail_password_link(email: str) -> None:
         target_name=str(user),
     )
     send_mail("Set a new password for Kartra Admin", words, None, [user.email])
+
+
+def let_set_up_factor(user: User) -> None:
+    """Somebody has shown more than the password just now. The caller saves it."""
+    user.may_set_up_until = timezone.now() + SET_UP_WITHIN
 
 
 def _password_link(user: User) -> str:

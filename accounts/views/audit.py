@@ -15,6 +15,9 @@ from accounts.services import checkpoints as services
 from kartra_admin.lib.htmx import is_fragment
 from kartra_admin.lib.pagination import Page
 
+# So many entries of one operation stand beside an entry.
+_SHOWN = 50
+
 
 @require_GET
 @require_perm("audit.view")
@@ -46,16 +49,20 @@ def index(request: StaffRequest) -> HttpResponse:
 def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry.objects.readable(), pk=entry_id)
     marks.put_on([entry])
-    same = audit.list_for_operation(entry.operation_id)[:50] if entry.operation_id else []
-    context = {"entry": entry, "same_operation": same, "beside": audit.list_beside(entry)}
+    same = audit.list_for_operation(entry.operation_id) if entry.operation_id else AuditEntry.objects.none()
+    shown, count = list(same[: _SHOWN + 1]), 0
+    if len(shown) > _SHOWN:
+        shown, count = shown[:_SHOWN], same.count()
+    context = {"entry": entry, "same_operation": shown, "of_operation": count, "beside": audit.list_beside(entry)}
     return render(request, "accounts/audit/detail.html", context)
 
 
 @require_POST
 @require_perm("audit.view")
 def sign(request: StaffRequest) -> HttpResponse:
-    checkpoint = services.sign_now(actor=request.user)
-    messages.success(request, f"Checkpoint {checkpoint.pk} is signed, up to entry {checkpoint.number}.")
+    checkpoint, is_sent = services.sign_now(actor=request.user)
+    later = "" if is_sent else " A worker is sending just now, and takes it along within some minutes."
+    messages.success(request, f"Checkpoint {checkpoint.pk} is signed, up to entry {checkpoint.number}.{later}")
     return redirect("accounts:audit")
 
 

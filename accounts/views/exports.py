@@ -14,7 +14,6 @@ from accounts.evidence import script
 from accounts.forms.audit import AuditFilterForm
 from accounts.forms.exports import describe
 from accounts.selectors import audit
-from accounts.selectors.exports import public_keys
 from accounts.services import exports, packs
 
 _TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -59,7 +58,7 @@ def verifier(request: StaffRequest) -> HttpResponse:
 @require_GET
 @require_perm("audit.view")
 def keys(request: StaffRequest) -> HttpResponse:
-    return _file(HttpResponse(packs.keys_text(public_keys()), content_type="text/plain"), "public-keys.txt")
+    return _file(HttpResponse(packs.keys_text(), content_type="text/plain"), "public-keys.txt")
 
 
 def answer_pack(request: StaffRequest, about: packs.About) -> HttpResponse:

@@ -25,8 +25,9 @@ from kartra_admin.lib.htmx import is_fragment
 class Index(base.IndexView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(**kwargs)
-        must = second_factor.is_required(self.request.user) and not second_factor.is_set(self.request.user)
-        return {**found, "must_set_up": must}
+        user = self.request.user
+        must = second_factor.is_required(user) and not second_factor.is_set(user)
+        return {**found, "must_set_up": must, "must_ask": must and not second_factor.may_set_up(user)}
 
 
 class AddPasskey(webauthn.AddWebAuthnView):  # type: ignore[misc]
@@ -55,7 +56,7 @@ class ConfirmByPasskey(webauthn.ReauthenticateWebAuthnView):  # type: ignore[mis
 
 
 # No error report shows what was typed.
-_typed = sensitive_post_parameters("code", "credential")
+_typed = sensitive_post_parameters("password", "code", "credential")
 
 index = require_sign_in(Index.as_view())
 activate_totp = _typed(require_sign_in(require_sudo(totp.activate_totp)))
@@ -79,7 +80,8 @@ def take_away(request: StaffRequest, user_id: int) -> HttpResponse:
     person = get_object_or_404(User, pk=user_id)
     if request.method == "POST":
         second_factor.take_away(actor=request.user, user=person)
-        messages.success(request, f"{person} is without a second factor now, and signed out everywhere.")
+        then = " Now make a set-password link: by it another is set up." if second_factor.is_required(person) else ""
+        messages.success(request, f"{person} is without a second factor now, and signed out everywhere.{then}")
         return redirect("accounts:team-edit", user_id=person.pk)
     fragment = "#dialog" if is_fragment(request.htmx) else ""
     return render(request, f"accounts/team/take_away.html{fragment}", {"person": person})

@@ -48,8 +48,10 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
         own=person.pk == request.user.pk,
     )
     if request.method == "POST" and form.is_valid():
-        users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
+        person = users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
         messages.success(request, "Saved.")
+        if second_factor.is_required(person) and not factors_of(person):
+            messages.info(request, f"{person} needs a second factor and has none: make a set-password link for it.")
         return redirect("accounts:team")
     context = {
         "form": form,

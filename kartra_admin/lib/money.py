@@ -6,7 +6,10 @@ from decimal import Decimal
 from kartra_admin.lib.errors import AppError
 
 _PLAIN = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,2})?")
-_GROUPED = re.compile(r"([0-9]{1,3})((?:,[0-9]{3})+)(?:\.([0-9]{2}))?|([0-9]{1,3})((?:\.[0-9]{3})+)(?:,([0-9]{2}))?")
+_GROUPED = re.compile(
+    r"([1-9][0-9]{0,2})((?:,[0-9]{3})+)(?:\.([0-9]{2}))?|([1-9][0-9]{0,2})((?:\.[0-9]{3})+)(?:,([0-9]{2}))?"
+)
+_EITHER = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 CENT = Decimal("0.01")
 
 
@@ -23,8 +26,11 @@ def parse_amount(text: str) -> Decimal:
     text = text.strip()
     if not text:
         raise AmountUnclear("Type an amount, such as 19.95. An empty amount refunds nothing.")
-    if re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text):
-        raise AmountUnclear(f"{text} can be read in two ways. Write it without a thousands mark, such as 1000.00.")
+    if _EITHER.fullmatch(text):
+        raise AmountUnclear(
+            f"{text} can be read in two ways: as thousands, or with three decimals. Write thousands without a mark, "
+            "such as 1000.00, and at most two decimals, such as 19.95."
+        )
     if _PLAIN.fullmatch(text):
         amount = Decimal(text.replace(",", "."))
     elif match := _GROUPED.fullmatch(text):

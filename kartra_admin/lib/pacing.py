@@ -3,23 +3,27 @@
 Each call takes the next numbered slot of its name. A slot is due `_SECOND` after the slot N places before it. Who wakes
 late moves his slot to then, and so does who has the call on the wire only later; the slot N places after it moves with
 it. So of any N + 1 calls two lie at least a second apart, whatever the scheduler does; an idle name gives N at once.
+Who is so late that the slot N places on may be used before he tells takes another slot: see `Limiter.still`.
 
 People reserve ahead and are served in order. Background work never reserves: it takes a slot that is due now, which
 none is while a person waits for his. It takes them one after the other, nearly evenly, so that a person who comes never
-has a burst before him.
+has a burst before him. Of a process's threads one asks for it at a time: the others would ask in vain.
 
 Where the slots lie is for `pacing_slots`: in a file for one machine, in the database for several.
 """
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-_SECOND = 1.004  # a second, and by how much two calls may differ in the time they take to arrive
-_LATE = 0.0035
+_SECOND = 1.003  # a second, and by how much two calls may differ in the time they take to arrive
+_LATE = 0.0025
 _SOON = 0.001  # so late a call is sent as if at once
-_SLACK = 0.004  # so far back a slot taken now may be dated, so that waking late does not add up
+_SLACK = 0.003  # so far back a slot taken now may be dated, so that waking late does not add up
+_STALE = 0.5  # a slot is not used any later
 _CLOCK_WENT_BACK = 1.0  # a slot made this far in the future was made before the clock was set back
 # Background calls may follow each other a little closer than evenly, to make up for waking late.
 _CLOSER = 0.94
@@ -69,19 +73,32 @@ class Limiter:
         self._slots = slots
         self._calls = calls_per_second
         self._sleep = sleep
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by name, for background work
 
     def wait(self, name: str, *, background: bool = False) -> Turn:
         """Return when one call may be made, and make it at once. Call it outside any database transaction.
 
         Raises `NoTurn`; no call may be made then.
         """
-        while True:
-            slot, is_mine = self._take(name, background=background)
-            if is_mine:
-                if turn := self._wait_for(name, slot):
+        while background and not self._asking[name].acquire(blocking=False):
+            self._sleep(_CLOSER / self._calls)
+        try:
+            while True:
+                if background:
+                    self._sleep_until_due(name)
+                slot = self._take(name, background=background)
+                if slot and (turn := self._wait_for(name, slot)):
                     return turn
-            else:
-                self._sleep(max(0.0, slot.due - self._slots.clock()))
+        finally:
+            if background:
+                self._asking[name].release()
+
+    def still(self, name: str, turn: Turn, *, background: bool = False) -> Turn:
+        """The turn by which a call may go on the wire now: this one or, where connecting took too long, a new one, as
+        `wait` gives it. Raises `NoTurn`; no call may be made then."""
+        while self._slots.clock() - turn.due > _STALE:
+            turn = self.wait(name, background=background)
+        return turn
 
     def sent(self, name: str, turn: Turn) -> None:
         """Tell that the call of this turn is on the wire only now. Raises `NoTurn`, which is no reason to fail."""
@@ -92,7 +109,7 @@ class Limiter:
     def pause(self, name: str, seconds: float) -> None:
         """Let nobody call for so long, nor those who wait already; their order stays. Never shortens a pause."""
         with self._slots.transaction(name) as (execute, now):
-            last = _last(execute, name, now)
+            last, _ = _last(execute, name, now, self._calls)
             waiting = execute("SELECT min(due) FROM pacing_slots WHERE name = ? AND due > ?", name, now)[0][0]
             if waiting is None:  # a slot that nobody uses holds the place
                 _insert(execute, name, _Slot(last.number + 1, now + seconds, now))
@@ -103,16 +120,23 @@ class Limiter:
     def close(self) -> None:
         self._slots.close()
 
-    def _take(self, name: str, *, background: bool) -> tuple[_Slot, bool]:
-        """The next slot, and whether it is taken now; background work does not take one that is not due."""
+    def _sleep_until_due(self, name: str) -> None:
+        """Until background work may take a slot, as far as can be seen without keeping others from theirs."""
+        while found := _newest(self._slots.read, name, self._calls):
+            now = self._slots.clock()
+            due = self._next_due(*found, background=True)
+            if due <= now or found[0].made > now + _CLOCK_WENT_BACK:
+                return
+            self._sleep(due - now)
+
+    def _take(self, name: str, *, background: bool) -> _Slot | None:
+        """The next slot, taken now; None for background work where it is not due."""
         with self._slots.transaction(name) as (execute, now):
-            last = _last(execute, name, now)
-            due = max(last.due, _due(execute, name, last.number + 1 - self._calls) + _SECOND)
-            if background:
-                due = max(due, last.due + _CLOSER / self._calls)
+            last, before = _last(execute, name, now, self._calls)
+            due = self._next_due(last, before, background=background)
             slot = _Slot(last.number + 1, max(due, now - _SLACK), now)
             if background and slot.due > now:
-                return slot, False
+                return None
             _insert(execute, name, slot)
             execute(
                 "DELETE FROM pacing_slots WHERE name = ? AND number <= ? AND due < ?",
@@ -120,20 +144,29 @@ class Limiter:
                 slot.number - self._calls,
                 now - _SECOND,
             )
-            return slot, True
+            return slot
+
+    def _next_due(self, last: _Slot, before: float, *, background: bool) -> float:
+        """When the slot after the ``last`` is due, ``before`` being when that was N places before it."""
+        due = max(last.due, before + _SECOND)
+        return max(due, last.due + _CLOSER / self._calls) if background else due
 
     def _move(self, name: str, number: int, to: float) -> Turn:
         """Let the slot count from a later time, and with it those made from it already, one from the other: where many
         people wait, several seconds are reserved ahead."""
+        later = "? + (number - ?) / ? * ?"
+        moved = (to, number, self._calls, _SECOND)
         with self._slots.transaction(name) as (execute, _):
-            rows = execute(
-                "SELECT number, due FROM pacing_slots WHERE name = ? AND number >= ? ORDER BY number", name, number
+            execute(
+                f"UPDATE pacing_slots SET due = {later}"  # noqa: S608  (constants)
+                f" WHERE name = ? AND number >= ? AND (number - ?) % ? = 0 AND due < {later}",
+                *moved,
+                name,
+                number,
+                number,
+                self._calls,
+                *moved,
             )
-            for each, due_before in rows:
-                places, rest = divmod(each - number, self._calls)
-                due = to + places * _SECOND
-                if not rest and due_before < due:
-                    execute("UPDATE pacing_slots SET due = ? WHERE name = ? AND number = ?", due, name, each)
         return Turn(number, to)
 
     def _wait_for(self, name: str, slot: _Slot) -> Turn | None:
@@ -150,24 +183,27 @@ class Limiter:
         return Turn(slot.number, slot.due) if now - slot.due <= _LATE else self._move(name, slot.number, now)
 
 
-def _last(execute: Execute, name: str, now: float) -> _Slot:
-    """The newest slot. Where the clock was set back, all slots give way to one that keeps a second of silence."""
-    rows = execute("SELECT number, due, made FROM pacing_slots WHERE name = ? ORDER BY number DESC LIMIT 1", name)
-    if not rows:
-        return _Slot(0, 0.0, 0.0)
-    last = _Slot(*rows[0])
+def _newest(read: Execute, name: str, calls: int) -> tuple[_Slot, float] | None:
+    """The newest slot, and when the one was due that the next counts from: long ago where that is gone."""
+    rows = read(
+        "SELECT number, due, made, (SELECT due FROM pacing_slots WHERE name = ? AND number = newest.number + 1 - ?)"
+        " FROM (SELECT number, due, made FROM pacing_slots WHERE name = ? ORDER BY number DESC LIMIT 1) AS newest",
+        name,
+        calls,
+        name,
+    )
+    return (_Slot(*rows[0][:3]), rows[0][3] or 0.0) if rows else None
+
+
+def _last(execute: Execute, name: str, now: float, calls: int) -> tuple[_Slot, float]:
+    """`_newest`. Where the clock was set back, all slots give way to one that keeps a second of silence."""
+    last, before = _newest(execute, name, calls) or (_Slot(0, 0.0, 0.0), 0.0)
     if last.made <= now + _CLOCK_WENT_BACK:
-        return last
+        return last, before
     execute("DELETE FROM pacing_slots WHERE name = ?", name)
     silence = _Slot(last.number + 1, now + _SECOND, now)
     _insert(execute, name, silence)
-    return silence
-
-
-def _due(execute: Execute, name: str, number: int) -> float:
-    """When that slot was due; long ago where it is gone."""
-    rows = execute("SELECT due FROM pacing_slots WHERE name = ? AND number = ?", name, number)
-    return float(rows[0][0]) if rows else 0.0
+    return silence, 0.0
 
 
 def _insert(execute: Execute, name: str, slot: _Slot) -> None:

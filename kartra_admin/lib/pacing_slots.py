@@ -20,6 +20,7 @@ _TABLE = """
 # The lock of PostgreSQL under which the table is made, and the first half of those under which slots are taken.
 _LOCK = 7_226_001
 _LOOK_AGAIN_AFTER = 10.0  # seconds; two clocks drift apart by less than a millisecond meanwhile
+_LOOK_EVERY, _LOOKS_AT_FIRST = 0.2, 10
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
@@ -92,13 +93,17 @@ class DatabaseSlots:
         self._connection: Any = None
         self._ahead = 0.0  # of this process's own clock, as looked at so quickly, then
         self._looked = (float("inf"), 0.0)
+        self._last_look = float("-inf")
 
     @contextmanager
     def transaction(self, name: str) -> Iterator[tuple[Execute, float]]:
-        with self._open() as connection, connection.transaction():
-            execute = _execute(connection)
-            execute("SELECT pg_advisory_xact_lock(?, hashtext(?))", _LOCK, name)
-            yield execute, self._look_at_clock(execute)
+        """In few round trips, since all others wait meanwhile: what gives no rows travels with what comes after it."""
+        with self._open() as connection:
+            self._look_at_clock(connection)
+            with connection.pipeline(), connection.transaction():
+                execute = _execute(connection)
+                connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK, name))
+                yield execute, float(execute(_CLOCK)[0][0])
 
     def read(self, sql: str, *values: Any) -> Rows:
         with self._open() as connection:
@@ -112,14 +117,18 @@ class DatabaseSlots:
         with self._lock:
             self._drop()
 
-    def _look_at_clock(self, execute: Execute) -> float:
-        before = time.monotonic()
-        now = float(execute(_CLOCK)[0][0])
-        after = time.monotonic()
-        quickest, at = self._looked
-        if after - before <= quickest or after - at > _LOOK_AGAIN_AFTER:
-            self._ahead, self._looked = now - (before + after) / 2, (after - before, after)
-        return now
+    def _look_at_clock(self, connection: Any) -> None:
+        """Now and then, and without a lock, for waiting would pass for the way to the server."""
+        if time.monotonic() - self._last_look < _LOOK_EVERY:
+            return
+        for _ in range(1 if self._last_look > 0 else _LOOKS_AT_FIRST):
+            before = time.monotonic()
+            now = float(_execute(connection)(_CLOCK)[0][0])
+            after = time.monotonic()
+            quickest, at = self._looked
+            if after - before <= quickest or after - at > _LOOK_AGAIN_AFTER:
+                self._ahead, self._looked = now - (before + after) / 2, (after - before, after)
+        self._last_look = after
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -144,8 +153,8 @@ class DatabaseSlots:
 
 def _execute(connection: Any) -> Execute:
     def execute(sql: str, *values: Any) -> Rows:
-        cursor = connection.execute(sql.replace("?", "%s"), values)
-        return list(cursor.fetchall()) if cursor.description else []
+        cursor = connection.execute(sql.replace("%", "%%").replace("?", "%s"), values)
+        return list(cursor.fetchall()) if sql.startswith("SELECT") else []
 
     return execute
 

@@ -27,9 +27,9 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(data, instance=instance)
         tags = [*dict.fromkeys([*filter(None, (instance.give_tag, instance.take_tag)), *catalogues.tags])]
         self.fields["name"].help_text = "What staff see on the buttons, such as 'Gold course access'."
-        self.fields["give_tag"] = PickOne(tags, "Granting gives this tag", "Choose a tag")
+        self.fields["give_tag"] = PickOne(tags, "Granting adds this tag", "Choose a tag")
         self.fields["give_tag"].required = True
-        self.fields["take_tag"] = PickOne(tags, "and takes this tag (optional)", "No tag")
+        self.fields["take_tag"] = PickOne(tags, "and removes this tag (optional)", "No tag")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from leads.forms.fields import PickOne
 from leads.models import MarkKind
 from leads.selectors.directory import DAYS, Filters
+from leads.selectors.search.query import LONGEST
 
 # column -> its heading; the name is always shown
 COLUMNS = {
@@ -65,7 +66,7 @@ class DirectoryForm(forms.Form):
     finds none."""
 
     q = forms.CharField(
-        max_length=1000,
+        max_length=LONGEST,
         required=False,
         label="Words",
         widget=forms.TextInput(

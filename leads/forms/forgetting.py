@@ -11,3 +11,9 @@ class ForgetForm(forms.Form):
     reason = forms.ChoiceField(
         label="Why", choices=[("", "Choose a reason"), *Forgetting.Reason.choices], help_text="It stays in the log."
     )
+    elsewhere = forms.BooleanField(
+        label="Forget the person there, too",
+        required=False,
+        initial=True,
+        help_text="Left out, this email can still be found through that account: in the log, and in exports.",
+    )

@@ -15,7 +15,7 @@ from leads.actions import Action
 from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
 from leads.models import Recipe
-from leads.pasting import Pasted, read_pasted
+from leads.pasting import Pasted, numbers_of, read_pasted
 from leads.providers.base import PROFILE_FIELDS, FieldDefinition
 from leads.providers.changes import (
     AssignTag,
@@ -37,6 +37,7 @@ from leads.services.recipes import changes_of
 FIELD_ROWS = 4
 _WHO = {"who", "file"}
 _SHOWN_LINES = 20
+_LONGEST_PASTE = 2_000_000
 _CUSTOM = "custom."
 _PER_SECOND = "{} lead{} a second"
 
@@ -72,7 +73,8 @@ class JobForm(OperationForm):
     who = forms.CharField(
         label="Emails or ids",
         required=False,
-        max_length=2_000_000,
+        max_length=_LONGEST_PASTE,
+        strip=False,  # or the numbers of the lines would not be theirs
         widget=forms.Textarea({"rows": 8, "spellcheck": "false"}),
         help_text="One or many a line, as they come: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
     )
@@ -145,8 +147,9 @@ class JobForm(OperationForm):
         return list(self.pasted.bad[:_SHOWN_LINES])
 
     @property
-    def more_bad_lines(self) -> int:
-        return max(0, len(self.pasted.bad) - _SHOWN_LINES)
+    def more_bad_lines(self) -> str:
+        """The numbers of those that are not shown."""
+        return numbers_of(self.pasted.bad[_SHOWN_LINES:])
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
@@ -157,7 +160,7 @@ class JobForm(OperationForm):
 
     def full_clean(self) -> None:
         """Who is named is read last, so that a file is shown as a paste where anything is wrong: a browser does not
-        send it twice."""
+        send it twice. Its lines stay where they are, those that cannot be read among them."""
         super().full_clean()
         if not self.is_bound or _WHO & self.errors.keys():
             return
@@ -173,12 +176,12 @@ class JobForm(OperationForm):
             self.add_error("who", f"{count} line{'s' if count > 1 else ''} cannot be read. Correct or leave out.")
         if self.errors and self.cleaned_data.get("file"):
             self.data = cast(QueryDict, self.data).copy()
-            self.data["who"] = "\n".join(named.ref.id or named.ref.email for named in self.pasted.leads)
+            self.data["who"] = self.pasted.text if len(self.pasted.text) <= _LONGEST_PASTE else ""
 
     def _read_who(self) -> Pasted:
         """Raises `BadTable`."""
         file, text = self.cleaned_data.get("file"), self.cleaned_data.get("who", "")
-        if file and text:
+        if file and text.strip():
             raise BadTable("Paste leads, or choose a file: not both.")
         return read_file(file) if file else read_pasted(text)
 

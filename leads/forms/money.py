@@ -120,32 +120,42 @@ class MoneyForm(OperationForm):
 
 
 class RefundForm(MoneyForm):
-    """``much`` is chosen; an amount that is blank or odd is an error and never a full refund."""
+    """``much`` is the button that was pressed; an amount that is blank or odd is an error and never a full refund.
+
+    The amount comes last, so that Enter in it sends off what is chosen by then: that presses the first button, a part.
+    """
 
     much = forms.ChoiceField(
         label="How much",
-        choices=[(FULL, "Full refund"), (PARTIAL, "Partial")],
-        widget=forms.RadioSelect,
-        initial=PARTIAL,
+        choices=[(PARTIAL, "A part"), (FULL, "All that is left")],
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Press what to refund: a part, or all of it."),
     )
     amount = AmountField(label="Amount", required=False)
-    field_order = ["much", "amount", "reason", "note"]
+    field_order = ["reason", "note", "amount", "much"]
 
     def __init__(self, data: Any = None, *, about: str) -> None:
         super().__init__(data, about=about)
-        self.fields["amount"].widget.attrs["autofocus"] = True
+        self.fields["reason"].widget.attrs["autofocus"] = True
+
+    def show(self, seen: Seen) -> None:
+        super().show(seen)
+        if seen.left is not None:
+            self["amount"].help_text = f"For a part of the {seen.left:.2f} that is left."
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
-        if values.get("much") == PARTIAL and "amount" in values and values["amount"] is None:
-            self.add_error("amount", "Type how much to refund. An empty amount refunds nothing.")
-        if values.get("much") == FULL and values.get("amount") is not None:
-            self.add_error(
-                "much", "A full refund was chosen, and an amount was typed. Choose Partial, or empty the amount."
-            )
         seen: Seen | None = values.get("seen")
-        if seen and seen.left is not None and values.get("amount") and values["amount"] > seen.left:
-            self.add_error("amount", f"Only {seen.left} is left of this payment.")
+        typed, left = values.get("amount"), seen.left if seen else None
+        if typed is not None and left is not None and typed > left:
+            self.add_error("amount", f"Only {left} is left of this payment.")
+        elif typed is not None and typed != left and values.get("much") == FULL:
+            self.add_error(
+                "much",
+                f"{typed:.2f} was typed, and all of it was pressed. Which is meant? Refund {typed:.2f}, or empty the "
+                "amount to refund all.",
+            )
+        elif values.get("much") == PARTIAL and "amount" in values and typed is None:
+            self.add_error("amount", "Type how much to refund. An empty amount refunds nothing.")
         return values
 
     @property
@@ -154,22 +164,17 @@ class RefundForm(MoneyForm):
         return self.cleaned_data["amount"] if self.cleaned_data["much"] == PARTIAL else None
 
     def outlook(self, now: Seen | None = None) -> "Outlook":
-        """What would happen if it were confirmed as it stands, with the figures ``now`` or else those it was shown
-        with."""
+        """What would become of the amount as it stands, with the figures ``now`` or else those it was shown with."""
         if not self.is_bound:
             return Outlook(now)
         errors, values = self.errors, self.cleaned_data  # in this order: the first makes the second
-        problems = [*errors.get("much", []), *errors.get("amount", [])] if self["amount"].value() else []
-        seen: Seen | None = now or values.get("seen")
-        amount = values.get("amount") if values.get("much") == PARTIAL else None
-        if values.get("much") == FULL and seen:
-            amount = seen.left
-        return Outlook(seen, None if problems else amount, str(problems[0]) if problems else "")
+        problems = errors.get("amount") if self["amount"].value() else None
+        return Outlook(now or values.get("seen"), values.get("amount"), str(problems[0]) if problems else "")
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """``amount`` is None where it is not clear yet, and ``problem`` says why."""
+    """``amount`` is the part that is typed, None where it is not clear yet, and ``problem`` says why."""
 
     seen: Seen | None
     amount: Decimal | None = None

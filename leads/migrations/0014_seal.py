@@ -2,6 +2,8 @@
 
 import json
 import uuid
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -32,18 +34,18 @@ _ABOVE = {"OperationStep": "operation", "JobLead": "job", "ImportRow": "source"}
 
 def seal(apps: Any, schema_editor: Any) -> None:
     subjects.lay_index_key(using=schema_editor.connection.alias)
-    known: dict[str, Any] = {}
     for name, (fields, place) in _MODELS.items():
         model = apps.get_model("leads", name)
         rows = model.objects.select_related(*filter(None, [_ABOVE.get(name)])).order_by("pk")
         batch = []
         for row in rows.iterator(_AT_ONCE):
-            _seal(name, row, fields, place, known)
+            _seal(name, row, fields, place)
             batch.append(row)
             if len(batch) == _AT_ONCE:
                 _write(model, batch)
                 batch = []
         _write(model, batch)
+    _found.cache_clear()
 
 
 def _write(model: Any, rows: list[Any]) -> None:
@@ -54,7 +56,7 @@ def _write(model: Any, rows: list[Any]) -> None:
         model.objects.bulk_update(rows, ["whose_id", "sealed", *also], batch_size=100)
 
 
-def _seal(name: str, row: Any, fields: tuple[str, ...], place: str, known: dict[str, Any]) -> None:
+def _seal(name: str, row: Any, fields: tuple[str, ...], place: str) -> None:
     if name == "Import":
         row.key_name = uuid.uuid4()
     if name == "PlaybookRun":
@@ -65,7 +67,7 @@ def _seal(name: str, row: Any, fields: tuple[str, ...], place: str, known: dict[
     kept = {field: value for field, value in values.items() if value not in ("", None, [], {})}
     if not kept and name != "Event":
         return
-    subject = _subject(name, row, known)
+    subject = _subject(name, row)
     row.whose_id = subject.pk
     bound_to = place.format(row)
     row.sealed = subject.seal(json.dumps(kept, cls=DjangoJSONEncoder), bound_to=bound_to) if kept else ""
@@ -74,22 +76,28 @@ def _seal(name: str, row: Any, fields: tuple[str, ...], place: str, known: dict[
         row.sealed_body = subject.seal(body, bound_to=f"{bound_to}:body")
 
 
-def _subject(name: str, row: Any, known: dict[str, Any]) -> Any:
+def _subject(name: str, row: Any) -> Any:
     """As `new_whose` of the model finds it."""
     above = getattr(row, _ABOVE[name]) if name in _ABOVE else row
     lead_id = above.lead_id if name == "OperationStep" else getattr(row, "lead_id", "")
     if lead_id and name != "ImportRow":
-        key, make = f"lead {above.account_id} {lead_id}", lambda: subjects.of_lead(above.account_id, lead_id)
-    elif name in ("Operation", "OperationStep"):
-        key, make = f"operation {above.pk}", lambda: subjects.of_operation(above.pk)
-    else:
-        many = {"Event": "events:{0.account_id}", "Job": "job:{0.pk}", "JobLead": "job:{0.pk}"}.get(
-            name, "import:{0.key_name}"
-        )
-        key, make = many.format(above), lambda: subjects.of_many(many.format(above))
-    if key not in known:
-        known[key] = make()
-    return known[key]
+        return _found("lead", above.account_id, lead_id)
+    if name in ("Operation", "OperationStep"):
+        return _found("operation", above.pk)
+    many = {"Event": "events:{0.account_id}", "Job": "job:{0.pk}", "JobLead": "job:{0.pk}"}.get(
+        name, "import:{0.key_name}"
+    )
+    return _found("many", many.format(above))
+
+
+_MAKE: dict[str, Callable[..., Any]] = {
+    "lead": subjects.of_lead, "operation": subjects.of_operation, "many": subjects.of_many
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1000)  # of the last few people only, for there may be a hundred thousand
+def _found(kind: str, *of: Any) -> Any:
+    return _MAKE[kind](*of)
 
 
 class Migration(migrations.Migration):

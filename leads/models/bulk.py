@@ -19,8 +19,9 @@ class Job(SealedRow):
 
     ``actions`` are `leads.actions.Action` as JSON, in the order in which they travel. A job reads every lead first
     (*checking*, the dry run) and waits in *checked* for its actor to start it. ``findings`` tells of each action how
-    many leads it would change. ``left_out`` holds what was pasted and is not among the leads (``{"line", "text"}``),
-    sealed under a key of the job.
+    many leads it would change. ``left_out`` holds what was pasted and is not among the leads (``{"line", "text",
+    "why"}``, and one for all beyond the first 200, with their ``numbers`` and no text), ``decision_note`` why it was
+    declined; both are sealed under a key of the job.
 
     ``pace`` is leads a second at most, once it runs; ``next_at`` is when the next one may begin. ``undoes`` is set
     where it takes back what another did. Above a settable size ``approved_by`` must be set. ``sentence`` says why it
@@ -48,6 +49,7 @@ class Job(SealedRow):
     actions: Any = models.JSONField(default=list)
     creates_missing = models.BooleanField(default=False)
     left_out = Sealed(list)
+    decision_note = Sealed()
     findings: Any = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CHECKING)
     resumes_as = models.CharField(max_length=10, blank=True, help_text="What it goes back to after a pause.")

@@ -68,6 +68,11 @@ class Entry(models.Model):
     def __str__(self) -> str:
         return self.name or self.email or f"#{self.lead_id}"
 
+    @property
+    def handle(self) -> str:
+        """The lead's id, else the place here, which is no lead's id; `leads.selectors.forgetting` finds it by both."""
+        return self.lead_id or f"entry:{self.pk}"
+
 
 class Mark(models.Model):
     """Something a lead has: a tag, a list it is on, a sequence it is in, a membership, a product it bought."""

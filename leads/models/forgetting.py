@@ -6,11 +6,17 @@ from django.db import models
 from accounts.models import Account
 
 
+def call(lead_id: str) -> str:
+    """A lead by number, and without a value of the person."""
+    return f"Lead #{lead_id}" if lead_id.isdecimal() else "Somebody known by email alone"
+
+
 class Forgetting(models.Model):
     """Somebody asked that a lead be forgotten, which happens after ``due_at`` unless it is taken back before.
 
-    Nothing of the person stands here: the lead's number, and a reason chosen from a list. ``waits_for`` says what still
-    has to end first, "" where nothing has.
+    Nothing of the person stands here: the lead's number, and a reason chosen from a list. One who is known by email
+    alone has no number and goes by the place in the directory (`Entry.handle`). ``waits_for`` says what still has to
+    end first, "" where nothing has.
     """
 
     class State(models.TextChoices):
@@ -44,3 +50,11 @@ class Forgetting(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.lead_id} {self.state}"
+
+    @property
+    def is_numbered(self) -> bool:
+        return self.lead_id.isdecimal()
+
+    @property
+    def called(self) -> str:
+        return call(self.lead_id)

@@ -59,6 +59,11 @@ class Import(SealedRow):
         return self.file_name
 
     @property
+    def called(self) -> str:
+        """By what the log names it: a file's name may hold a person's, and what is in the log stays."""
+        return f"import {self.pk}"
+
+    @property
     def place(self) -> str:
         return f"import:{self.key_name}"
 

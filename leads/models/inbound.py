@@ -15,7 +15,7 @@ class Hook(models.Model):
 
     What is not kept is counted: ``doubles`` of a post that had just come, ``flooded`` ones above so many a minute,
     ``refused`` ones that could not be read or lacked the secret key, and ``unqueued``: kept, but its lead was not
-    queued to be read again because too many were.
+    queued to be read again because too many were. The first three are written once a minute (`services.events`).
     """
 
     account = models.OneToOneField(Account, models.CASCADE, related_name="hook")
@@ -39,7 +39,8 @@ class Event(SealedRow):
     do without.
 
     Of a lead that nobody here knows it is sealed under a key of all such events of the account. ``digest`` is keyed, so
-    that an equal post is found and what it said is not guessed.
+    that an equal post is found and what it said is not guessed. So is ``act_digest``, of what was done to which
+    payment, by which one act is known that was told in two ways; "" where that is not known.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="events")
@@ -49,7 +50,10 @@ class Event(SealedRow):
     lead_id = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
     sealed_body = models.TextField()
+    act_digest = models.CharField(max_length=64, blank=True)
     is_known = models.BooleanField(default=True)
+    # Those that came before this was kept count as such: they are not "read since" until the money is.
+    tells_of_money = models.BooleanField(default=True)
     received_at = models.DateTimeField()
 
     class Meta:

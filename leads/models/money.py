@@ -65,7 +65,7 @@ class Limit(models.Model):
     def figures(self) -> dict[str, Decimal | int | None]:
         """Label to limit; None is no limit."""
         return {
-            "One refund": self.per_transaction,
+            "One payment": self.per_transaction,
             "A day": self.per_day,
             "Lead, 30 days": self.per_lead,
             "Refunds a day": self.count_per_day,
@@ -153,11 +153,9 @@ class Approval(SealedRow):
 
     @property
     def is_late(self) -> bool:
-        """Whether nobody decided it in time, or nothing could be sent for as long after it had cooled."""
-        since = {self.Status.WAITING: self.created_at, self.Status.COOLING: self.cools_until}.get(
-            self.Status(self.status)
-        )
-        return since is not None and since + self.OPEN_FOR <= timezone.now()
+        """Whether it was asked for too long ago to be decided, or sent, any more."""
+        is_undone = self.status in (self.Status.WAITING, self.Status.COOLING)
+        return is_undone and self.created_at + self.OPEN_FOR <= timezone.now()
 
 
 class Playbook(models.Model):

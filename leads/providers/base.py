@@ -163,7 +163,8 @@ class Lead:
 
 @dataclass(frozen=True)
 class Transaction:
-    """A movement of money. Without ``has_details`` only id, kind, lead id and lead email are known.
+    """A movement of money. Without ``has_details`` only id, kind, lead id and lead email are known: ``is_beyond`` says
+    that one reading does not go so far, else the provider did not tell.
 
     ``kind``: sale, rebill, refund, partial_refund, failed, cancellation, chargeback, or the provider's own word.
     Amounts are in a currency the provider does not tell.
@@ -174,6 +175,7 @@ class Transaction:
     lead_id: str = ""
     lead_email: str = ""
     has_details: bool = False
+    is_beyond: bool = False
     product: str = ""
     product_id: str = ""
     price_point: str = ""
@@ -199,7 +201,7 @@ class Transaction:
 class Subscription:
     """A recurring payment. ``status``: active, paused, cancelled, terminated, or the provider's own word in lower case.
 
-    ``installments_left`` is a count or words.
+    ``installments_left`` is a count or words. ``has_details`` and ``is_beyond`` are a transaction's.
     """
 
     id: str
@@ -207,6 +209,7 @@ class Subscription:
     lead_id: str = ""
     lead_email: str = ""
     has_details: bool = False
+    is_beyond: bool = False
     product_id: str = ""
     price_point: str = ""
     started: Stamp | None = None
@@ -230,8 +233,21 @@ class Money:
     @property
     def unread(self) -> int:
         """How many rows came without details."""
-        rows: list[Transaction | Subscription] = [*self.transactions, *self.subscriptions]
-        return sum(not row.has_details for row in rows)
+        return sum(not row.has_details for row in self._rows)
+
+    @property
+    def beyond(self) -> int:
+        """How many of them lie further back than one reading goes."""
+        return sum(row.is_beyond for row in self._rows)
+
+    @property
+    def untold(self) -> int:
+        """How many of them the provider was asked for in vain."""
+        return self.unread - self.beyond
+
+    @property
+    def _rows(self) -> tuple[Transaction | Subscription, ...]:
+        return (*self.transactions, *self.subscriptions)
 
 
 @dataclass(frozen=True)
@@ -252,7 +268,7 @@ class Outcome:
 class Provider(Protocol):
     """One account of one provider, for one holder of credentials.
 
-    Reads raise a `ProviderError`: `Misconfigured`, `NotFound`, `RateLimited`, `Unavailable`, or `Refused`.
+    Reads raise a `ProviderError`: `Misconfigured`, `NotFound`, `Deleted`, `RateLimited`, `Unavailable`, or `Refused`.
     ``send`` is the only write and never raises a `ProviderError`: it returns an `Outcome` for each change.
     """
 
@@ -293,6 +309,11 @@ class Provider(Protocol):
 
         Details are read for the newest rows up to what one call can carry; the rest come without details. A detail
         that the chained answer lacks is read alone.
+        """
+
+    def add_details(self, money: Money, rows: Sequence[Transaction | Subscription]) -> Money:
+        """The same money with the details of these of its rows, in one more call for hundreds of them. What the
+        provider refuses to tell stays without. Raises `RateLimited` or `Unavailable` where it did not answer for all.
         """
 
     def send(self, ref: LeadRef, changes: Sequence[Change]) -> tuple[Outcome, ...]:

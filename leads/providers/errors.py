@@ -6,6 +6,7 @@
     └── ProviderError
         ├── Misconfigured      credentials missing or refused: link to the connection page
         ├── NotFound           no such thing: 404 or an empty state
+        │   └── Deleted        it was there: say so, do not offer to create it
         ├── Refused            understood and declined: say it, do not retry
         │   └── AlreadyDone    it is so already
         ├── Unsupported        this provider cannot: hide or disable
@@ -36,6 +37,10 @@ class Misconfigured(ProviderError):
 
 class NotFound(ProviderError):
     """No such lead, tag, transaction, ..."""
+
+
+class Deleted(NotFound):
+    """The lead was there, and was deleted."""
 
 
 class Refused(ProviderError):

@@ -19,7 +19,8 @@ class Told:
     """One post, read. ``action`` is the provider's own word, ``about`` what it says of the lead in a few of ours.
 
     ``lead_id`` and ``lead_email`` name the lead where they are well formed. ``tells_of_money``: payments or
-    subscriptions are concerned. ``key`` is what the post carried to prove where it comes from, where it did.
+    subscriptions are concerned. ``act`` is equal where one act on one payment is told in another way, "" where that
+    cannot be known. ``key`` is what the post carried to prove where it comes from, where it did.
     """
 
     form: Literal["json", "ipn"]
@@ -29,4 +30,5 @@ class Told:
     lead_email: str = ""
     is_known: bool = True
     tells_of_money: bool = False
+    act: str = ""
     key: Secret[str] = field(default_factory=lambda: Secret(""))

@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import permissions
-from accounts.models import Account, Connection, User
+from accounts.models import Account, User
 from kartra_admin.lib.pagination import Page, page_by_time
 from leads.models import Approval
 from leads.providers.changes import Change
@@ -81,12 +81,5 @@ def is_alone(person: User, account: Account) -> bool:
     return person.has_permission("approval.decide") and not others_who_decide(person, account).exists()
 
 
-def connections_of(approval: Approval) -> list[Connection]:
-    """Credentials to send it with: the requester's own first, then anybody's of the same account."""
-    usable = Connection.objects.select_related("account").filter(account=approval.account_id, user__is_active=True)
-    return sorted(usable, key=lambda connection: connection.user_id != approval.requester_id)
-
-
 def _open() -> Q:
-    oldest = timezone.now() - Approval.OPEN_FOR
-    return Q(status=Status.WAITING, created_at__gt=oldest) | Q(status=Status.COOLING, cools_until__gt=oldest)
+    return Q(status__in=(Status.WAITING, Status.COOLING), created_at__gt=timezone.now() - Approval.OPEN_FOR)

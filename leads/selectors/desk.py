@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Account, User
 from leads.labels import person
-from leads.models import Note, Playbook, Recent, Recipe
+from leads.models import Entry, Note, Playbook, Recent, Recipe
 from leads.providers.base import Lead
 
 RECENTS = 8
@@ -49,6 +49,6 @@ def find_label(account: Account, user: User, lead_id: str) -> str:
 
 
 def find_name(account: Account, user: User, lead_id: str) -> str:
-    """The lead's name as this person last saw it, or ""."""
+    """The lead's name as this person last saw it, else as the directory has it, or ""."""
     recent = Recent.objects.filter(account=account, user=user, lead_id=lead_id).first()
-    return str(recent) if recent else ""
+    return str(recent or Entry.objects.filter(account=account, lead_id=lead_id).first() or "")

@@ -1,11 +1,12 @@
 """What the provider told by itself, for the pages that show it. One account at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, F, Max, Q, QuerySet
 
-from accounts.models import Account
+from accounts.models import Account, User
 from kartra_admin.lib.pagination import Page, page_by_id
 from leads.models import Entry, Event, Hook, Operation
 from leads.selectors import operations
@@ -16,12 +17,15 @@ _KINDS_SHOWN = 60
 
 @dataclass(frozen=True)
 class Moment:
-    """Something on a lead's timeline: an operation of staff, or an event. ``is_read``: the lead was read after it."""
+    """Something on a lead's timeline: an operation of staff, or an event. ``again`` is the event that told the same act
+    on the same payment in the other way. ``is_read``: what it is about was read after both, so that the lead's page
+    shows what is so. Whether that is what was told, nobody can say."""
 
     at: datetime
     operation: Operation | None = None
     event: Event | None = None
-    is_read: bool = True
+    again: Event | None = None
+    is_read: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,43 @@ def list_kinds(account: Account) -> list[Kind]:
     ]
 
 
-def timeline(account: Account, lead_id: str, limit: int = operations.SHOWN_ON_LEAD) -> list[Moment]:
-    """What staff did to a lead and what was told of it, newest first."""
-    told = list(_of(account).filter(lead_id=lead_id).order_by("-received_at")[:limit])
-    read_at = _read_at(account, lead_id) if told else None
+def timeline(account: Account, lead_id: str, *, viewer: User, limit: int = operations.SHOWN_ON_LEAD) -> list[Moment]:
+    """What staff did to a lead and what was told of it, newest first; nothing of money for who sees none."""
+    events = _of(account).filter(lead_id=lead_id)
+    if not viewer.has_permission("money.view"):
+        events = events.filter(tells_of_money=False)
+    told = list(events.order_by("-received_at")[: 2 * limit])
+    read = Entry.objects.filter(account=account, lead_id=lead_id).only("lead_read_at", "money_read_at").first()
     moments = [
-        *(Moment(row.created_at, operation=row) for row in operations.list_for_lead(account, lead_id, limit)),
-        *(Moment(row.received_at, event=row, is_read=bool(read_at and read_at > row.received_at)) for row in told),
+        *(
+            Moment(row.created_at, operation=row)
+            for row in operations.list_for_lead(account, lead_id, viewer=viewer, limit=limit)
+        ),
+        *(_moment(first, again, read) for first, again in _pairs(told)),
     ]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)[:limit]
+
+
+def _pairs(told: Sequence[Event]) -> list[tuple[Event, Event | None]]:
+    """Each event with the later one that told the same act in the other way. Two told in the same way stay two: of a
+    payment a part may be refunded twice."""
+    pairs: list[tuple[Event, Event | None]] = []
+    single: dict[tuple[str, str], int] = {}
+    for event in sorted(told, key=lambda event: (event.received_at, event.pk)):
+        other = single.pop((event.act_digest, "ipn" if event.form == "json" else "json"), None)
+        if other is not None:
+            pairs[other] = (pairs[other][0], event)
+            continue
+        if event.act_digest:
+            single[event.act_digest, event.form] = len(pairs)
+        pairs.append((event, None))
+    return pairs
+
+
+def _moment(event: Event, again: Event | None, read: Entry | None) -> Moment:
+    read_at = read and (read.money_read_at if event.tells_of_money else read.lead_read_at)
+    is_read = bool(read_at and read_at > (again or event).received_at)
+    return Moment(event.received_at, event=event, again=again, is_read=is_read)
 
 
 def has_changed(account: Account, lead_id: str, since: datetime) -> bool:
@@ -75,7 +107,3 @@ def has_changed(account: Account, lead_id: str, since: datetime) -> bool:
 
 def _of(account: Account) -> QuerySet[Event]:
     return Event.objects.filter(account=account).defer("sealed_body")
-
-
-def _read_at(account: Account, lead_id: str) -> datetime | None:
-    return Entry.objects.filter(account=account, lead_id=lead_id).values_list("lead_read_at", flat=True).first()

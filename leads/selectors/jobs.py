@@ -108,6 +108,15 @@ def list_undoing(job: Job) -> list[Job]:
     return list(_with_people().filter(undoes=job).order_by("created_at"))
 
 
+def count_forgotten(job: Job) -> int:
+    """How many leads of the run that this job takes back it leaves out, as they were forgotten before. One query, none
+    for a job that takes nothing back."""
+    if job.undoes is None:
+        return 0
+    done = job.undoes.leads.filter(state=State.SUCCEEDED, operation__whose__sealed_key="")
+    return done.exclude(position__in=job.leads.values("position")).count()
+
+
 def leads_page(job: Job, which: str, *, after: str, size: int) -> tuple[list[JobLead], str]:
     """Leads in the order in which they were named, and the cursor of the next page. Raises `BadRequest`."""
     if which not in FILTERS or not ((after.isdecimal() and len(after) < 10) or after == ""):

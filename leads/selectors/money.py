@@ -79,17 +79,22 @@ class Payment:
 
 @dataclass(frozen=True)
 class MoneyGroup:
-    """Payments of one subscription; of none, where ``subscription`` is None."""
+    """Payments of one subscription; of none, where ``subscription`` is None.
+
+    ``unplaced`` came without details, so nobody knows whether they are payments of this subscription.
+    """
 
     subscription: Subscription | None
     payments: tuple[Payment, ...]
+    unplaced: tuple[Transaction, ...] = ()
 
     @property
     def title(self) -> str:
         products = (payment.transaction.product for payment in self.payments)
         named = next((product for product in products if product), "")
         if self.subscription is None:
-            return "Single purchases"
+            is_told = all(payment.transaction.has_details for payment in self.payments)
+            return "Single purchases" if is_told else "Other transactions"
         return named or f"Product {self.subscription.product_id or 'unknown'}"
 
     @property
@@ -109,7 +114,18 @@ class MoneyGroup:
 
     @property
     def last_payment(self) -> Payment | None:
-        """The newest payment that money was paid with, refunded or not: an older one is never refunded instead."""
+        """The newest payment that money was paid with, refunded or not: an older one is never refunded instead. None
+        where there is none, or it may be one of those that nobody can place."""
+        return None if self.hides_last else self._last_placed
+
+    @property
+    def hides_last(self) -> bool:
+        """Whether its last payment may be among those without details."""
+        last = _number(self._last_placed.transaction.id) if self._last_placed else 0
+        return any(row.kind in ("", *_PAYMENTS) and _number(row.id) > last for row in self.unplaced)
+
+    @property
+    def _last_placed(self) -> Payment | None:
         paid = (row for row in self.payments if row.transaction.kind in _PAYMENTS)
         return next((row for row in paid if row.transaction.amount != 0), None)
 
@@ -120,8 +136,11 @@ def arrange(money: Money) -> list[MoneyGroup]:
     order = {"active": 0, "paused": 1}
     subscriptions = sorted(money.subscriptions, key=lambda row: (order.get(row.status, 2), -_number(row.id)))
     ids = {subscription.id for subscription in subscriptions}
+    unplaced = tuple(row for row in money.transactions if not row.has_details and not row.subscription_id)
     groups = [
-        MoneyGroup(row, tuple(payment for payment in payments if payment.transaction.subscription_id == row.id))
+        MoneyGroup(
+            row, tuple(payment for payment in payments if payment.transaction.subscription_id == row.id), unplaced
+        )
         for row in subscriptions
     ]
     single = tuple(payment for payment in payments if payment.transaction.subscription_id not in ids)

@@ -149,7 +149,7 @@ def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, us
             GroupRow(
                 group,
                 payments,
-                () if final else _subscription_acts(group, user, is_locked=doing is not None),
+                () if final else _subscription_acts(group, user, _outcome(doing)),
                 doing,
                 rules.why_not_cancel(group.subscription) if final else "",
             )
@@ -173,11 +173,15 @@ def _open(steps: Sequence[OperationStep]) -> OperationStep | None:
     return next((step for step in steps if step.outcome in OPEN), None)
 
 
+def _outcome(step: OperationStep | None) -> str:
+    return step.outcome if step else ""
+
+
 def _payment_row(
     payment: Payment, steps: Sequence[OperationStep], requests: Mapping[str, Approval], user: User
 ) -> PaymentRow:
     doing = _open(steps)
-    why_not = rules.why_not_refund(payment, is_locked=doing is not None)
+    why_not = rules.why_not_refund(payment, doing=_outcome(doing))
     act = _act((_REFUND, "Refund", _REFUND), why_not, user)
     notes = tuple(_notes(payment, steps))
     return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))
@@ -190,13 +194,13 @@ def _act(what: tuple[str, str, str], why_not: str, user: User) -> Act:
     return Act(kind, label, _denial(user, [permission]), is_denied=True)
 
 
-def _subscription_acts(group: MoneyGroup, user: User, *, is_locked: bool) -> tuple[Act, ...]:
+def _subscription_acts(group: MoneyGroup, user: User, doing: str) -> tuple[Act, ...]:
     if group.the_subscription.status == "paused":
-        first = _act(_RESUME, rules.why_not_resume(group, is_locked=is_locked), user)
+        first = _act(_RESUME, rules.why_not_resume(group, doing=doing), user)
     else:
-        first = _act(_PAUSE, rules.why_not_pause(group, is_locked=is_locked), user)
-    edit = _act(_EDIT, rules.why_not_edit(group, is_locked=is_locked), user)
-    return first, edit, _act(_CANCEL, rules.why_not_cancel(group.the_subscription, is_locked=is_locked), user)
+        first = _act(_PAUSE, rules.why_not_pause(group, doing=doing), user)
+    edit = _act(_EDIT, rules.why_not_edit(group, doing=doing), user)
+    return first, edit, _act(_CANCEL, rules.why_not_cancel(group.the_subscription, doing=doing), user)
 
 
 def _notes(payment: Payment, steps: Sequence[OperationStep]) -> list[RefundNote]:

@@ -1,7 +1,7 @@
 """What is unusual: counted in the rows of what was done, and what was found before."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from accounts import audit_actions
 from accounts.models import AuditEntry
 from kartra_admin.lib.pagination import Page, page_by_id
 from leads.models import Finding, Limit, OperationStep, Outcome
-from leads.unusual import BY_NAME, JUST_BELOW, Rule, numbered
+from leads.unusual import BY_NAME, JUST_BELOW, Rule, is_of, numbered
 
 PAGE_SIZE = 50
 SHOWN_FOR = timedelta(days=7)
@@ -67,7 +67,7 @@ def marks_of(entries: Sequence[AuditEntry]) -> dict[int, list[str]]:
 
 def _is_of(entry: AuditEntry, finding: Finding) -> bool:
     rule = BY_NAME[finding.rule]
-    if audit_actions.stem(entry.action) not in rule.acts or not finding.since <= entry.at <= finding.until:
+    if not is_of(rule, entry.action) or not finding.since <= entry.at <= finding.until:
         return False
     if finding.account_id and entry.account_id != finding.account_id:
         return False
@@ -87,7 +87,8 @@ def _acts_on_money(rule: Rule, now: datetime) -> QuerySet[OperationStep]:
 
 
 def _by_person(rule: Rule, rows: QuerySet[Any], prefix: str, at: str) -> list[Group]:
-    return _grouped(rule, rows, {"account_id": f"{prefix}account_id", "person_id": f"{prefix}actor_id"}, at)
+    account = {} if rule.everywhere else {"account_id": f"{prefix}account_id"}
+    return _grouped(rule, rows, {**account, "person_id": f"{prefix}actor_id"}, at)
 
 
 def _grouped(rule: Rule, rows: QuerySet[Any], fields: dict[str, str], at: str) -> list[Group]:
@@ -95,7 +96,8 @@ def _grouped(rule: Rule, rows: QuerySet[Any], fields: dict[str, str], at: str) -
     counted = counted.annotate(number=Count("pk"), first=Min(at), last=Max(at)).filter(number__gte=rule.number)
     return [
         Group(
-            **{"person_id": None, "lead_id": ""} | {name: row[field] for name, field in fields.items()},
+            **{"account_id": None, "person_id": None, "lead_id": ""}
+            | {name: row[field] for name, field in fields.items()},
             count=row["number"],
             first=row["first"],
             last=row["last"],
@@ -137,10 +139,8 @@ def _below_limit(rule: Rule, now: datetime) -> list[Group]:
 
 
 def _entries(rule: Rule, now: datetime) -> list[Group]:
-    names: Iterable[str] = (name for act in rule.acts for name in audit_actions.with_stem(act))
-    rows = AuditEntry.objects.filter(
-        action__in=list(names), at__gt=now - rule.within, at__lte=now, actor_id__isnull=False
-    ).exclude(outcome="requested")  # what was asked for and what came of it is one
+    names = [name for name in audit_actions.ACTIONS if is_of(rule, name)]
+    rows = AuditEntry.objects.filter(action__in=names, at__gt=now - rule.within, at__lte=now, actor_id__isnull=False)
     return _by_person(rule, rows, "", "at")
 
 

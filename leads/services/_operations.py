@@ -1,7 +1,8 @@
 """The one write path. Every change that leaves the house is recorded, sent once, and settled by reading (`settling`).
 
 1. A short transaction writes the operation, its steps and ``requested`` audit entries.
-2. With no transaction open, the provider is called, once.
+2. With no transaction open, the provider is called, once. Just before it, ``sent_at`` and, for money, a ``sent`` entry
+   say that the call is leaving; what comes to leave later than `LEAVES_WITHIN` after that does not leave.
 3. A short transaction writes the outcome of each step and its audit entry.
 
 An operation may be held back between 1 and 2 (``send_at``); whoever sends it then has to claim it, and only one can.
@@ -9,10 +10,11 @@ A process killed between 1 and 3 leaves a pending operation; after `settling.STU
 here ever sends a change a second time.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,8 +23,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import subjects
-from accounts.models import Account, Connection, User
+from accounts.models import Account, Connection, Subject, User
 from accounts.services import audit
+from kartra_admin.lib.deadline import Deadline
 from kartra_admin.lib.errors import AppError, Conflict
 from leads.models import Operation, OperationStep, Outcome, PlaybookRun
 from leads.providers import base
@@ -34,6 +37,11 @@ from leads.wiring import provider_for
 
 # A call carries several times as many, and an edit's fields beside them.
 MOST_CHANGES = 100
+# Seconds. What is on its way is left alone for far longer (`settling.STUCK_AFTER`), and may be given up then: whoever
+# was held up for so long that somebody may be about to do it again sends nothing.
+LEAVES_WITHIN = 60
+# Nothing that was recorded so shortly ago can have been given up.
+_JUST_NOW = timedelta(seconds=1)
 # The ids of steps, and what came of each.
 Known = tuple[tuple[int, str], ...]
 
@@ -73,8 +81,9 @@ class _Moved(Locked):
 
 
 def digest(*parts: Any) -> str:
-    """A fingerprint of what a form asked for: the same form sent again gives the same one."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    """A fingerprint of what a form asked for: the same form sent again gives the same one. Keyed, for it may outlive
+    the person whose values were typed."""
+    return subjects.digest_of(json.dumps(parts, sort_keys=True, default=str))
 
 
 def find_replay(*, operation_id: UUID, actor: User, account: Account, request_digest: str) -> Operation | None:
@@ -129,8 +138,7 @@ def record(
             if guard:
                 guard()
             require_open_run(operation.run_id)
-            if operation.lead_id:
-                operation.whose = subjects.held(operation.account_id, operation.lead_id)
+            operation.whose = subject_of(operation)
             operation.save(force_insert=True)
             _require_unmoved(operation, steps)
             rows = OperationStep.objects.bulk_create(
@@ -139,9 +147,7 @@ def record(
             if log:
                 log()
             for row in rows:
-                log_step(row, "requested", actor=operation.actor)
-                if row.lock and not operation.send_at:
-                    log_step(row, "sent", actor=operation.actor)
+                log_step(row, "requested", actor=operation.actor, whose=operation.whose)
     except (IntegrityError, _Moved) as error:
         first = find_replay(
             operation_id=operation.pk,
@@ -211,8 +217,6 @@ def claim(operation: Operation) -> bool:
         if not held.update(outcome=Outcome.PENDING, sent_at=now):
             return False
         operation.steps.update(outcome=Outcome.PENDING)
-        for row in operation.steps.select_related("operation__account", "operation__approved_by"):
-            log_step(row, "sent", actor=operation.actor)
     operation.outcome, operation.sent_at = Outcome.PENDING, now
     return True
 
@@ -242,13 +246,14 @@ def refuse(operation: Operation, sentence: str) -> Operation:
 
 def send(operation: Operation, connection: Connection, *, background: bool = False) -> Operation:
     """Send a pending operation that the caller has just recorded or claimed, and record what came of it."""
+    deadline = Deadline(LEAVES_WITHIN)
     try:
-        provider = provider_for(connection, background=background)
+        provider = provider_for(connection, background=background, is_late=deadline.is_over)
     except AppError as error:
         return refuse(operation, error.sentence)
-    if _is_given_up(operation):
-        return operation
     steps = list(operation.steps.all())
+    if not _leaves(operation, steps):
+        return operation
     outcomes: Sequence[base.Outcome] = [base.Outcome("unknown")] * len(steps)
     try:
         outcomes = provider.send(LeadRef(id=operation.lead_id), [step.change for step in steps])
@@ -261,17 +266,24 @@ def send(operation: Operation, connection: Connection, *, background: bool = Fal
     return operation
 
 
-def _is_given_up(operation: Operation) -> bool:
-    """Whether it took so long to come to the call that the operation was given up. Then it is never sent, for somebody
-    may have done it again by now."""
-    now = timezone.now()
-    if Operation.objects.filter(pk=operation.pk, outcome=Outcome.PENDING).update(sent_at=now):
+def _leaves(operation: Operation, steps: Sequence[OperationStep]) -> bool:
+    """Note that it leaves now; of money the log tells it, too. False where it took so long to come to this that the
+    operation was given up: then it is never sent, for somebody may have done it again by now."""
+    now, money = timezone.now(), [step for step in steps if step.lock]
+    if operation.sent_at and timedelta() <= now - operation.sent_at < _JUST_NOW and not money:
+        return True
+    with transaction.atomic(durable=True) if money else nullcontext():
+        is_pending = Operation.objects.filter(pk=operation.pk, outcome=Outcome.PENDING).update(sent_at=now)
+        for step in money if is_pending else ():
+            step.operation = operation
+            log_step(step, "sent", actor=operation.actor)
+    if is_pending:
         operation.sent_at = now
-        return False
+        return True
     operation.refresh_from_db()
     if operation.outcome == Outcome.UNKNOWN:
         refuse(operation, "It came to be sent so late that it was given up. Nothing was sent.")
-    return True
+    return False
 
 
 def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, sentence: str = "") -> None:
@@ -290,15 +302,23 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             row.save()
             learn_lead(operation, str(outcome.data.get("lead_id", "")))
         conclude(operation, rows)
+        whose = subject_of(operation)
         for row, _ in told:
-            log_step(row, row.outcome, actor=operation.actor)
+            log_step(row, row.outcome, actor=operation.actor, whose=whose)
 
 
 def learn_lead(operation: Operation, lead_id: str) -> None:
     """It turned out whom it was about: what was sealed before that belongs to this lead. Inside a transaction."""
     if lead_id and not operation.lead_id:
         operation.lead_id = lead_id
-        subjects.join(subjects.of_operation(operation.pk), subjects.held(operation.account_id, lead_id))
+        subjects.join(subjects.of_operation(operation.pk), subject_of(operation))
+
+
+def subject_of(operation: Operation) -> Subject:
+    """Whose it is: found by the lead's name from now on, and not forgotten before the caller's transaction ends."""
+    if operation.lead_id:
+        return subjects.of_lead(operation.account_id, operation.lead_id, operation.lead_label)
+    return subjects.of_operation(operation.pk, operation.lead_label)
 
 
 def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:
@@ -312,8 +332,17 @@ def conclude(operation: Operation, steps: Sequence[OperationStep]) -> None:
     operation.save(update_fields=["outcome", "lead_id", "finished_at", "next_reading_at"])
 
 
-def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_name: str = "", seen: str = "") -> None:
-    """One audit entry for one step, in the transaction of its caller. ``seen`` is what a reading showed."""
+def log_step(
+    step: OperationStep,
+    outcome: str,
+    *,
+    actor: User | None,
+    actor_name: str = "",
+    seen: str = "",
+    whose: Subject | None = None,
+) -> None:
+    """One audit entry for one step, in the transaction of its caller. ``seen`` is what a reading showed, ``whose`` the
+    operation's subject, where it was found in this transaction."""
     operation = step.operation
     approver = operation.approved_by
     detail = {
@@ -342,4 +371,5 @@ def log_step(step: OperationStep, outcome: str, *, actor: User | None, actor_nam
         before=step.before,
         after=step.after if outcome in ("requested", Outcome.SUCCEEDED) else {},
         detail={key: value for key, value in detail.items() if value},
+        subject=whose,
     )

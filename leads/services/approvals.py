@@ -24,7 +24,7 @@ from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.errors import NotFound
 from leads.selectors import approvals as selectors
-from leads.services import _operations, limits, money
+from leads.services import _operations, held, limits, money
 from leads.services.money import Changed, Terms, Whose
 from leads.wiring import provider_for
 
@@ -160,17 +160,12 @@ def run_cooled() -> int:
     done = 0
     for approval in selectors.list_cooled():
         decision = _Decision(approval.requester, approval.decision_note, alone=True)
-        for connection in selectors.connections_of(approval):
-            try:
-                _run(approval, connection, decision, was=Status.COOLING)
-            except (
-                AppError
-            ):  # expired with a note where it never can; else it is tried again, next time or with another's
-                if _fresh(approval).status != Status.COOLING:
-                    break
-                continue
-            done += 1
-            break
+        try:
+            connection = held.connection_for(approval.account, approval.requester)
+            _run(approval, connection, decision, was=Status.COOLING)
+        except AppError:  # expired with a note where it never can; else it is tried again next time
+            continue
+        done += 1
     return done
 
 
@@ -196,7 +191,7 @@ def expire_old() -> int:
     expired = 0
     for approval in selectors.list_late():
         try:
-            _expire(approval, "Nobody decided it within 24 hours.")
+            _expire(approval, _why_late(approval))
         except Over:
             continue
         expired += 1
@@ -239,6 +234,10 @@ def _cool(approval: Approval, connection: Connection, decision: _Decision) -> Ap
     """Let the only approver's own request through, after a while in which it can be taken back."""
     _read_again(approval, connection)
     until = timezone.now() + timedelta(minutes=settings.LONE_APPROVER_COOLING)
+    if until >= approval.created_at + Approval.OPEN_FOR:
+        raise Conflict(
+            "It would have cooled only when its 24 hours are over. Nothing was sent: take it back, ask anew."
+        )
     with transaction.atomic(durable=True):
         _take(approval, [Status.WAITING], Status.COOLING, decision.by, decision.note, cools_until=until)
         _log(
@@ -287,7 +286,7 @@ def _require_fit(approval: Approval, decision: _Decision) -> None:
 def _require_open(approval: Approval, *statuses: Status) -> None:
     """Raises `Over`; what is too old is closed by that."""
     if approval.is_late:
-        _expire(approval, "Nobody decided it within 24 hours.")
+        _expire(approval, _why_late(approval))
         raise Over("This was asked for more than 24 hours ago, so nothing was sent. Ask anew.")
     if approval.status not in statuses:
         raise Over(_how_it_ended(approval))
@@ -313,6 +312,11 @@ def _close(approval: Approval, status: Status, *, actor: User | None, note: str 
 
 def _expire(approval: Approval, why: str) -> None:
     _close(approval, Status.EXPIRED, actor=None, note=why)
+
+
+def _why_late(approval: Approval) -> str:
+    did = "could send" if approval.status == Status.COOLING else "decided"
+    return f"Nobody {did} it within 24 hours."
 
 
 def _how_it_ended(approval: Approval) -> str:

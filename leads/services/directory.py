@@ -129,7 +129,9 @@ def remember_money(account: Account, lead_id: str, money: Money, *, at: datetime
         entry = same.select_for_update().first()
         if entry is None or (entry.money_read_at and entry.money_read_at > at):
             return
-        if not money.unread:
+        if money.unread:  # what was not told is as it was
+            bought |= set(entry.marks.filter(kind=MarkKind.PRODUCT).values_list("name", flat=True))
+        else:
             entry.payments.all().delete()
         known = set(entry.payments.values_list("transaction_id", "subscription_id"))
         Payment.objects.bulk_create(

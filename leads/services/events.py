@@ -9,6 +9,7 @@ import hmac
 import logging
 import secrets
 import time
+from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -29,6 +30,7 @@ from leads.services import rereads
 from leads.wiring import example_post, read_post, set_out_post
 
 BYTES_AT_MOST = 64 * 1024
+COUNTED_EVERY = 60  # seconds, between two writes of what was not kept
 DOUBLE_WITHIN = timedelta(minutes=10)
 KEPT_AT_MOST = 100_000  # of one account
 _BYTES_OF_ONE = 8 * 1024  # a longer post counts as several
@@ -41,6 +43,7 @@ class Receipt(Enum):
     KEPT = auto()
     DOUBLE = auto()
     FLOOD = auto()
+    TOO_LONG = auto()
     UNREADABLE = auto()
     WRONG_TYPE = auto()
     WRONG_KEY = auto()
@@ -49,10 +52,12 @@ class Receipt(Enum):
 _COUNTED = {
     Receipt.DOUBLE: "doubles",
     Receipt.FLOOD: "flooded",
+    Receipt.TOO_LONG: "refused",
     Receipt.UNREADABLE: "refused",
     Receipt.WRONG_TYPE: "refused",
     Receipt.WRONG_KEY: "refused",
 }
+_WHAT = sorted(set(_COUNTED.values()))
 
 
 # The address
@@ -109,17 +114,46 @@ def find_hook(secret: str) -> Hook | None:
 # Posts
 
 
+def refuse_unread(hook: Hook, size: int) -> Receipt | None:
+    """Why a post of so many bytes is not even read; None where it is to be. To be asked once of whatever comes."""
+    if _is_flood(hook, min(size, BYTES_AT_MOST)):
+        return _counted(hook, Receipt.FLOOD)
+    return _counted(hook, Receipt.TOO_LONG) if size > BYTES_AT_MOST else None
+
+
 def receive(hook: Hook, body: bytes, content_type: str) -> Receipt:
     """Take in one post: keep it and have its lead read again, or count why not."""
-    receipt = _receive(hook, body, content_type)
+    return _counted(hook, _receive(hook, body, content_type))
+
+
+def not_kept(hook: Hook) -> dict[str, int]:
+    """How often what was not kept, with what this cache knows beside the database."""
+    pending = cache.get_many([_pending(hook, what) for what in _WHAT])
+    return {what: getattr(hook, what) + pending.get(_pending(hook, what), 0) for what in _WHAT}
+
+
+def _counted(hook: Hook, receipt: Receipt) -> Receipt:
+    """Count what is not kept: in the cache, and in the database once a minute, for a flood must not write."""
     if receipt is not Receipt.KEPT:
-        count(hook, _COUNTED[receipt])
+        key = _pending(hook, _COUNTED[receipt])
+        cache.add(key, 0, timeout=None)
+        with suppress(ValueError):  # the cache was emptied just now
+            cache.incr(key)
+        if cache.add(f"posts-counted:{hook.pk}", True, timeout=COUNTED_EVERY):
+            _write_counts(hook)
     return receipt
 
 
-def count(hook: Hook, what: str) -> None:
-    """One more of what is not kept."""
-    Hook.objects.filter(pk=hook.pk).update(**{what: F(what) + 1})
+def _write_counts(hook: Hook) -> None:
+    pending = {what: cache.get(_pending(hook, what), 0) for what in _WHAT}
+    for what in filter(pending.get, pending):
+        with suppress(ValueError):
+            cache.decr(_pending(hook, what), pending[what])
+    Hook.objects.filter(pk=hook.pk).update(**{what: F(what) + times for what, times in pending.items()})
+
+
+def _pending(hook: Hook, what: str) -> str:
+    return f"posts-{what}:{hook.pk}"
 
 
 def prune() -> int:
@@ -134,8 +168,6 @@ def prune() -> int:
 
 
 def _receive(hook: Hook, body: bytes, content_type: str) -> Receipt:
-    if _is_flood(hook, len(body)):
-        return Receipt.FLOOD
     try:
         told = read_post(body, content_type)
         text = body.decode()
@@ -156,7 +188,9 @@ def _keep(account_id: int, told: Told, text: str) -> Receipt:
         action=told.action,
         about=told.about[:300],
         digest=keyring().digest(text, purpose="event")[0],
+        act_digest=keyring().digest(told.act, purpose="event act")[0] if told.act else "",
         is_known=told.is_known,
+        tells_of_money=told.tells_of_money,
         received_at=now,
     )
     hook = Hook.objects.filter(account=account_id)

@@ -6,6 +6,7 @@ email addresses. See `docs/decisions/13-forgetting.md`.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,8 +14,8 @@ from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accounts import subjects
-from accounts.models import Account, Subject, User
+from accounts import audit_terms, subjects
+from accounts.models import Subject, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import search_index
@@ -37,9 +38,13 @@ logger = logging.getLogger(__name__)
 
 State = Forgetting.State
 
+# What still has to be done once everything else is.
+_WIPE = "The database’s files are still to be overwritten."
 
-def ask(*, actor: User, account: Account, lead_id: str, reason: str) -> Forgetting:
-    """Have a person forgotten, after ``FORGET_AFTER_DAYS`` or at once. Raises `Denied`, `Conflict` where it is asked
+
+def ask(*, actor: User, whom: Sequence[selectors.Known], reason: str) -> list[Forgetting]:
+    """Have a person forgotten, after ``FORGET_AFTER_DAYS`` or at once: all leads that he is, or none where that fails.
+    Each has a request of its own, which is done or taken back by itself. Raises `Denied`, `Conflict` where it is asked
     already, AppError for no reason of `Forgetting.Reason`."""
     access.require(actor, "lead.forget")
     if reason not in Forgetting.Reason.values:
@@ -47,14 +52,19 @@ def ask(*, actor: User, account: Account, lead_id: str, reason: str) -> Forgetti
     due_at = timezone.now() + timedelta(days=settings.FORGET_AFTER_DAYS)
     try:
         with transaction.atomic():
-            asked = Forgetting.objects.create(
-                account=account, lead_id=lead_id, reason=reason, requested_by=actor, due_at=due_at
-            )
-            _log(asked, "requested", actor, after=f"{settings.FORGET_AFTER_DAYS} days")
+            asked = [
+                Forgetting.objects.create(
+                    account=known.account, lead_id=known.lead_id, reason=reason, requested_by=actor, due_at=due_at
+                )
+                for known in whom
+            ]
+            for request in asked:
+                _log(request, "requested", actor, after=f"{settings.FORGET_AFTER_DAYS} days")
     except IntegrityError:
         raise Conflict("It is asked already that this person be forgotten.") from None
-    forget_due(only=asked.pk)
-    asked.refresh_from_db()
+    for request in asked:
+        forget_due(only=request.pk)
+        request.refresh_from_db()
     return asked
 
 
@@ -80,41 +90,71 @@ def forget_due(*, only: int | None = None) -> int:
             done += _forget(asked)
         except Exception:  # the others are not to wait for it
             logger.exception("could not forget at request %s", asked.pk)
-    if done:
-        search_index.wipe(connection)
+    _wipe()
     return done
 
 
+def _wipe() -> None:
+    """Nothing of those who were forgotten stays in the files. Whoever was killed before it leaves it to the next."""
+    unwiped = list(Forgetting.objects.filter(state=State.DONE, waits_for=_WIPE).values_list("pk", flat=True))
+    if unwiped and search_index.wipe(connection):
+        Forgetting.objects.filter(pk__in=unwiped).update(waits_for="")
+
+
 def _forget(asked: Forgetting) -> bool:
-    """False where something still has to end first, or somebody else was quicker."""
-    account, lead_id = asked.account, asked.lead_id
-    emails = selectors.emails_of(account, lead_id)
-    lines = _forgetting_lines.find(account, lead_id, emails)  # looking takes a while, and holds no lock
+    """False where something still has to end first, or somebody else was quicker.
+
+    Looking through all lines takes a while and holds no lock; what came meanwhile is looked at under the lock.
+    """
+    account, lead_id = asked.account, selectors.id_of(asked)
+    lines, person = _forgetting_lines.Lines(), selectors.person_of(account, lead_id)
+    if why := selectors.why_not_yet(person):
+        return _wait(asked, why)
+    _forgetting_lines.look(person, lines)
     with transaction.atomic():
         if not Forgetting.objects.select_for_update().filter(pk=asked.pk, state=State.WAITING).exists():
             return False
-        keys = _held(account, lead_id)
-        if why := selectors.why_not_yet(account, lead_id, emails):
-            Forgetting.objects.filter(pk=asked.pk).update(waits_for=why[:300])
-            return False
-        _delete_what_is_clear(account, lead_id, emails)
-        _forgetting_lines.strike(lines, emails)
+        before = selectors.creations_of(person)
+        keys = _held(person, before)
+        if why := selectors.why_not_yet(person) or _why_look_anew(asked, person):
+            return _wait(asked, why)
+        _forgetting_lines.look(person, lines)
+        keys += selectors.notes_naming(person)
+        _delete_what_is_clear(person)
+        Operation.objects.filter(pk__in=[row.pk for row in before]).update(request_digest="")
+        _forgetting_lines.strike(person, lines)
         subjects.destroy(keys)
-        ended = {"state": State.DONE, "ended_at": timezone.now(), "waits_for": ""}
+        asked.lead_id = lead_id
+        ended = {"state": State.DONE, "ended_at": timezone.now(), "waits_for": _WIPE, "lead_id": lead_id}
         Forgetting.objects.filter(pk=asked.pk).update(**ended)
         _log(asked, "succeeded", None)
     return True
 
 
-def _held(account: Account, lead_id: str) -> list[int]:
-    """All subjects of the lead, locked: whoever is about to seal something for it comes before or after."""
-    own = subjects.find_lead(account.pk, lead_id)
-    keys = subjects.family([own.pk]) if own else []
+def _wait(asked: Forgetting, why: str) -> bool:
+    Forgetting.objects.filter(pk=asked.pk, state=State.WAITING).update(waits_for=why[:300])
+    return False
+
+
+def _why_look_anew(asked: Forgetting, person: selectors.Person) -> str:
+    """The person got another name, address or number while lines were looked at for the ones before."""
+    is_same = selectors.person_of(person.account, selectors.id_of(asked)) == person
+    return "" if is_same else "This person was met under another name or address just now."
+
+
+def _held(person: selectors.Person, before: Sequence[Operation]) -> list[int]:
+    """All subjects of the lead, and of what was done ``before`` it had a number, locked: whoever is about to seal
+    something for it comes before or after."""
+    own = subjects.find_lead(person.account.pk, person.lead_id)
+    keys = subjects.family([*([own.pk] if own else []), *(row.whose_id for row in before if row.whose_id)])
     return list(Subject.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk", flat=True))
 
 
-def _delete_what_is_clear(account: Account, lead_id: str, emails: set[str]) -> None:
-    for ref in (LeadRef(id=lead_id), *(LeadRef(email=email) for email in sorted(emails))):
+def _delete_what_is_clear(person: selectors.Person) -> None:
+    account, lead_id = person.account, person.lead_id
+    for kept in (*selectors.views_naming(person), *selectors.filters_naming(person)):
+        kept.delete()
+    for ref in (LeadRef(id=lead_id), *(LeadRef(email=email) for email in sorted(person.emails))):
         directory.forget(account, ref)
     for model in (Note, Event, Reread, Recent):
         model.objects.filter(account=account, lead_id=lead_id).delete()
@@ -122,6 +162,7 @@ def _delete_what_is_clear(account: Account, lead_id: str, emails: set[str]) -> N
     Operation.objects.filter(account=account, lead_id=lead_id).update(request_digest="")
     Approval.objects.filter(account=account, lead_id=lead_id).update(request_digest="", figures_digest="")
     PlaybookRun.objects.filter(account=account, lead_id=lead_id).update(figures_digest="")
+    audit_terms.forget_addresses(person.emails)
     cache.delete(refs.key_of(account, lead_id))
 
 

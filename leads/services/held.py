@@ -3,15 +3,15 @@
 import logging
 from uuid import UUID
 
-from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Connection
+from accounts.models import Account, Connection, User
 from accounts.services import access
+from kartra_admin.lib.errors import Conflict
 from leads import effects
 from leads.models import Operation
 from leads.services import _operations
-from leads.services.money import PERMISSIONS, Changed, Whose, read_plan, read_sale
+from leads.services.money import PERMISSIONS, Changed, Whose, read_plan, read_sale, require_told
 from leads.wiring import provider_for
 
 logger = logging.getLogger(__name__)
@@ -25,29 +25,28 @@ def send_due_operations(*, only: UUID | None = None) -> int:
     found = list(due.filter(pk=only) if only else due)
     for operation in found:
         try:
-            connection = connection_for(operation.account_id, operation.actor_id)
-            if connection:
-                send_held(operation, connection)
-            elif _operations.claim(operation):
-                _operations.refuse(operation, "Nobody here holds credentials for the account any more.")
+            send_held(operation)
         except Exception:  # the others are not to wait for it
             logger.exception("could not send operation %s", operation.pk)
     return len(found)
 
 
-def connection_for(account_id: int, actor_id: int) -> Connection | None:
-    """The actor's own credentials; where he has none any more, those of the account that worked last."""
-    usable = Connection.objects.select_related("account", "user").filter(account=account_id, user__is_active=True)
-    own = usable.filter(user=actor_id).first()
-    return own or usable.order_by(F("last_worked_at").desc(nulls_last=True)).first()
+def connection_for(account: Account, person: User) -> Connection:
+    """The person's own credentials for the account. Money is never moved in his name with a colleague's: to take his
+    away stops what he confirmed. Raises `Conflict`."""
+    own = Connection.objects.select_related("account", "user").filter(account=account, user=person)
+    if connection := own.filter(user__is_active=True).first():
+        return connection
+    raise Conflict(f"{person} was deactivated, or holds no credentials for the account any more. Nothing was sent.")
 
 
-def send_held(operation: Operation, connection: Connection) -> Operation:
+def send_held(operation: Operation) -> Operation:
     """Send what was held back long enough, if nobody else does. The sale is read again first: it may have changed."""
     if not _operations.claim(operation):
         operation.refresh_from_db()
         return operation
     try:
+        connection = connection_for(operation.account, operation.actor)
         _check_again(operation, connection)
     except Exception as error:
         sentence = getattr(error, "sentence", "It could not be checked again, so it was not sent.")
@@ -69,6 +68,7 @@ def _check_again(operation: Operation, connection: Connection) -> None:
         now = {label: sale.figures[label] for label in ("Refunded", "Left")}
     else:
         plan = read_plan(provider, operation.account, whose, step.subject)
+        require_told(plan)
         now = effects.state_of(step.change, plan.group.the_subscription)
     if now != step.before:
         raise Changed

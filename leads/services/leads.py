@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import subjects
 from accounts.models import Account, Connection, User
 from accounts.services import audit
 from kartra_admin.lib.errors import Conflict
@@ -110,11 +111,10 @@ def record_visit(*, actor: User, account: Account, lead_id: str) -> None:
     """Note that somebody saw a part of this lead, such as its money, unless that belongs to a visit noted just now."""
     recent = Recent.objects.filter(account=account, user=actor, lead_id=lead_id).first()
     if recent is None or timezone.now() - recent.opened_at > VISIT:
-        label = person(recent.name, recent.email) if recent else ""
         with transaction.atomic():
-            if recent:
-                recent.opened_at = timezone.now()
-                recent.save(update_fields=["opened_at"])
+            subjects.of_lead(account.pk, lead_id)  # before the row, in the order of who forgets the lead
+            is_kept = recent and Recent.objects.filter(pk=recent.pk).update(opened_at=timezone.now())
+            label = person(recent.name, recent.email) if recent and is_kept else ""
             _log_view(actor, account, lead_id, label)
 
 
@@ -126,6 +126,15 @@ def record_view(*, actor: User, account: Account, lead: Lead) -> None:
         if not Recent.objects.filter(account=account, user=actor, lead_id=lead.id).update(**seen):
             Recent.objects.update_or_create(account=account, user=actor, lead_id=lead.id, defaults=seen)
         _log_view(actor, account, lead.id, person(lead.name, lead.email))
+
+
+def note_name(*, actor: User, account: Account, lead: Lead) -> None:
+    """Let this person know the lead by the name that was just read, where he has seen him before."""
+    recent = Recent.objects.filter(account=account, user=actor, lead_id=lead.id).first()
+    name, email = lead.name[:500], lead.email[:320]
+    if recent and (recent.name, recent.email) != (name, email):
+        seen = Recent(account=account, user=actor, lead_id=lead.id).sealing(name=name, email=email)
+        Recent.objects.filter(pk=recent.pk).update(**seen)
 
 
 def _log_view(actor: User, account: Account, lead_id: str, label: str) -> None:

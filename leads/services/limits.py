@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.models import Limit, OperationStep, Outcome
+from leads.models import Limit, OperationStep, Outcome, lock_of
 
 _UNSPENT = (Outcome.FAILED, Outcome.WITHDRAWN)
 PER_LEAD_WITHIN = timedelta(days=30)
@@ -50,6 +50,11 @@ def spent_on_lead(account: Account, lead_id: str) -> Spent:
     return _spent(operation__account=account, operation__lead_id=lead_id, operation__created_at__gte=since)
 
 
+def spent_on_payment(account: Account, transaction_id: str) -> Spent:
+    """On this payment ever, by anybody at this desk, approved or not: else a refund could be cut into small ones."""
+    return _spent(lock=lock_of(account.pk, "transaction", transaction_id))
+
+
 @dataclass(frozen=True)
 class Allowance:
     """What a person may still refund today without asking. ``left`` is None where no limit a day is set."""
@@ -67,14 +72,16 @@ def allowance_of(person: User) -> Allowance | None:
     return Allowance(limit, left)
 
 
-def why_above(*, actor: User, account: Account, lead_id: str, amount: Decimal) -> str:
+def why_above(*, actor: User, account: Account, lead_id: str, transaction_id: str, amount: Decimal) -> str:
     """Above which limit this refund would be, in words, or ""."""
     limit = limit_of(actor)
     if limit is None:
         return ""
     today, on_lead = spent_today(actor), spent_on_lead(account, lead_id)
-    if limit.per_transaction is not None and amount > limit.per_transaction:
-        return f"{limit.per_transaction:.2f} for one refund"
+    of_payment = spent_on_payment(account, transaction_id)
+    if limit.per_transaction is not None and of_payment.amount + amount > limit.per_transaction:
+        used = f", of which {of_payment.amount:.2f} is used" if of_payment.amount else ""
+        return f"{limit.per_transaction:.2f} of one payment{used}"
     if limit.per_day is not None and today.amount + amount > limit.per_day:
         return f"{limit.per_day:.2f} a day, of which {today.amount:.2f} is used"
     if limit.per_lead is not None and on_lead.amount + amount > limit.per_lead:
@@ -84,7 +91,7 @@ def why_above(*, actor: User, account: Account, lead_id: str, amount: Decimal) -
     return ""
 
 
-def require_within(*, actor: User, account: Account, lead_id: str, amount: Decimal) -> None:
+def require_within(*, actor: User, account: Account, lead_id: str, transaction_id: str, amount: Decimal) -> None:
     """Raise `AboveLimit` unless this refund keeps within every limit.
 
     Call it inside the transaction that records the refund: the rows of account and person are locked until then, so
@@ -92,7 +99,8 @@ def require_within(*, actor: User, account: Account, lead_id: str, amount: Decim
     """
     Account.objects.select_for_update().get(pk=account.pk)
     actor = User.objects.select_for_update().get(pk=actor.pk)
-    if above := why_above(actor=actor, account=account, lead_id=lead_id, amount=amount):
+    above = why_above(actor=actor, account=account, lead_id=lead_id, transaction_id=transaction_id, amount=amount)
+    if above:
         raise AboveLimit(above)
 
 

@@ -1,7 +1,8 @@
 """Refunds, and changes of subscriptions: read anew, checked, bound to what was shown, recorded once, sent once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,7 +20,7 @@ from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun, l
 from leads.providers import changes
 from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
-from leads.providers.errors import NotFound, Refused, Unavailable
+from leads.providers.errors import NotFound, RateLimited, Refused, Unavailable
 from leads.selectors.money import MoneyGroup, Payment, arrange, count_own
 from leads.services import _operations, _queue, limits
 from leads.wiring import provider_for
@@ -94,7 +95,7 @@ class Sale:
         return _operations.digest("sale", paid.transaction.id, self.figures, back, [step.pk for step in paid.unlisted])
 
     def why_not(self) -> str:
-        return rules.why_not_refund(self.payment, is_locked=is_locked(self.lock))
+        return rules.why_not_refund(self.payment, doing=doing_under(self.lock))
 
 
 @dataclass(frozen=True)
@@ -116,27 +117,50 @@ class Plan:
 
     def why_not(self, kind: str) -> str:
         """Against an act: ``subscription.cancel``, ``.pause``, ``.resume`` or ``.edit``."""
-        locked = is_locked(self.lock)
+        doing = doing_under(self.lock)
         if kind == "subscription.cancel":
-            return rules.why_not_cancel(self.group.the_subscription, is_locked=locked)
+            return rules.why_not_cancel(self.group.the_subscription, doing=doing)
         ask = {"subscription.pause": rules.why_not_pause, "subscription.resume": rules.why_not_resume}
-        return ask.get(kind, rules.why_not_edit)(self.group, is_locked=locked)
+        return ask.get(kind, rules.why_not_edit)(self.group, doing=doing)
 
 
-def is_locked(lock: str) -> bool:
-    """Whether something of it may still be on its way."""
-    return OperationStep.objects.filter(lock=lock, outcome__in=OPEN).exists()
+def doing_under(lock: str) -> str:
+    """The outcome of what may still be on its way of it, or "". A new key of the same Kartra account makes another
+    account here, so what was left in one that nobody works in any more counts by the number that it is known by."""
+    _, noun, number = lock.split(":", 2)
+    left = Account.objects.exclude(connections__user__is_active=True)
+    locks = [lock, *(lock_of(account.pk, noun, number) for account in left)]
+    found = OperationStep.objects.filter(lock__in=locks, outcome__in=OPEN)
+    return found.values_list("outcome", flat=True).first() or ""
 
 
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
     """Raises `NotFound` for a transaction that is not this lead's, `Unavailable` where its refunds can't be told."""
     known = _operations.known_of(lock_of(account.pk, "transaction", transaction_id))
-    for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
+    read = provider.get_money(LeadRef(id=whose.lead_id))
+    group, payment = _find_payment(account, read, transaction_id)
+    rows = (payment.transaction, *payment.refunds, *payment.chargebacks, *payment.strays)
+    if lacking := [row for row in rows if not row.has_details]:
+        try:
+            read = provider.add_details(read, lacking)
+        except (RateLimited, Unavailable):
+            raise Unavailable(_UNREAD) from None
+        group, payment = _find_payment(account, read, transaction_id)
+    return Sale(whose, account, group, payment, known)
+
+
+def _find_payment(account: Account, read: Money, transaction_id: str) -> tuple[MoneyGroup, Payment]:
+    """The payment and its group. What went back of one stands alone, where it is what was asked for."""
+    groups = arrange_for(account, read)
+    for group in groups:
         for payment in group.payments:
             if payment.transaction.id == transaction_id:
-                if any(not row.has_details for row in payment.strays):
-                    raise Unavailable(_UNREAD)
-                return Sale(whose, account, group, payment, known)
+                return group, payment
+    for group in groups:
+        for payment in group.payments:
+            for row in (*payment.refunds, *payment.chargebacks):
+                if row.id == transaction_id:
+                    return replace(group, payments=(Payment(row),)), Payment(row)
     raise NotFound("This lead has no such transaction.")
 
 
@@ -152,12 +176,18 @@ def arrange_for(account: Account, read: Money) -> list[MoneyGroup]:
 
 
 def read_plan(provider: Provider, account: Account, whose: Whose, subscription_id: str) -> Plan:
-    """Raises `NotFound` for a subscription that is not this lead's."""
+    """Raises `NotFound` for a subscription that is not this lead's. What of it could not be told is left out."""
     known = _operations.known_of(lock_of(account.pk, "subscription", subscription_id))
-    for group in arrange_for(account, provider.get_money(LeadRef(id=whose.lead_id))):
-        if group.subscription and group.subscription.id == subscription_id:
-            return Plan(whose, account, group, known)
-    raise NotFound("This lead has no such subscription.")
+    read = provider.get_money(LeadRef(id=whose.lead_id))
+    subscription = next((row for row in read.subscriptions if row.id == subscription_id), None)
+    if subscription is None:
+        raise NotFound("This lead has no such subscription.")
+    with suppress(RateLimited, Unavailable):
+        for rows in ([subscription], read.transactions):
+            if lacking := [row for row in rows if not row.has_details]:
+                read = provider.add_details(read, lacking)
+    groups = (group for group in arrange_for(account, read) if group.subscription)
+    return Plan(whose, account, next(row for row in groups if row.the_subscription.id == subscription_id), known)
 
 
 def refund_transaction(
@@ -193,7 +223,9 @@ def refund_transaction(
     moved = step.amount or Decimal(0)
 
     def keep_within_limits() -> None:
-        limits.require_within(actor=actor, account=account, lead_id=whose.lead_id, amount=moved)
+        limits.require_within(
+            actor=actor, account=account, lead_id=whose.lead_id, transaction_id=transaction_id, amount=moved
+        )
 
     return dispatch(operation, step, connection, guard=keep_within_limits)
 
@@ -263,12 +295,21 @@ def change_subscription(
 
 def subscription_step(plan: Plan, change: Change, *, seen: str) -> _operations.Step:
     """The change as it would be sent now. Raises `Changed` or `Refused`."""
+    require_told(plan)
     if plan.digest != seen:
         raise Changed
     if why := plan.why_not(change.kind):
         raise Refused(why)
     before = effects.state_of(change, plan.group.the_subscription)
     return _operations.Step(change, before, effects.expected(change, before), lock=plan.lock, known=plan.known)
+
+
+def require_told(plan: Plan) -> None:
+    """Raise `Refused` where its details could not be read: what they are now is not known, changed or not."""
+    if rules.why_unknown(plan.group.the_subscription):
+        raise Refused(
+            "Kartra did not tell the details of the subscription, so nothing was sent. Try again in a minute."
+        )
 
 
 def new_operation(

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from accounts import subjects
 from accounts.models import Account, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import Denied
@@ -21,6 +22,7 @@ def delete_note(*, actor: User, note: Note) -> None:
         access.record_refusal(actor, "delete somebody else's note")
         raise Denied("Only its author can delete a note.")
     with transaction.atomic():
+        subjects.of_lead(note.account_id, note.lead_id)  # before the row, in the order of who forgets the lead
         Note.objects.filter(pk=note.pk).delete()
         _log("note.delete.succeeded", actor, note, "")
 

@@ -157,7 +157,9 @@ class _Reader:
             return self._without_choice(step)
         payment = self.choice.group.last_payment
         if payment is None:
-            return Line(step, f"{step.order}.", CANNOT, "Nothing was paid there.")
+            untold = "Kartra did not tell which payment was its last. Reload to read it again."
+            why = untold if self.choice.group.hides_last else "Nothing was paid there."
+            return Line(step, f"{step.order}.", CANNOT, why)
         sale = Sale(self._whose, self.account, self.choice.group, payment)
         row, left = payment.transaction, payment.left
         step = replace(step, subject=row.id, seen=sale.digest, amount="" if left is None else f"{left:.2f}")
@@ -168,15 +170,21 @@ class _Reader:
         sentence = f"Refund {step.amount or 'what is left'}, {whole} {what}, to {self._name}."
         if why := sale.why_not():
             return Line(step, sentence, CANNOT, why)
-        return Line(step, sentence, WILL, self._above(Decimal(step.amount)))
+        return Line(step, sentence, WILL, self._above(row.id, Decimal(step.amount)))
 
     def _without_choice(self, step: Step) -> Line:
         missing = "This lead has no subscription." if step.act == CANCEL else "This lead has paid nothing."
         return Line(step, f"{step.order}.", CANNOT, "Choose above which one first." if self.has_choices else missing)
 
-    def _above(self, amount: Decimal) -> str:
+    def _above(self, transaction_id: str, amount: Decimal) -> str:
         """What happens where it is more than the person may refund alone."""
-        above = limits.why_above(actor=self.actor, account=self.account, lead_id=self.lead.id, amount=amount)
+        above = limits.why_above(
+            actor=self.actor,
+            account=self.account,
+            lead_id=self.lead.id,
+            transaction_id=transaction_id,
+            amount=amount,
+        )
         asks = "The run asks for approval here and waits; it is resumed afterwards."
         return f"Above your limit: {above}. {asks}" if above else ""
 

@@ -37,6 +37,7 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
         label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
     ]
     with transaction.atomic():
+        _operations.subject_of(operation)  # before the rows, in the order of who forgets the lead
         asked = _correct(step, now, differing)
         _operations.conclude(operation, list(operation.steps.all()))
         _log(step, asked, differing)

@@ -158,11 +158,12 @@ def _attend(progress: Progress) -> None:
     run, current = progress.run, progress.current
     if current is None or not run.goes_on or not current.part.number or current.state != selectors.OPEN:
         return
-    connection = held.connection_for(run.account_id, run.actor_id)
-    if connection:
-        _go_on(progress, run.actor, connection, _whose(run))
+    try:
+        connection = held.connection_for(run.account, run.actor)
+    except Conflict as error:
+        _stop(run, current, run.actor, error)
     else:
-        _stop(run, current, run.actor, AppError("Nobody here holds credentials for the account any more."))
+        _go_on(progress, run.actor, connection, _whose(run))
 
 
 def _go_on(progress: Progress, actor: User, connection: Connection, whose: Whose) -> Progress:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, User
 from leads.models import Finding
 from leads.selectors import unusual as selectors
 from leads.selectors.unusual import Group
@@ -26,6 +26,8 @@ def _keep(rule: Rule, group: Group) -> None:
     """Once for the same that goes on: the first lookers find nothing and write, so they come one after the other."""
     if group.account_id:
         Account.objects.select_for_update().get(pk=group.account_id)
+    elif group.person_id:
+        User.objects.select_for_update(no_key=True).get(pk=group.person_id)
     whose: dict[str, Any] = {"account": group.account_id, "person": group.person_id, "lead_id": group.lead_id}
     same = Finding.objects.filter(**whose, rule=rule.name, until__gte=group.first)
     found = same.order_by("-until").first()

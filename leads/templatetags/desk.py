@@ -88,6 +88,12 @@ def day(stamp: Stamp | None) -> str:
 
 
 @register.filter
+def clock(stamp: Stamp) -> str:
+    """'6 Oct 2026, 11:14 EST', as the provider's clock has it."""
+    return f"{day(stamp)}, {stamp.at:%H:%M} {stamp.zone}" if stamp.at else f"{stamp.text} {stamp.zone}"
+
+
+@register.filter
 def ago(moment: datetime | None) -> str:
     """'8 s ago', '3 min ago'; a date once it is older than a day."""
     if moment is None:

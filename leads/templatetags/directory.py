@@ -102,12 +102,22 @@ def _standing(entry: Entry) -> SafeString | str:
     return format_html_join(" ", '<span class="badge is-failed">{}</span>', ((word.capitalize(),) for word in said))
 
 
+def _email(email: str) -> SafeString:
+    """Where it has to break, it does so before the domain."""
+    name, at, domain = email.rpartition("@")
+    return format_html('<bdi class="cell-email" title="{}">{}<wbr>{}{}</bdi>', email, name, at, domain)
+
+
+def _named(text: str) -> SafeString | str:
+    return format_html('<bdi class="cell-name">{}</bdi>', text) if text else ""
+
+
 _CELLS: dict[str, Callable[[Entry], SafeString | str]] = {
-    "email": lambda entry: format_html('<bdi class="cell-email" title="{0}">{0}</bdi>', entry.email),
+    "email": lambda entry: _email(entry.email),
     "id": lambda entry: entry.lead_id or "not known",
     "phone": lambda entry: entry.phone,
-    "company": lambda entry: format_html('<bdi class="cell-name">{}</bdi>', entry.company),
-    "place": lambda entry: format_html('<bdi class="cell-name">{}</bdi>', place(entry)),
+    "company": lambda entry: _named(entry.company),
+    "place": lambda entry: _named(place(entry)),
     "standing": _standing,
     "seen": lambda entry: ago(entry.seen_at),
     "changed": lambda entry: ago(entry.changed_at),

@@ -13,7 +13,7 @@ from leads.access import Desk, get_lead_for
 from leads.forms.desk import NoteForm
 from leads.models import Operation, Outcome
 from leads.selectors import desk as desk_selectors
-from leads.selectors import events
+from leads.selectors import events, forgetting
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}
@@ -23,9 +23,10 @@ def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
     """What the desk itself keeps of a lead, for its page."""
     return {
         "lead_id": lead_id,
-        "moments": events.timeline(desk.account, lead_id),
+        "moments": events.timeline(desk.account, lead_id, viewer=desk.user),
         "notes": desk_selectors.list_notes(desk.account, lead_id),
         "note_form": NoteForm(),
+        "forgetting": forgetting.find_waiting(desk.account, lead_id),
     }
 
 

@@ -10,10 +10,9 @@ from django.views.decorators.http import require_http_methods
 from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from accounts.models import User
 from accounts.selectors import connections
-from accounts.services import connections as connection_services
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, Conflict
 from leads.forms.desk import ConnectionForm
-from leads.services.connections import connect
+from leads.services.connections import connect, disconnect
 
 
 @sensitive_post_parameters("api_key", "api_password")
@@ -72,8 +71,12 @@ def _remove(request: StaffRequest, owner: User, url: str) -> HttpResponse:
     if request.method != "POST" and connection:
         context = {"owner": owner, "connection": connection, "back": url}
         return render(request, "leads/connection/remove.html", context)
-    if request.method == "POST" and connection_services.remove(actor=request.user, owner=owner):
-        messages.success(request, "The credentials are removed.")
+    if request.method == "POST":
+        try:
+            if disconnect(actor=request.user, owner=owner):
+                messages.success(request, "The credentials are removed.")
+        except Conflict as error:
+            messages.error(request, error.sentence)
     return redirect(url)
 
 

@@ -24,10 +24,11 @@ from leads.services import events as services
 def index(request: StaffRequest) -> HttpResponse:
     """What came and what was dropped."""
     account = desk_for(request.user).account
-    page = selectors.event_page(account, cursor=request.GET.get("cursor", ""))
+    hook, page = selectors.hook_of(account), selectors.event_page(account, cursor=request.GET.get("cursor", ""))
     url = reverse("leads:events")
     context = {
-        "hook": selectors.hook_of(account),
+        "hook": hook,
+        "not_kept": services.not_kept(hook) if hook else {},
         "page": page,
         "kinds": selectors.list_kinds(account),
         "days": settings.EVENT_DAYS,

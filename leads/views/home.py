@@ -23,7 +23,7 @@ def home(request: StaffRequest) -> HttpResponse:
     context = {
         "unusual": found,
         "unsent": unsent,
-        "waiting": operations.list_waiting(desk.account),
+        "waiting": operations.list_waiting(desk.account, request.user),
         "to_decide": approvals.list_to_decide(desk.account, request.user),
         "unfinished": playbooks.list_waiting(desk.account) if request.user.has_permission("playbook.run") else [],
         "to_forget": forgetting.list_waiting(desk.account) if request.user.has_permission("lead.forget") else [],

@@ -10,6 +10,7 @@ _STATUS = {
     Receipt.KEPT: 200,
     Receipt.DOUBLE: 200,
     Receipt.FLOOD: 429,
+    Receipt.TOO_LONG: 413,
     Receipt.UNREADABLE: 400,
     Receipt.WRONG_TYPE: 415,
     Receipt.WRONG_KEY: 403,
@@ -24,14 +25,16 @@ def receive(request: HttpRequest, secret: str) -> HttpResponse:
     hook = events.find_hook(secret)
     if hook is None:
         return HttpResponse(status=404)
-    if _length_of(request) > events.BYTES_AT_MOST:
-        events.count(hook, "refused")
-        return HttpResponse(status=413)
+    if refused := events.refuse_unread(hook, _length_of(request)):
+        return _answer(refused)
     try:
         body = request.body
     except UnreadablePostError:  # it broke off
         return HttpResponse(status=400)
-    receipt = events.receive(hook, body, request.headers.get("Content-Type", ""))
+    return _answer(events.receive(hook, body, request.headers.get("Content-Type", "")))
+
+
+def _answer(receipt: Receipt) -> HttpResponse:
     return HttpResponse(status=_STATUS[receipt], headers={"Retry-After": "60"} if receipt is Receipt.FLOOD else {})
 
 

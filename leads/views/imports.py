@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from accounts.decorators import StaffRequest, asked_by_page, require_perm
+from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, Conflict
 from kartra_admin.lib.tables import BadTable
@@ -113,6 +113,7 @@ def failed(request: StaffRequest, import_id: int) -> HttpResponse:
 
 @require_GET
 @require_perm("directory.import")
+@require_sudo
 def failed_csv(request: StaffRequest, import_id: int) -> HttpResponse:
     """The lines that failed, each with its reason, to be put right and imported again."""
     source = get_import_for(desk_for(request.user), import_id)

@@ -99,6 +99,7 @@ def _detail(request: StaffRequest, job: Job, form: JobDecisionForm) -> HttpRespo
         "is_own": job.actor_id == request.user.pk,
         "is_confirmed": is_confirmed(request),
         "approval_above": settings.BULK_APPROVAL_ABOVE,
+        "forgotten": selectors.count_forgotten(job),
         "undone_by": selectors.list_undoing(job),
         "left_out": sorted(job.left_out, key=lambda line: line["line"]),
     }

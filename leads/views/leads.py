@@ -11,13 +11,22 @@ from accounts.decorators import StaffRequest, require_perm
 from accounts.services import access
 from kartra_admin.lib.errors import AppError
 from kartra_admin.lib.htmx import is_fragment
-from leads.access import Desk, desk_for, find_lead_for, get_lead_for, get_money_for, get_note_for, look_up_lead_for
+from leads.access import (
+    Absent,
+    Desk,
+    desk_for,
+    find_lead_for,
+    get_lead_for,
+    get_money_for,
+    get_note_for,
+    look_up_lead_for,
+)
 from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
 from leads.models import Operation, Outcome, Recent
 from leads.selectors import desk as desk_selectors
-from leads.selectors import events, operations, search, standing
+from leads.selectors import events, forgetting, operations, search, standing
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
@@ -53,16 +62,25 @@ def find(request: StaffRequest) -> HttpResponse:
     # An id needs no search, reading the lead finds out whether there is one; but digits may be a phone's.
     is_phone = bool(ref.id and found.hits and found.asks_kartra)
     lead_id = find_lead_for(desk, ref) if ref.email or is_phone else ref.id
-    if lead_id:
-        return redirect("leads:detail", lead_id=lead_id)
-    return _missing(request, desk, query, {"id": ref.id, "email": ref.email}, found)
+    if isinstance(lead_id, Absent):
+        return _missing(request, desk, lead_id, {"id": ref.id, "email": ref.email}, found)
+    return redirect("leads:detail", lead_id=lead_id)
 
 
 def _missing(
-    request: StaffRequest, desk: Desk, query: str, ref: dict[str, str], found: search.Found | None = None
+    request: StaffRequest, desk: Desk, why: Absent, ref: dict[str, str], found: search.Found | None = None
 ) -> HttpResponse:
-    """Say what was looked for, and offer what may help: the people of whom it is a part."""
-    context = {"query": query, "ref": ref, "found": found, "is_missing": True, "recents": _recents(desk)}
+    """Say what was looked for, and whether it ever was there; offer what may help: the people of whom it is a part."""
+    context = {
+        "query": request.GET.get("q", ref["id"])[:1000].strip(),
+        "ref": ref,
+        "found": found,
+        "is_missing": True,
+        "is_deleted": why is Absent.DELETED,
+        "recents": _recents(desk),
+        "imported": forgetting.find_imported(desk.account, ref.get("email", "")),
+        "is_kept_here": bool(ref.get("id")) and forgetting.is_known(desk.account, ref["id"]),
+    }
     return render(request, "leads/leads/find.html", context, status=200 if found and found.hits else 404)
 
 
@@ -76,8 +94,8 @@ def detail(request: StaffRequest, lead_id: str) -> HttpResponse:
     """One lead, read now: one call. Money loads beside it."""
     desk = desk_for(request.user)
     lead = look_up_lead_for(desk, lead_id)
-    if lead is None:
-        return _missing(request, desk, lead_id, {"id": lead_id})
+    if isinstance(lead, Absent):
+        return _missing(request, desk, lead, {"id": lead_id})
     lead_services.record_view(actor=request.user, account=desk.account, lead=lead)
     return render(
         request, "leads/leads/detail.html", desk_selectors.lead_page(desk.account, lead) | kept_here(desk, lead_id)
@@ -113,11 +131,11 @@ def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
     context = {
         "lead_id": lead_id,
         "lead_name": desk_selectors.find_name(desk.account, request.user, lead_id),
-        "moments": events.timeline(desk.account, lead_id, operations.SHOWN_AT_MOST),
+        "moments": events.timeline(desk.account, lead_id, viewer=desk.user, limit=operations.SHOWN_AT_MOST),
         "limit": operations.SHOWN_AT_MOST,
     }
     if request.htmx:  # the card alone, after money was moved on the lead's page
-        context["moments"] = events.timeline(desk.account, lead_id)
+        context["moments"] = events.timeline(desk.account, lead_id, viewer=desk.user)
         return render(request, "leads/leads/_activity.html", context)
     return render(request, "leads/leads/activity.html", context)
 
@@ -246,8 +264,8 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
         form = NoteForm()
     elif form.is_valid():
         label = desk_selectors.find_label(desk.account, request.user, lead_id)
-        if not label and look_up_lead_for(desk, lead_id) is None:
-            return _missing(request, desk, lead_id, {"id": lead_id})
+        if not label and isinstance(lead := look_up_lead_for(desk, lead_id), Absent):
+            return _missing(request, desk, lead, {"id": lead_id})
         note_services.add_note(
             actor=request.user, account=desk.account, lead_id=lead_id, lead_label=label, text=form.cleaned_data["text"]
         )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
 from leads import rules
-from leads.access import Desk, desk_for, get_plan_for, whose_for
+from leads.access import Desk, desk_for, get_plan_for, whose_for, whose_now_for
 from leads.forms.money import Seen
 from leads.forms.subscriptions import CancelForm, EditSubscriptionForm, SubscriptionForm, about_plan
 from leads.models import Operation, Outcome
@@ -50,7 +50,9 @@ def detail(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpRes
         "item": found.group_of(subscription_id),
         "denials": found.denials,
         "runs": found.runs,
-        "operations": operations.list_for_subject(desk.account, lead_id, "subscription", subscription_id),
+        "operations": operations.list_for_subject(
+            desk.account, lead_id, "subscription", subscription_id, viewer=request.user
+        ),
     }
     return render(request, "leads/subscriptions/detail.html", context)
 
@@ -148,7 +150,7 @@ def _dialog(
     request: StaffRequest, desk: Desk, form: SubscriptionForm, lead_id: str, context: dict[str, Any]
 ) -> HttpResponse:
     """The form on a fresh reading, and what has changed since the one before."""
-    plan = get_plan_for(desk, lead_id, form.subscription_id)
+    plan = get_plan_for(desk, lead_id, form.subscription_id, whose=whose_now_for(desk, lead_id))
     now = Seen.of_plan(plan)
     form.show(now)
     last = _last_payment(plan)
@@ -172,8 +174,13 @@ def _dialog(
 
 def _above(desk: Desk, last: Sale) -> str:
     """Above which limit the refund of all that is left would be."""
-    left = last.payment.left or Decimal(0)
-    return limits.why_above(actor=desk.user, account=desk.account, lead_id=last.whose.lead_id, amount=left)
+    return limits.why_above(
+        actor=desk.user,
+        account=desk.account,
+        lead_id=last.whose.lead_id,
+        transaction_id=last.payment.transaction.id,
+        amount=last.payment.left or Decimal(0),
+    )
 
 
 def _last_payment(plan: Plan) -> Sale | None:

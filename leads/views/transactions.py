@@ -1,5 +1,6 @@
 """One transaction: its page, and refunding it."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
-from leads.access import Desk, desk_for, get_sale_for, whose_for
+from leads.access import Desk, desk_for, get_sale_for, whose_for, whose_now_for
 from leads.forms.money import Outlook, RefundForm, Seen, about_sale
 from leads.models import Approval, Operation, Outcome
 from leads.selectors import operations, standing
@@ -31,7 +32,9 @@ def detail(request: StaffRequest, lead_id: str, transaction_id: str) -> HttpResp
         "item": money.row_of(transaction_id),
         "denials": money.denials,
         "runs": money.runs,
-        "operations": operations.list_for_subject(desk.account, lead_id, "transaction", transaction_id),
+        "operations": operations.list_for_subject(
+            desk.account, lead_id, "transaction", transaction_id, viewer=request.user
+        ),
     }
     return render(request, "leads/transactions/detail.html", context)
 
@@ -81,9 +84,11 @@ def _dialog(
     request: StaffRequest, desk: Desk, form: RefundForm, lead_id: str, transaction_id: str, context: dict[str, Any]
 ) -> HttpResponse:
     """The form on a fresh reading, and what has changed since the one before."""
-    sale = get_sale_for(desk, lead_id, transaction_id)
+    sale = get_sale_for(desk, lead_id, transaction_id, whose=whose_now_for(desk, lead_id))
     now = Seen.of_sale(sale)
     form.show(now)
+    # Only a script lets it follow what is typed: on a page of its own nothing may be said of an amount beforehand.
+    outlook = form.outlook(now) if request.htmx else Outlook(now)
     before = context.pop("seen", None)
     context |= {
         "form": form,
@@ -91,7 +96,7 @@ def _dialog(
         "lead_id": lead_id,
         "why_not": sale.why_not(),
         "changed": before.differences(now) if before else [],
-        **_outlook(desk, lead_id, form.outlook(now)),
+        **_outlook(desk, lead_id, transaction_id, outlook),
     }
     return dialog(request, "leads/transactions/_refund_dialog.html", context)
 
@@ -102,18 +107,24 @@ def refund_outlook(request: StaffRequest, lead_id: str, transaction_id: str) -> 
     """What will happen with what is typed so far. Reads nothing at the provider: the figures come with the form."""
     desk = desk_for(request.user)
     form = _form(desk, request.GET, lead_id, transaction_id)
-    context = {"lead_id": lead_id, **_outlook(desk, lead_id, form.outlook())}
+    context = {"lead_id": lead_id, **_outlook(desk, lead_id, transaction_id, form.outlook())}
     return render(request, "leads/transactions/_outlook.html", context)
 
 
-def _outlook(desk: Desk, lead_id: str, outlook: Outlook) -> dict[str, Any]:
-    """The sentence before the button, and the limits it comes up against."""
-    above = ""
-    if outlook.amount:
-        above = limits.why_above(actor=desk.user, account=desk.account, lead_id=lead_id, amount=outlook.amount)
+def _outlook(desk: Desk, lead_id: str, transaction_id: str, outlook: Outlook) -> dict[str, Any]:
+    """The sentence before the buttons, and the limits that a part or all of it comes up against."""
+
+    def why_above(amount: Decimal | None) -> str:
+        if not amount:
+            return ""
+        return limits.why_above(
+            actor=desk.user, account=desk.account, lead_id=lead_id, transaction_id=transaction_id, amount=amount
+        )
+
     return {
         "outlook": outlook,
-        "above": above,
+        "above": why_above(outlook.amount),
+        "above_all": why_above(outlook.seen.left if outlook.seen else None),
         "allowance": limits.allowance_of(desk.user),
         "take_back": can_still_be_taken_back(),
     }

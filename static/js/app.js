@@ -1,4 +1,4 @@
-// The keys of every page, the user menu, copying, and times that say how long ago.
+// The keys of every page, the user menu, copying, times that say how long ago, and signing out of all tabs.
 
 const search = document.getElementById("search");
 const keys = document.getElementById("keys");
@@ -98,3 +98,14 @@ function refresh() {
 refresh();
 setInterval(refresh, 10_000);
 document.addEventListener("htmx:load", refresh);
+
+// Signing out takes what the other tabs show off the screen, too: to the page that asks, or to the sign-in.
+
+const signOuts = new BroadcastChannel("sign-out");
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("[data-sign-out]")) signOuts.postMessage("");
+});
+signOuts.addEventListener("message", () => {
+  const form = document.querySelector("form[data-sign-out]");
+  if (form) window.location.replace(form.action);
+});

@@ -20,7 +20,7 @@ function gather() {
       element.click();
     },
   }));
-  const pages = [...document.querySelectorAll(".menu-item")].map((link) => ({
+  const pages = [...document.querySelectorAll(".menu-items .menu-item")].map((link) => ({
     label: `Go to ${link.textContent.trim()}`,
     note: "Page",
     run: () => link.click(),

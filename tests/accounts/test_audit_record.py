@@ -1,13 +1,15 @@
 """What may be written into the audit log, and how."""
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
 from accounts import audit_actions
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, User
 from accounts.services import audit
+from kartra_admin.lib.context import asking
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +59,18 @@ def test_every_action_has_its_place_in_the_filter() -> None:
 def test_a_name_is_registered_once() -> None:
     with pytest.raises(ValueError, match="twice"):
         audit_actions.register("Team", {"staff.add.succeeded": audit_actions.Action("Again")})
+
+
+def test_an_address_is_told_of_who_is_signed_in_there_and_of_strangers(user_of: Callable[[str], User]) -> None:
+    """Not of a colleague or a program whose work that request carries out. A command's word and a sign-in's stay."""
+
+    def ip(signed_in: User | None, actor: User | None, program: str = "") -> str:
+        with asking("10.0.4.7", "f" * 32, "/", lambda: signed_in.pk if signed_in else None):
+            entry = audit.record(action="permission.denied", outcome="denied", actor=actor, actor_name=program)
+        assert entry.request_id == "f" * 32
+        return entry.ip
+
+    agent, admin = user_of("agent"), user_of("admin")
+    assert ip(agent, agent) == ip(None, agent) == ip(None, None) == ip(agent, None) == "10.0.4.7"
+    assert ip(None, None, "manage.py rotatekeys") == "10.0.4.7"
+    assert ip(admin, agent) == ip(admin, None, "reconcile") == ""

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import audit_terms
+from accounts import audit_terms, subjects
 from accounts.models import Account, AuditEntry, AuditTerm, SavedFilter, User
 from accounts.selectors import audit as selectors
 from accounts.services import audit
@@ -366,3 +366,28 @@ def test_an_entry_leads_to_everything_about_the_lead_and_everything_the_person_d
 def test_the_team_page_leads_to_what_each_did(client_of: SignIn, user_of: UserOf) -> None:
     page = client_of("admin").get(reverse("accounts:team")).content.decode()
     assert f'href="{AUDIT}?person={user_of("admin").pk}"' in page
+
+
+def test_an_operation_of_many_entries_says_how_many_and_leads_to_all(auditor: Client) -> None:
+    operation = uuid.uuid4()
+    entries = [refund(operation_id=operation) for _ in range(51)]
+    page = auditor.get(reverse("accounts:audit-entry", args=[entries[0].pk])).content.decode()
+    assert "The first 50 of 51." in page
+    assert f'<a href="{AUDIT}?operation={operation}">Show all 51 in the log</a>' in page
+    short = uuid.uuid4()
+    for _ in range(50):
+        last = refund(operation_id=short)
+    assert "The first" not in auditor.get(reverse("accounts:audit-entry", args=[last.pk])).content.decode()
+
+
+def test_a_name_of_too_many_is_refused_and_not_shown_in_part(auditor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subjects, "MOST", 2)
+    entries = [refund(target_id=str(number), target_name=f"Jo{number} Smith") for number in range(2)]
+    assert sorted(shown(auditor, lead="smith")) == [entry.pk for entry in entries]
+    refund(target_id="2", target_name="Jo2 Smith")
+    answer = auditor.get(AUDIT, {"lead": "smith"})
+    assert (answer.status_code, "More than 2 people are called so" in answer.content.decode()) == (400, True)
+    answer = auditor.get(reverse("accounts:audit-export", args=["ndjson"]), {"lead": "smith"})
+    assert answer.status_code == 400
+    assert AuditEntry.objects.latest("pk").action == "audit.export.denied"
+    assert shown(auditor, lead="jo2 smith") == [entries[-1].pk + 1]

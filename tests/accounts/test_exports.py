@@ -1,10 +1,13 @@
 """Exports and evidence packs: what is in them, that they verify elsewhere, and that whatever was changed is named."""
 
 import csv
+import gc
 import hashlib
 import io
+import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -17,6 +20,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
+from django.core import mail
+from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.http import HttpResponse
 from django.test import Client
@@ -28,10 +33,11 @@ from accounts.evidence import chain, checkpoints, exported, merkle, script
 from accounts.evidence.exported import Bad, Reader
 from accounts.models import Account, AuditEntry, ChainHead, Checkpoint, User
 from accounts.selectors import exports as selectors
-from accounts.selectors.exports import public_keys
+from accounts.selectors.checkpoints import present_key
 from accounts.services import audit, exports, packs
 from accounts.services import checkpoints as signing
 from kartra_admin.lib.errors import AppError
+from tests.accounts.test_chain import rewrite
 from tests.conftest import SignIn
 from tests.entries import entries_about, entries_with, forget, insert_stray
 
@@ -78,7 +84,7 @@ def exported_by(client: Client, form: str = "ndjson", **query: object) -> bytes:
 
 
 def verify(data: bytes, keys: list[str] | None = None) -> exported.Found:
-    return Reader(public_keys() if keys is None else keys).read(io.BytesIO(data))
+    return Reader([present_key()] if keys is None else keys).read(io.BytesIO(data))
 
 
 def told(data: bytes) -> list[dict[str, Any]]:
@@ -131,7 +137,83 @@ def test_a_filter_leaves_gaps_and_each_entry_still_has_its_own_hash(log: Account
     found = verify(data)
     assert [row["opened"]["told"]["target_id"] for row in told(data)] == ["4174091"] * 7
     assert (found.entries, found.missing) == (7, 12)
-    assert found.proved < 7
+    assert found.proved == 7
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 10_000])
+def test_a_rewritten_entry_is_found_in_a_filtered_export_though_later_ones_are_signed(
+    log: Account, auditor: Client, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Whoever wrote it hashed it, and all after it, anew; and the desk goes on signing what comes. Named
+    is the first of the file that was signed together with it."""
+    monkeypatch.setattr(exports, "_PROVED_AT_ONCE", at_once)
+    assert verify(exported_by(auditor, lead="jane@example.com")).proved == 7
+    jane = [row["entry"]["id"] for row in told(exported_by(auditor, lead="jane@example.com"))]
+    bad = AuditEntry.objects.filter(pk__in=jane).order_by("pk")[2]
+    append_only.lift(connection)
+    rewrite(bad.pk, ip="192.0.2.9")
+    for _ in range(3):
+        tell(log)
+        signing.sign()
+    with pytest.raises(Bad, match=f"entry {jane[1]}: its proof does not lead to checkpoint"):
+        verify(exported_by(auditor, lead="jane@example.com"))
+
+
+def test_what_left_by_mail_finds_an_old_log_and_another_one_on_the_desk_and_without_it(
+    log: Account, auditor: Client, elsewhere: Path, settings: Any
+) -> None:
+    settings.AUDIT_ANCHORS = ["mailto:auditor@example.com"]
+    (elsewhere / "keys.txt").write_bytes(auditor.get(reverse("accounts:audit-keys")).content)
+    (elsewhere / "old.ndjson").write_bytes(exported_by(auditor))
+    signed = Checkpoint.objects.count()
+    old = AuditEntry.objects.get(pk=Checkpoint.objects.latest("pk").number)
+    for _ in range(2):
+        tell(log)
+        signing.sign()
+        signing.send_out()
+    kept = elsewhere / "mails.txt"
+    kept.write_text("\r\n".join(f"Subject: {sent.subject}\r\n\r\n{sent.body}" for sent in mail.outbox), newline="")
+    (elsewhere / "new.ndjson").write_bytes(exported_by(auditor))
+    for name in ("old", "new"):  # the older one was made before what was kept
+        done = alone(elsewhere, f"{name}.ndjson", "keys.txt", "mails.txt")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert f"beside {signed + 2} checkpoints that were kept outside" in done.stdout
+    call_command("auditverify", anchors=[kept])
+
+    append_only.lift(connection)  # as it was before those two, from a backup, without a note of what was sent
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM accounts_auditentry WHERE id > %s", [old.pk])
+        cursor.execute("DELETE FROM accounts_checkpoint WHERE id > %s", [signed])
+        cursor.execute("DELETE FROM accounts_anchorattempt")
+    ChainHead.objects.update(number=old.pk, hash=old.hash)
+    (elsewhere / "restored.ndjson").write_bytes(exported_by(auditor))
+    assert alone(elsewhere, "restored.ndjson", "keys.txt").returncode == 0
+    done = alone(elsewhere, "restored.ndjson", "keys.txt", "mails.txt")
+    assert done.returncode == 1
+    assert re.search(rf"line 1: checkpoint {signed + 1}, of \d+ entries, was kept outside", done.stdout)
+    with pytest.raises(CommandError, match=f"Entry [0-9]+: checkpoint {signed + 1} was kept outside"):
+        call_command("auditverify", anchors=[kept])
+
+    for _ in range(4):  # and goes on
+        tell(log)
+        signing.sign()
+    (elsewhere / "restored.ndjson").write_bytes(exported_by(auditor))
+    done = alone(elsewhere, "restored.ndjson", "keys.txt", "mails.txt")
+    assert (done.returncode, "kept outside" in done.stdout) == (1, True)
+    kept.write_text("{}")
+    assert "BAD  mails.txt: holds something" in alone(elsewhere, "new.ndjson", "keys.txt", "mails.txt").stdout
+
+
+def test_a_file_that_leaves_entries_unproved_is_not_called_good(
+    log: Account, auditor: Client, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As older desks made them: of a filtered file only the last entry has a proof."""
+    monkeypatch.setattr(exports, "_to_prove", lambda scope, *rest: [scope.last])
+    (elsewhere / "log.ndjson").write_bytes(exported_by(auditor, lead="jane@example.com"))
+    (elsewhere / "keys.txt").write_bytes(auditor.get(reverse("accounts:audit-keys")).content)
+    done = alone(elsewhere, "log.ndjson", "keys.txt")
+    assert (done.returncode, "GOOD" in done.stdout) == (3, False)
+    assert re.match(r"PART  [1-6] of 7 entries", done.stdout)
 
 
 def test_an_export_of_nothing_verifies(log: Account, auditor: Client) -> None:
@@ -335,6 +417,26 @@ def test_a_download_that_is_broken_off_is_told_as_that(log: Account, auditor: Cl
     assert failed.request_id == entries_of("audit.export.requested")[0].request_id
 
 
+def test_a_download_that_nobody_takes_writes_nothing_when_memory_is_tidied(log: Account, auditor: Client) -> None:
+    """It would do so amid whatever query is running, on the same connection, and wait for itself."""
+    auditor.get(reverse("accounts:audit-export", args=["ndjson"]))
+    gc.collect()
+    assert entries_of("audit.export.failed") == []
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_a_download_that_is_left_before_its_first_line_is_told_as_that(
+    log: Account, auditor: Client, form: str
+) -> None:
+    answer = auditor.get(reverse("accounts:audit-export", args=[form]))
+    assert entries_of("audit.export.failed") == []
+    for close in answer._resource_closers:
+        close()
+    (failed,) = entries_of("audit.export.failed")
+    assert failed.detail["rows"] == 0
+    assert not entries_of("audit.export.succeeded")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -534,7 +636,72 @@ def test_a_byte_edited_in_a_pack_is_told(pack: Path) -> None:
     (pack / "entries.ndjson").write_bytes(data.replace(b",%d," % number, b",%d," % (number + 1), 1))
     done = check(pack)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f": entry {number + 1}: is not what its hash was made of" in done.stdout
+    assert f": entry {number}: is not what its hash was made of" in done.stdout
+
+
+@pytest.fixture(params=["whole", "filtered", "pack"])
+def file(request: pytest.FixtureRequest, log: Account, auditor: Client) -> bytes:
+    """One of each kind; the last two leave entries out."""
+    if request.param == "pack":
+        answer = auditor.get(reverse("accounts:audit-pack", args=[entries_about("4174091")[2].pk]))
+        return zipfile.ZipFile(io.BytesIO(body(answer))).read("entries.ndjson")
+    return exported_by(auditor, **({"lead": "jane@example.com"} if request.param == "filtered" else {}))
+
+
+def said_of(file: bytes, at: int, put: bytes, cut: int = 1) -> str:
+    """What the verifier says once these bytes stand at this place, instead of ``cut`` that did."""
+    with pytest.raises(Bad) as bad:
+        verify(file[:at] + put + file[at + cut :])
+    return str(bad.value)
+
+
+def lines_of_entries(file: bytes) -> list[tuple[int, int, bytes, int]]:
+    """Of each line of an entry: its place, where it begins, its text and the entry's number."""
+    found, begins = [], 0
+    for place, line in enumerate(file.splitlines(keepends=True), start=1):
+        if number := number_of(line):
+            found.append((place, begins, line, number))
+        begins += len(line)
+    return found
+
+
+def test_whatever_byte_of_an_entry_is_edited_its_line_and_its_number_are_told(file: bytes) -> None:
+    rng, lines = random.Random(8), lines_of_entries(file)
+    for place, begins, line, number in (lines[3], lines[-1]):
+        for at in range(len(line) - 1):
+            put = rng.choice([byte for byte in range(32, 127) if byte != line[at]])
+            said = said_of(file, begins + at, bytes([put]))
+            assert said.startswith(f"line {place}: entry {number}: "), (line[max(0, at - 9) : at + 9], chr(put), said)
+
+
+def test_an_edited_number_is_told_as_it_was(file: bytes) -> None:
+    """The sum of the line says which it was, however many of its digits are others."""
+    lines = lines_of_entries(file)
+    for place, begins, line, number in (lines[1], lines[3], lines[-1]):
+        at, old = begins + line.index(b",%d," % number), b",%d," % number
+        puts = [old[:byte] + bytes([put]) + old[byte + 1 :] for byte in range(len(old)) for put in range(32, 127)]
+        for put in {*puts, b",,", b",1%d," % number, b",%d0," % number, b",77,", b",-%d," % number} - {old}:
+            assert said_of(file, at, put, len(old)).startswith(f"line {place}: entry {number}: "), put
+
+
+def test_a_number_that_is_lost_is_told_by_the_one_before_unless_the_file_has_no_gaps(file: bytes) -> None:
+    lines = lines_of_entries(file)
+    is_whole = len(lines) == lines[-1][3]
+    for (*_, before), (place, begins, line, number) in itertools.pairwise(lines[:-1]):
+        cut = len(b"%d" % number) + 3
+        said = said_of(file, begins + line.index(b",%d," % number), b"x" * cut, cut)
+        name = f"entry {number}" if is_whole else f"the entry after {before}"
+        assert said == f"line {place}: {name}: cannot be read"
+
+
+def test_an_edited_line_that_is_no_entry_is_not_told_as_one(file: bytes) -> None:
+    begins, names = 0, {b'{"h': "the header", b'{"c': "a checkpoint", b'{"e': "the end of the file"}
+    for place, line in enumerate(file.splitlines(keepends=True), start=1):
+        if not line.startswith(b'{"entry"'):
+            for at in range(9):
+                said = said_of(file, begins + at, b"x")
+                assert said == f"line {place}: cannot be read as {names[line[:3]]}", line[:20]
+        begins += len(line)
 
 
 def changed(pack: Path, name: str, data: bytes) -> None:
@@ -555,7 +722,7 @@ def test_a_forged_proof_is_named(pack: Path) -> None:
     number = rows[1]["entry"][1]
     for proof in ([], proofs[1][:-1], proofs[1][::-1], [["L", "0" * 64]], [["L", "no hex"]], "x", proofs[2]):
         forged = [*lines[: places[1]], resummed({**rows[1], "proof": proof}), *lines[places[1] + 1 :]]
-        with pytest.raises(Bad, match=rf"line {places[1] + 1}: (entry {number}: its proof|cannot be read)"):
+        with pytest.raises(Bad, match=rf"line {places[1] + 1}: entry {number}: (its proof|cannot be read)"):
             verify(b"".join(forged))
     rows[1]["entry"][exported.FIELDS.index("actor_name")] = "Somebody Else"
     forged = [*lines[: places[1]], resummed(rows[1], rehash=True), *lines[places[1] + 1 :]]

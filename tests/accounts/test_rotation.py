@@ -9,14 +9,17 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import seals, subjects
-from accounts.models import Account, AuditEntry, Connection, IndexKey, User
+from accounts.models import Account, AuditEntry, Connection, IndexKey, Subject, User
 from accounts.selectors.keys import uses
 from accounts.services import connections, rotation, second_factor
+from kartra_admin.lib.crypto import Keyring
 from tests.accounts.factors import code_for, give_app
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +30,7 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 def placed(settings: Settings) -> list[Connection]:
     """Six people with three accounts and the index key, sealed under the old key; the new one is in place."""
     settings.CREDENTIAL_KEYS = [OLD]
-    IndexKey.objects.all().delete()
-    subjects.lay_index_key(using="default")
+    seal_index_key()
     people = [User.objects.create_user(email=f"{n}@example.com", name=str(n), role="agent") for n in range(6)]
     rows = [
         connections.place(actor=one, owner=one, api_key=f"key{n % 3}", api_password=f"password{n}")
@@ -41,8 +43,14 @@ def placed(settings: Settings) -> list[Connection]:
 def lose_the_old_key(settings: Settings) -> None:
     """The index key was sealed anew before it went: without that nothing would start."""
     settings.CREDENTIAL_KEYS = [NEW]
-    IndexKey.objects.all().delete()
-    subjects.lay_index_key(using="default")
+    seal_index_key()
+
+
+def seal_index_key() -> None:
+    """Another one, under the present keys."""
+    sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_index())
+    IndexKey.objects.update_or_create(pk=1, defaults={"sealed_key": sealed})
+    subjects.lay_index_key(using="default")  # which forgets the one before
 
 
 def rotate() -> str:
@@ -165,13 +173,60 @@ def test_the_page_counts_by_key_and_says_what_is_left(
     assert all(key.mark in page for key in found.keys)
 
 
+def test_keys_are_counted_by_the_database_without_a_look_at_each_seal(
+    placed: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(ring: Keyring, token: str) -> None:
+        raise AssertionError("a seal was looked at")
+
+    rotate()
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyring, "made_by", look)
+        few = len(counted())
+        for number in range(300):
+            subjects.of_lead(1, str(number))
+        assert len(counted()) == few
+    assert uses().keys[0].counts["keys of leads"] == 300
+
+
+def counted() -> list[dict[str, str]]:
+    with CaptureQueriesContext(connection) as seen:
+        uses()
+    return list(seen)
+
+
+def test_a_spoilt_name_of_a_seal_is_counted_and_stops_nothing(placed: list[Connection]) -> None:
+    rotate()
+    mark = uses().keys[0].mark
+    Subject.objects.create(digest="1", sealed_key=f"{mark}no hex!!.x")
+    Subject.objects.create(digest="2", sealed_key="no mark!6920aa00.x")
+    found = uses()
+    assert (found.keys[0].counts["keys of leads"], found.broken) == (1, {"keys of leads": 1})
+    with pytest.raises(CommandError, match="2 keys of leads"):
+        rotate()
+
+
+def test_seals_from_before_they_had_names_are_counted_and_named(placed: list[Connection], settings: Settings) -> None:
+    ring = Keyring([OLD])
+    for number in range(3):
+        key = ring.seal(Fernet.generate_key().decode(), bound_to=seals.of_subject())
+        Subject.objects.create(digest=f"{number}", sealed_key=key)
+    Subject.objects.create(sealed_key="")
+    assert uses().keys[1].counts["keys of leads"] == 3
+    rotate()
+    found = uses()
+    assert (found.keys[0].counts["keys of leads"], found.left, found.broken) == (3, 0, {})
+    settings.CREDENTIAL_KEYS = [NEW]
+    assert {subject.sealed_key[:8] for subject in Subject.objects.filter(digest__isnull=False)} == {found.keys[0].mark}
+
+
 def test_the_page_says_what_no_key_opens(
     placed: list[Connection], settings: Settings, client_of: Callable[[str], Client]
 ) -> None:
     lose_the_old_key(settings)
     page = client_of("admin").get("/settings/keys/").content.decode()
     assert "No present key opens some of what is sealed" in page
-    assert "12 Kartra credentials" in page
+    assert "Kartra credentials: 12" in page
 
 
 def test_second_factors_rotate_with_the_rest(placed: list[Connection], settings: Settings) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -11,10 +14,11 @@ from cryptography.fernet import Fernet
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import AuditEntry, User
-from accounts.services import second_factor
+from accounts.services import second_factor, users
 from accounts.services.users import NotYourself
 from kartra_admin.lib.errors import Denied
 from tests.accounts.factors import HOST, Device, code_for, give_app, give_passkey, options_on
@@ -28,6 +32,7 @@ FACTOR = "/sign-in/factor/"
 @pytest.fixture
 def required(settings: Settings) -> None:
     settings.SECOND_FACTOR_ROLES = ["support", "manager", "admin"]
+    settings.DEMO = False
 
 
 def begin(email: str, password: str = PASSWORD, client: Client | None = None) -> Client:
@@ -153,7 +158,7 @@ def test_a_secret_that_waits_for_its_first_code_is_sealed(client_of: SignIn, set
 
 @pytest.mark.parametrize("role", ["support", "manager", "admin"])
 def test_who_needs_a_factor_gets_nowhere_but_to_setting_it_up(required: None, user_of: UserOf, role: str) -> None:
-    user_of(role)
+    by_link(user_of(role))
     client = begin(f"{role}@example.com")
     for path in (
         "/",
@@ -174,6 +179,85 @@ def test_who_needs_a_factor_gets_nowhere_but_to_setting_it_up(required: None, us
     assert is_in(client)
 
 
+def by_link(user: User) -> None:
+    """As if the person had just set his password by a link."""
+    users.let_set_up_factor(user)
+    user.save()
+
+
+def turned_away(client: Client) -> bool:
+    """Whether nothing opens but the page that says whom to ask."""
+    for path in ("/", "/profile/", "/sign-in/factors/app/", "/sign-in/factors/passkey/", "/sign-in/again/"):
+        assert client.get(path, **HOST)["Location"] == "/sign-in/factors/", path
+    for path in ("/sign-in/factors/app/", "/sign-in/factors/passkey/"):
+        assert client.post(path, {"code": "123456", "credential": "{}"}, **HOST)["Location"] == "/sign-in/factors/"
+    page = client.get("/sign-in/factors/", **HOST).content.decode()
+    return "Ask an admin for a set-password link" in page and "Set up an app" not in page
+
+
+def test_a_stolen_password_alone_sets_up_no_factor(required: None, user_of: UserOf) -> None:
+    """Of somebody who never had one: new long ago, or promoted."""
+    manager = user_of("manager")
+    assert turned_away(begin("manager@example.com"))
+    manager.may_set_up_until = timezone.now() - timedelta(seconds=1)
+    manager.save()
+    assert turned_away(begin("manager@example.com")), "a day is over"
+    assert not Authenticator.objects.exists()
+    client = begin("manager@example.com")
+    client.post("/sign-in/out/", **HOST)
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_set_password_link_lets_the_first_factor_be_set_up(required: None, user_of: UserOf) -> None:
+    manager = user_of("manager")
+    link = urlsplit(users.set_password_link(actor=user_of("admin"), user=manager)).path
+    client = Client()
+    at = client.get(link, **HOST)["Location"]
+    assert (
+        client.post(at, {"password1": "another horse 81", "password2": "another horse 81"}, **HOST).status_code == 302
+    )
+    assert not is_in(begin("manager@example.com")), "the old password is nothing any more"
+    client = begin("manager@example.com", "another horse 81")
+    set_up_app(client)
+    assert is_in(client)
+
+
+def test_after_a_factor_was_taken_away_the_password_alone_sets_up_none(required: None, user_of: UserOf) -> None:
+    manager = user_of("manager")
+    by_link(manager)  # within the same day
+    give_app(manager)
+    second_factor.take_away(actor=user_of("admin"), user=manager)
+    assert turned_away(begin("manager@example.com"))
+
+
+def test_the_first_admin_sets_up_a_factor_within_a_day_of_being_made(
+    required: None, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO(f"{PASSWORD}\n"))
+    call_command("createadmin", "first@example.com", name="First", stdout=StringIO())
+    client = begin("first@example.com")
+    set_up_app(client)
+    assert is_in(client)
+
+
+def test_an_admin_is_told_that_a_promoted_agent_needs_a_link(
+    user_of: UserOf, client_of: SignIn, settings: Settings
+) -> None:
+    settings.SECOND_FACTOR_ROLES, settings.DEMO = ["manager"], False
+    agent, admin = user_of("agent"), client_of("admin")
+    page = admin.post(f"/team/{agent.pk}/", {"name": "Agent", "role": "manager"}, follow=True, **HOST)
+    assert "make a set-password link" in page.content.decode()
+    assert turned_away(begin("agent@example.com"))
+
+
+def test_in_the_demo_it_can_be_tried(user_of: UserOf, settings: Settings) -> None:
+    settings.SECOND_FACTOR_ROLES, settings.DEMO = ["manager"], True
+    user_of("manager")
+    client = begin("manager@example.com")
+    set_up_app(client)
+    assert is_in(client)
+
+
 @pytest.mark.parametrize("role", ["viewer", "agent", "auditor"])
 def test_others_need_none(required: None, user_of: UserOf, role: str) -> None:
     user_of(role)
@@ -185,11 +269,13 @@ def test_a_session_from_before_it_was_needed_has_to_show_it(required: None, user
     client = client_of("admin")
     assert client.get("/", **HOST)["Location"] == "/sign-in/again/"
     client.post("/sign-in/again/code/", {"code": code_for(secret)}, **HOST)
+    assert not is_in(client)
+    client.post("/sign-in/again/code/", {"password": PASSWORD, "code": code_for(secret)}, **HOST)
     assert is_in(client)
 
 
 def test_who_needs_a_factor_does_not_remove_the_last_one(required: None, user_of: UserOf) -> None:
-    user_of("admin")
+    by_link(user_of("admin"))
     client = begin("admin@example.com")
     set_up_app(client)
     answer = client.post("/sign-in/factors/app/remove/", **HOST)
@@ -216,21 +302,109 @@ def test_setting_up_and_removing_ask_again_who_it_is(user_of: UserOf, client_of:
 # Step-up
 
 
-def test_step_up_takes_the_factor_and_the_password_no_longer(user_of: UserOf, client_of: SignIn) -> None:
+AGAIN = "/sign-in/again/code/"
+BOTH_WRONG = "The password or the code is wrong."
+
+
+def confirm(client: Client, password: str, code: str) -> str:
+    """What the page says, "" where it confirms and goes on."""
+    answer = client.post(AGAIN, {"password": password, "code": code, "next": "/team/add/"}, **HOST)
+    if answer.status_code == 302:
+        assert answer["Location"] == "/team/add/"
+        return ""
+    return answer.content.decode()
+
+
+def is_confirmed(client: Client) -> bool:
+    return client.get("/team/add/", **HOST).status_code == 200
+
+
+def test_step_up_takes_password_and_code_together(user_of: UserOf, client_of: SignIn) -> None:
     secret = give_app(user_of("admin"))
     client = client_of("admin")  # who gave the password just now
-    assert client.get("/team/add/", **HOST).status_code == 302
     to = client.get("/sign-in/again/?next=/team/add/", **HOST)
-    assert to["Location"] == "/sign-in/again/code/?next=%2Fteam%2Fadd%2F"
+    assert to["Location"] == f"{AGAIN}?next=%2Fteam%2Fadd%2F"
     client.post("/sign-in/again/", {"password": PASSWORD, "next": "/team/add/"}, **HOST)
-    assert client.get("/team/add/", **HOST).status_code == 302, "the password confirms nothing any more"
-    refused = client.post("/sign-in/again/code/", {"code": "000000"}, **HOST)
-    assert "Not confirmed." in refused.content.decode()
-    assert log()[-1] == "session.confirm.failed"
-    done = client.post("/sign-in/again/code/", {"code": code_for(secret), "next": "/team/add/"}, **HOST)
-    assert done["Location"] == "/team/add/"
-    assert client.get("/team/add/", **HOST).status_code == 200
-    assert AuditEntry.objects.get(action="session.confirm.succeeded").detail == {"by": "authenticator app"}
+    assert not is_confirmed(client), "the password alone"
+    page = client.get(to["Location"], **HOST).content.decode()
+    assert page.index('name="password"') < page.index('name="code"')
+    assert page.count("autofocus") == 1
+    for password, code, field in (("", code_for(secret), "password"), (PASSWORD, "", "code")):
+        said = confirm(client, password, code)
+        assert f'<a href="#id_{field}">' in said
+        assert "This field is required" in said
+        assert 'name="next" value="/team/add/"' in said, "it still returns there"
+        assert not is_confirmed(client)
+    assert client.post(AGAIN, {"code": code_for(secret)}, **HOST).status_code == 200, "as it was sent before"
+    assert not is_confirmed(client), "the code alone"
+    assert confirm(client, PASSWORD, code_for(secret)) == ""
+    assert is_confirmed(client)
+    assert AuditEntry.objects.get(action="session.confirm.succeeded").detail == {"by": "authenticator app, password"}
+
+
+def test_step_up_tells_nobody_which_of_the_two_was_wrong(user_of: UserOf, client_of: SignIn) -> None:
+    """Neither by the page nor by the log, nor by when it stops taking tries."""
+    secret = give_app(user_of("admin"))
+    said = []
+    for password, code in (("wrong", code_for(secret)), (PASSWORD, "000000"), ("wrong", "000000")):
+        cache.clear()
+        client, before = client_of("admin", stale=True), AuditEntry.objects.count()
+        pages = [confirm(client, password, code) for _ in range(6)]
+        assert [BOTH_WRONG in page for page in pages] == [True] * 5 + [False]
+        assert "Wait five minutes at most" in pages[5]
+        assert "Wait five minutes at most" in confirm(client, PASSWORD, code_for(secret))
+        assert not is_confirmed(client)
+        notice = [re.search(r'role="alert".*?</div>', page, re.DOTALL)[0] for page in pages]  # type: ignore[index]
+        said.append((notice, [(entry.action, entry.detail) for entry in AuditEntry.objects.order_by("pk")[before:]]))
+    assert said[0] == said[1] == said[2]
+    assert said[0][1] == [("session.confirm.failed", {"by": "password and code"})] * 5
+
+
+def test_a_code_beside_a_wrong_password_is_not_spent_and_none_counts_twice(user_of: UserOf, client_of: SignIn) -> None:
+    secret = give_app(user_of("admin"))
+    client, code = client_of("admin", stale=True), code_for(secret)
+    assert BOTH_WRONG in confirm(client, "wrong", code)
+    assert confirm(client, PASSWORD, code) == ""
+    cache.clear()
+    again = client_of("admin", stale=True)
+    assert BOTH_WRONG in confirm(again, PASSWORD, code)
+    assert not is_confirmed(again)
+
+
+def test_a_recovery_code_confirms_once_beside_the_password(user_of: UserOf, client_of: SignIn) -> None:
+    client = client_of("admin")
+    set_up_app(client)
+    page = client.get("/sign-in/factors/codes/", **HOST).content.decode()
+    code = re.findall(r"<code>(\d{8})</code>", page)[0]
+    assert BOTH_WRONG in confirm(client_of("admin", stale=True), "wrong", code)
+    for is_first in (True, False):
+        other = client_of("admin", stale=True)
+        assert (confirm(other, PASSWORD, code) == "") is is_first
+        assert is_confirmed(other) is is_first
+
+
+def test_signing_in_with_both_counts_as_confirmed_and_the_older_of_them_ends_it(user_of: UserOf) -> None:
+    secret = give_app(user_of("admin"))
+    client = begin("admin@example.com")
+    client.post(FACTOR, {"code": code_for(secret)}, **HOST)
+    assert is_confirmed(client)
+    session = client.session
+    session["account_authentication_methods"][0]["at"] -= 301
+    session.save()
+    assert not is_confirmed(client)
+
+
+def test_a_fragment_that_needs_both_is_sent_there_and_returns(user_of: UserOf, client_of: SignIn) -> None:
+    secret = give_app(user_of("admin"))
+    client, url = client_of("admin"), f"/team/{user_of('viewer').pk}/deactivate/"
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://localhost/team/?page=2"}
+    sent = client.get(url, headers=headers, **HOST)["HX-Redirect"]
+    there = client.get(sent, **HOST)["Location"]
+    back = f"/team/?page=2#{url}"
+    assert parse_qs(urlsplit(there).query) == {"next": [back]}
+    answer = client.post(there, {"password": PASSWORD, "code": code_for(secret), "next": back}, **HOST)
+    assert answer["Location"] == back
+    assert client.get(url, headers=headers, **HOST).status_code == 200
 
 
 def test_step_up_by_passkey(client_of: SignIn) -> None:
@@ -249,9 +423,21 @@ def test_step_up_by_passkey(client_of: SignIn) -> None:
     page = client.get(back["Location"], **HOST).content.decode()
     assert "only for this desk" in page
     assert log()[-1] == "session.confirm.failed"
+    assert 'type="password"' not in page, "it is two factors by itself"
     answer = {"credential": device.use(options_on(page)), "next": "/team/add/"}
     assert client.post("/sign-in/again/passkey/", answer, **HOST)["Location"] == "/team/add/"
-    assert client.get("/team/add/", **HOST).status_code == 200
+    assert is_confirmed(client)
+
+
+def test_step_up_by_a_passkey_takes_the_finger_or_pin(client_of: SignIn) -> None:
+    """Or it would be possession alone."""
+    device = give_passkey(client_of("admin"))
+    client = client_of("admin")  # by password, just now
+    device.is_verified = False
+    page = client.get("/sign-in/again/passkey/", **HOST).content.decode()
+    client.post("/sign-in/again/passkey/", {"credential": device.use(options_on(page))}, **HOST)
+    assert not is_confirmed(client)
+    assert log()[-1] == "session.confirm.failed"
 
 
 # Passkeys
@@ -394,6 +580,17 @@ def test_an_only_admin_who_lost_his_is_helped_from_the_command_line(user_of: Use
     assert "without a second factor" in out.getvalue()
     assert not Authenticator.objects.exists()
     assert AuditEntry.objects.get(action="factor.reset.succeeded").actor_name == "manage.py resetfactor"
-    for email in ("admin@example.com", "nobody@example.com"):
-        with pytest.raises(CommandError):
-            call_command("resetfactor", email)
+    with pytest.raises(CommandError):
+        call_command("resetfactor", "nobody@example.com")
+
+
+def test_an_only_admin_without_a_factor_is_let_set_one_up_from_the_command_line(
+    required: None, user_of: UserOf
+) -> None:
+    """Whose day is over, or who had none when this came to be asked."""
+    user_of("admin")
+    assert turned_away(begin("admin@example.com"))
+    call_command("resetfactor", "admin@example.com", stdout=StringIO())
+    client = begin("admin@example.com")
+    set_up_app(client)
+    assert is_in(client)

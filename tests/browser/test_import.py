@@ -43,7 +43,7 @@ def test_a_file_goes_in_step_by_step(eye: Eye, page: Page, sit_down: Callable[..
 
     expect(page.get_by_role("heading", level=1)).to_have_text("What is in leads.csv?")
     expect(page.get_by_label("E-Mail")).to_have_value("email")
-    preview = page.get_by_role("table", name="The first lines as they would go in")
+    preview = page.get_by_role("table", name="The first lines as they would be imported")
     expect(preview).to_contain_text("Ada Moreno #11 ada@example.com")
     expect(preview).to_contain_text("This line names no lead")
     expect(preview).not_to_contain_text("Boston")

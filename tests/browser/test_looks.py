@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from accounts.models import Account, AuditEntry, User
 from accounts.services import users
 from leads.access import Desk
-from leads.models import Finding, Operation, Recipe
+from leads.models import Entry, Finding, Operation, Recipe
 from leads.providers.changes import AssignTag, Change, EditLead, GivePoints, SubscribeToList, SubscribeToSequence
 from leads.providers.kartra.sandbox.catalogue import LONG_TAG
 from leads.providers.kartra.sandbox.notable import NOTABLE
@@ -25,7 +25,7 @@ from leads.services.recipes import save_recipe
 from leads.unusual import RULES
 from tests.browser.conftest import Watch, enter
 from tests.browser.hands import Mouse
-from tests.browser.looking import LONG_TEXT, LONG_WORD, Eye
+from tests.browser.looking import LONG_TEXT, LONG_WORD, Eye, axe, settle
 from tests.conftest import PASSWORD, SignIn
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.helpers import do, send
@@ -173,9 +173,14 @@ def test_a_long_history(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     eye.measure("a long history", f"/leads/{NOTABLE['long_history'].id}/")
 
 
-@pytest.mark.looks_at("leads:forget", "leads:forgettings")
+@pytest.mark.looks_at("leads:forget", "leads:forget-imported", "leads:forgettings")
 def test_forgetting(eye: Eye, world: World) -> None:
     page = eye.page
+    now = timezone.now()
+    email = "zora@example.com"
+    entry = Entry.objects.create(account=world.desk.account, email=email, seen_at=now, changed_at=now)
+    eye.see("nobody of an imported email", f"/leads/?q={email}")
+    eye.see("forget who was imported", f"/directory/{entry.pk}/forget/")
     page.goto(f"/leads/{ODD}/")
     eye.see("forgotten nobody", "/settings/forgotten/")
     eye.see("forget", f"/leads/{ODD}/forget/")
@@ -184,6 +189,8 @@ def test_forgetting(eye: Eye, world: World) -> None:
     eye.see("forgotten waiting")
     eye.see("forget asked already", f"/leads/{ODD}/forget/")
     eye.see("home with somebody to forget", "/")
+    eye.see("lead to be forgotten", f"/leads/{ODD}/")
+    page.goto("/")
     page.get_by_role("button", name="Take back that").click()
     eye.see("forgotten taken back")
 
@@ -268,6 +275,26 @@ def test_overlays(eye: Eye, world: World, watch: Watch) -> None:
     page.get_by_label("Copy the email").click()
     toasts.hover()
     eye.see("toasts")
+
+
+def test_the_menu_of_a_phone(eye: Eye, world: World) -> None:
+    """Four places stand in its row, the others open above it: by a tap, by keyboard, and closed again by Esc."""
+    page = eye.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/settings/health/")
+    menu = page.get_by_role("navigation", name="Menu")
+    expect(menu.get_by_role("link")).to_have_text(["Home", "Leads", "Directory", "Recipes"])
+    menu.get_by_text("More", exact=True).press("Enter")
+    expect(menu.get_by_role("link", name="Settings")).to_have_attribute("aria-current", "page")
+    eye.found += axe(page, {})
+    page.keyboard.press("Escape")
+    expect(menu.get_by_role("link", name="Settings")).to_be_hidden()
+    menu.get_by_text("More", exact=True).click()
+    menu.get_by_role("link", name="Audit").click()
+    expect(page.get_by_role("heading", name="Audit", level=1)).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    expect(menu.get_by_text("More", exact=True)).to_be_hidden()
+    expect(menu.get_by_role("link", name="Settings")).to_be_visible()
 
 
 @pytest.mark.looks_at("leads:operation")
@@ -372,6 +399,31 @@ def test_what_is_unusual(eye: Eye, world: World) -> None:
     eye.see("unusual", "/unusual/")
     eye.see("home with what is unusual", "/")
     eye.see("audit with what is unusual", "/audit/")
+
+
+# What a finger is to hit.
+_TOO_LOW = """() => [...document.querySelectorAll(
+  "main :is(.button, .card-link, .copy, .chip-remove, .tabs a, .input, .picker-box, select), .user-menu summary"
+)].filter(part => part.offsetParent && part.getBoundingClientRect().height < 39.9).map(part => part.outerHTML)"""
+
+
+@pytest.mark.parametrize("address", ["/", f"/leads/{ODD}/", f"/leads/{ODD}/edit/", "/directory/", "/team/", "/audit/"])
+def test_a_phone_has_room_for_fingers(page: Page, world: World, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address)
+    settle(page)
+    assert page.evaluate(_TOO_LOW) == []
+
+
+@pytest.mark.parametrize("address", ["/team/", "/directory/", "/audit/"])
+def test_a_label_grows_its_row_on_a_phone(page: Page, world: World, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address)
+    settle(page)
+    cells = page.locator("td[data-label]")
+    cells.evaluate_all("cells => cells.forEach(cell => { cell.dataset.label = 'A label of many words for one cell' })")
+    spilt = "cells => cells.filter(cell => cell.scrollHeight > cell.clientHeight + 1).map(cell => cell.outerHTML)"
+    assert cells.evaluate_all(spilt) == []
 
 
 def test_errors(

@@ -8,12 +8,13 @@ from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django import Settings
 
 from accounts.models import AuditEntry, User
-from accounts.services import connections
+from accounts.services import connections, users
 from leads.access import Desk
 from tests.accounts.factors import code_for, give_app
 from tests.browser.conftest import Watch, enter
 from tests.browser.looking import Eye
 from tests.conftest import PASSWORD, SignIn
+from tests.leads.conftest import ADA
 
 pytestmark = pytest.mark.browser
 UserOf = Callable[[str], User]
@@ -50,9 +51,15 @@ def sign_out(page: Page) -> None:
 
 @pytest.mark.looks_at("mfa_index", "mfa_activate_totp", "mfa_view_recovery_codes")
 def test_who_needs_an_app_sets_it_up_and_gets_in(page: Page, eye: Eye, user_of: UserOf, settings: Settings) -> None:
-    settings.SECOND_FACTOR_ROLES = ["manager"]
-    user_of("manager")
+    settings.SECOND_FACTOR_ROLES, settings.DEMO = ["manager"], False
+    manager = user_of("manager")
     type_password(page, "manager@example.com")
+    expect(page.get_by_role("main")).to_contain_text("Ask an admin for a set-password link")
+    expect(page.get_by_role("link", name="Set up an app")).to_have_count(0)
+    eye.see("second factor not without a link")
+    users.let_set_up_factor(manager)
+    manager.save()
+    page.goto("/")
     expect(page.get_by_role("main")).to_contain_text("Your role needs a second factor")
     eye.see("second factor needed")
     page.goto("/leads/")
@@ -140,7 +147,7 @@ def test_a_passkey_that_is_not_there_says_so(page: Page, user_of: UserOf, watch:
 
 
 @pytest.mark.looks_at("mfa_reauthenticate")
-def test_step_up_asks_for_the_code_and_goes_on(
+def test_step_up_asks_for_password_and_code_and_goes_on(
     page: Page, eye: Eye, user_of: UserOf, desk_of: Callable[..., Desk], client_of: SignIn
 ) -> None:
     desk_of("admin")
@@ -148,8 +155,14 @@ def test_step_up_asks_for_the_code_and_goes_on(
     enter(page.context, client_of("admin"))  # by password, just now: not enough
     page.goto("/team/add/")
     expect(page.get_by_role("heading", name="Confirm it is you")).to_be_visible()
-    expect(page.get_by_label("Password")).to_have_count(0)
+    expect(page.get_by_label("Password")).to_be_focused()
     eye.see("confirm by code")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_label("Code").fill(code_for(secret))
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_contain_text("The password or the code is wrong.")
+    eye.see("confirm by code, refused")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("Code").fill(code_for(secret))
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", name="Add a person")).to_be_visible()
@@ -241,3 +254,16 @@ def test_health_and_keys(page: Page, eye: Eye, user_of: UserOf, at_desk_alone: C
     at_desk_alone("admin")
     eye.see("health", "/settings/health/")
     eye.see("keys", "/settings/keys/")
+
+
+def test_signing_out_takes_a_lead_off_every_other_tab(page: Page, desk_of: Callable[..., Desk]) -> None:
+    desk_of("agent")
+    type_password(page, "agent@example.com")
+    is_home(page)
+    other = page.context.new_page()
+    other.goto(f"/leads/{ADA.id}/")
+    expect(other.get_by_role("heading", name="Ada Moreno")).to_be_visible()
+    sign_out(page)
+    expect(other.get_by_role("heading", name="Ada Moreno")).to_have_count(0)
+    other.goto("/")
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()

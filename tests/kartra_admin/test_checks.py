@@ -8,6 +8,8 @@ from pytest_django import Settings
 
 from accounts import subjects
 from accounts.models import IndexKey
+from accounts.selectors import checkpoints
+from accounts.services import audit
 from kartra_admin import checks
 
 KEY = Fernet.generate_key().decode()
@@ -17,6 +19,10 @@ KEY = Fernet.generate_key().decode()
 def sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a desk that is run for real, with the keys of its database."""
     monkeypatch.setattr(subjects, "opens_index_key", lambda: True)
+    monkeypatch.setattr(subjects, "has_lost_index_key", lambda: False)
+    monkeypatch.setattr(checkpoints, "foreign_checkpoint", lambda: None)
+    monkeypatch.setattr(checkpoints, "gone_checkpoint", lambda: None)
+    monkeypatch.setattr(checks, "_strays", list)
     settings.DEMO = settings.DEBUG = False
     settings.SECRET_KEY = "k3Jd9-sPq0_ZxR7vLw2mTn8bYc5hGf1aUe6iOo4y"
     settings.CREDENTIAL_KEYS = [KEY]
@@ -112,8 +118,10 @@ def test_mail_that_nobody_gets_is_a_warning(sound: Settings) -> None:
     assert found() == ["kartra_admin.mail"]
 
 
-def test_a_cache_of_one_process_is_a_warning(sound: Settings) -> None:
+def test_a_cache_of_one_process_is_a_warning_where_there_are_more(sound: Settings) -> None:
     sound.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    assert found() == [], "as long as it is the only one"
+    sound.WEB_CONCURRENCY = 2
     checks.refuse_unsound()
     (message,) = run_checks(tags=["kartra_admin"])
     assert (message.id, message.is_serious()) == ("kartra_admin.cache", False)
@@ -138,3 +146,23 @@ def test_before_the_first_migration_nothing_is_said_of_keys(
     settings.CREDENTIAL_KEYS = [KEY]
     monkeypatch.setattr(IndexKey._meta, "db_table", "not_there_yet")
     assert found() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kept", ["subject", "term of the log"])
+def test_a_lost_index_key_is_refused_and_not_made_again(kept: str) -> None:
+    IndexKey.objects.all().delete()
+    assert found() == []
+    subjects.lay_index_key(using="default")
+    if kept == "subject":
+        subjects.of_lead(1, "77")
+    else:
+        audit.record(action="session.start.failed", outcome="failed", target_name="Jane")
+    IndexKey.objects.all().delete()
+    assert found() == ["kartra_admin.lost_index"]
+    with pytest.raises(ImproperlyConfigured, match="put its row back from a backup"):
+        checks.refuse_unsound()
+    subjects.lay_index_key(using="default")
+    assert not IndexKey.objects.exists()
+    with pytest.raises(IndexKey.DoesNotExist):
+        subjects.find("Jane")

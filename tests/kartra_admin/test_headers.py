@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
 
+import run
 from kartra_admin import reports
 from tests.test_access import TABLE, address
 
@@ -38,6 +40,7 @@ def test_every_answer_carries_them(client_of: Callable[[str], Client], path: str
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "camera=()" in answer["Permissions-Policy"]
+    assert "bluetooth" not in answer["Permissions-Policy"]  # Chromium knows no such feature and warns on each page
     assert "publickey-credentials-get=(self)" in answer["Permissions-Policy"]
 
 
@@ -48,6 +51,46 @@ def test_no_page_stays_in_a_cache(
     """Redirects and refusals too: each tells something."""
     user_of("viewer")
     assert "no-store" in client_of("admin").get(address(name))["Cache-Control"]
+
+
+class Inline(HTMLParser):
+    """What of a page a policy without nonces would not let run or show."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.scripts = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.scripts += tag == "script" and "src" in given
+        is_data = given.get("type") == "application/json"  # which is not run
+        if tag == "style" or (tag == "script" and "src" not in given and not is_data):
+            self.found.append(tag)
+        self.found += [f"{tag} {name}" for name in given if name == "style" or name.startswith("on")]
+
+
+def test_no_page_needs_a_nonce(client_of: Callable[[str], Client], user_of: Callable[..., object]) -> None:
+    """As served, from whatever template or library."""
+    user_of("viewer")
+    admin, pages = client_of("admin"), 0
+    for client in (admin, Client()):
+        for name, line in TABLE.items():
+            answer = client.get(address(name)) if line.method == "get" else None
+            if answer is not None and answer["Content-Type"].startswith("text/html") and not answer.streaming:
+                page = Inline(answer.content.decode())
+                assert page.found == [], name
+                pages += page.scripts > 0
+        assert pages > 5
+    assert pages > 40
+
+
+@pytest.mark.parametrize(
+    "bad", ["<script>go()</script>", "<style>a{}</style>", '<p style="x">', '<a onclick="go()">', "<script nonce=1>"]
+)
+def test_what_would_need_one_is_found(bad: str) -> None:
+    assert len(Inline(bad).found) == 1
 
 
 def production(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -73,9 +116,25 @@ def production(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]
 
 
 def test_the_check_for_production_has_nothing_to_say() -> None:
-    done = production("manage.py", "check", "--deploy", "--fail-level", "WARNING")
-    assert done.returncode == 0, done.stderr
-    assert "no issues (0 silenced)" in done.stdout
+    """A large server, with two processes that share a cache, and the small one of ``run.py serve``."""
+    small = {"CACHE_URL": "locmemcache://", "WEB_CONCURRENCY": "1"}
+    for server in ({"WEB_CONCURRENCY": "2"}, small):
+        done = production("manage.py", "check", "--deploy", "--fail-level", "WARNING", **server)
+        assert done.returncode == 0, done.stderr
+        assert "no issues (0 silenced)" in done.stdout
+
+
+def test_the_small_server_is_one_process() -> None:
+    command = run.gunicorn(8000)
+    assert command[command.index("--workers") + 1] == "1"
+
+
+def test_more_processes_without_a_cache_that_they_share_are_told() -> None:
+    more = {"CACHE_URL": "locmemcache://", "WEB_CONCURRENCY": "2"}
+    done = production("manage.py", "check", "--deploy", "--fail-level", "WARNING", **more)
+    assert done.returncode == 1
+    assert "CACHE_URL is not set" in done.stderr
+    assert done.stderr.count("kartra_admin.") == 1
 
 
 def test_with_https_cookies_are_bound_to_this_host_and_browsers_insist_on_it() -> None:

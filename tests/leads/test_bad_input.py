@@ -44,6 +44,7 @@ PARTS = {
     "card": ["tags", "lists", "sequences", "points", "calendars", "money", "x" * 200],
     "operation_id": [str(uuid4())],
     "recipe_id": ["1", "0", "9" * 30],
+    "imported_id": ["1", "0", "9" * 30],
     "forgetting_id": ["1", "0", "9" * 30],
     "position": ["1", "0", "9" * 30],
     "user_id": ["1", "0", "9" * 30],

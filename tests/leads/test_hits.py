@@ -1,12 +1,14 @@
 """How somebody who was found looks."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from leads.models import Entry, Mark
+from leads.providers.base import Stamp
 from leads.selectors.search import Hit
+from leads.templatetags import desk
 from leads.templatetags import directory as tags
 
 NOW = timezone.now()
@@ -32,6 +34,20 @@ def test_one_that_is_gone_says_since_when() -> None:
 def test_what_was_read_long_ago_looks_stale() -> None:
     assert "is-fresh" in tags.freshness(Entry(lead_read_at=NOW))
     assert "is-stale" in tags.freshness(Entry(lead_read_at=NOW - timedelta(days=30)))
+
+
+def test_what_is_not_known_leaves_its_cell_empty() -> None:
+    assert (tags.cell(Entry(), "place"), tags.cell(Entry(), "company")) == ("", "")
+
+
+def test_an_email_breaks_before_its_domain() -> None:
+    assert ">ada.moreno<wbr>@example.com<" in tags.cell(Entry(email="ada.moreno@example.com"), "email")
+
+
+def test_a_time_reads_as_dates_do_elsewhere() -> None:
+    stamp = Stamp("2026-10-06 11:14:00", "EST", datetime(2026, 10, 6, 11, 14, tzinfo=UTC))
+    assert desk.clock(stamp) == "6 Oct 2026, 11:14 EST"
+    assert desk.clock(Stamp("soon", "EST", None)) == "soon EST"
 
 
 def test_whoever_is_known_by_email_alone_is_looked_up_by_it() -> None:

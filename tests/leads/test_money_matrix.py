@@ -43,11 +43,13 @@ REFUNDING, DECIDING = ("support", "manager", "admin"), ("manager", "admin")
 STATES = ("fresh", "refunded in part", "refunded", "in doubt", "another lead's", "another account's")
 ENDED = ("recalled", "declined", "a day old")
 WAYS = ("page", "fragment", "playbook", "approval", "own approval")
-# How far the person's limit for one refund lies from what he asks for; None is no limit.
+# How far the person's limit of one payment lies from what he asks for; None is no limit.
 LIMITS = {"within": Decimal("0.01"), "at": Decimal(0), "above": Decimal("-0.01"), "no limit": None}
 # What he types instead; all of it is refused, limit or none.
 TYPED = {"more than left": "19.96", "blank": "", "in two ways": "1.000", "signed": "-5", "word": "NaN", "fine": "5.005",
          "markup": "<b>5</b>", "huge": "1" + "0" * 30}  # fmt: skip
+# All of it is pressed; the last with a part typed, which asks what is meant and is refused.
+ALL = {"all": Decimal(0), "all, above": Decimal("-0.01"), "all, and a part": Decimal(0)}
 HALF = "5.00"
 
 
@@ -57,13 +59,13 @@ def rule(role: str, way: str, state: str, amount: str) -> str:
         return "denied"
     if state == "another account's" or (state == "another lead's" and way in ("page", "fragment")):
         return "missing"
-    if way == "own approval" or amount in TYPED:
+    if way == "own approval" or amount in (*TYPED, "all, and a part"):
         return "refused"
     if way == "approval":  # bound to what was shown; the approver's own limit is nothing to it
         return "refunded" if state == "fresh" else "refused"
     if state not in ("fresh", "refunded in part"):
         return "refused"
-    return "asked" if amount == "above" else "refunded"
+    return "asked" if amount.endswith("above") else "refunded"
 
 
 def cells(state: str) -> Iterator[tuple[str, str]]:
@@ -71,7 +73,7 @@ def cells(state: str) -> Iterator[tuple[str, str]]:
     if state in ENDED:
         yield from product(["approval"], LIMITS)
         return
-    yield from product(["page", "fragment"], [*LIMITS, *TYPED])
+    yield from product(["page", "fragment"], [*LIMITS, *TYPED, *ALL])
     yield from product(["playbook", "approval"], LIMITS)
     yield "own approval", "no limit"
 
@@ -100,6 +102,7 @@ class Bench:
         for model in (Approval, Operation, PlaybookRun, Limit):
             model.objects.all().delete()
         self.sandbox.put_back(self.seeded)
+        self.shown: money.Sale | None = None
 
     def post(self, way: str, amount: str) -> str:
         """Do it, and tell what came of it."""
@@ -113,7 +116,8 @@ class Bench:
                 self.put_back()
                 self.bring_about()
             sale = self.sale()
-            self.limit(amount, (sale.payment.left or Decimal(0)) if way == "playbook" else Decimal(HALF))
+            is_all = way == "playbook" or amount in ALL
+            self.limit(amount, (sale.payment.left or Decimal(0)) if is_all else Decimal(HALF))
             send = self.prepare_playbook() if way == "playbook" else self.prepare_form(way, amount, sale)
         before, asked = Operation.objects.filter(outcome="succeeded").count(), Approval.objects.count()
         self.sandbox.calls()
@@ -130,7 +134,7 @@ class Bench:
 
     def limit(self, amount: str, asked: Decimal) -> None:
         Limit.objects.filter(role=self.role).delete()
-        gap = LIMITS.get(amount)
+        gap = {**LIMITS, **ALL}.get(amount)
         if gap is not None:
             Limit.objects.create(role=self.role, per_transaction=asked + gap)
 
@@ -161,9 +165,13 @@ class Bench:
         return JONS_SALE if self.state == "another lead's" else SALE
 
     def sale(self) -> money.Sale:
-        """What Kartra shows of the wanted payment to somebody who may see it."""
-        whose = whose_for(self.insider, JON if self.wanted == JONS_SALE else ADA.id)
-        return money.read_sale(provider_for(self.insider.connection), self.insider.account, whose, self.wanted)
+        """What Kartra shows of the wanted payment to somebody who may see it; read once for as long as nothing
+        changes."""
+        if self.shown is None:
+            whose = whose_for(self.insider, JON if self.wanted == JONS_SALE else ADA.id)
+            provider = provider_for(self.insider.connection)
+            self.shown = money.read_sale(provider, self.insider.account, whose, self.wanted)
+        return self.shown
 
     def refund(self, desk: Desk) -> Operation | Approval:
         whose = whose_for(desk, ADA.id)
@@ -184,8 +192,8 @@ class Bench:
         salt = about_sale(self.desk.account.pk, ADA.id, self.wanted)
         form = {
             "operation_id": str(uuid4()),
-            "much": "partial",
-            "amount": TYPED.get(amount, HALF),
+            "much": "full" if amount in ALL else "partial",
+            "amount": "" if amount in ("all", "all, above") else TYPED.get(amount, HALF),
             "reason": "Other",
             "note": "why",
             "seen": SeenField(salt).seal(Seen.of_sale(sale)),
@@ -227,7 +235,7 @@ def test_the_table_is_whole() -> None:
     table = [
         (role, way, state, amount) for role in ROLES for state in (*STATES, *ENDED) for way, amount in cells(state)
     ]
-    assert len(table) == 1260
+    assert len(table) == 1476
     assert {rule(*cell) for cell in table} == {"refunded", "asked", "refused", "missing", "denied"}
 
 

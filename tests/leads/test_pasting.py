@@ -2,7 +2,7 @@
 
 import pytest
 
-from leads.pasting import Line, read_pasted
+from leads.pasting import Line, as_paste, numbers_of, read_pasted
 from leads.providers.base import LeadRef
 
 
@@ -53,3 +53,19 @@ def test_doubles_are_taken_once_and_told() -> None:
 def test_very_long_lines_and_many_of_them_are_read_quickly() -> None:
     found = read_pasted("x" * 2_000_000 + "\n" + "\n".join(f"lead{number}@example.com" for number in range(50_000)))
     assert (len(found.leads), len(found.bad)) == (50_000, 1)
+
+
+def test_numbered_lines_as_a_paste_keep_their_numbers() -> None:
+    lines = [(2, "ada@example.com"), (5, "junk"), (6, "ben@example.com")]
+    found = read_pasted(as_paste(lines))
+    assert [(named.line, named.ref.email) for named in found.leads] == [(2, "ada@example.com"), (6, "ben@example.com")]
+    assert [line.number for line in found.bad] == [5]
+    assert read_pasted(found.text) == found
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [([], ""), ([7], "7"), ([1, 2], "1–2"), ([3, 5, 6, 7, 9], "3, 5–7, 9")],
+)
+def test_numbers_of_lines_are_said_in_runs(numbers: list[int], words: str) -> None:
+    assert numbers_of(Line(number, "x") for number in numbers) == words

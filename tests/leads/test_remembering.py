@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account
-from leads.access import Desk, find_lead_for
+from leads.access import Absent, Desk, find_lead_for
 from leads.models import Entry, Mark, Payment
 from leads.providers.base import LeadRef
 from leads.providers.changes import AssignTag, CreateLead, EditLead, SubscribeToList, UnassignTag
@@ -90,7 +90,7 @@ def test_an_email_that_kartra_does_not_know_any_more_is_marked_and_stays(desk_of
     desk = desk_of("agent")
     remember_rows(desk.account, [Met("7", email="left@example.com")], at=NOW)
     Entry.objects.create(account=desk.account, email="left@example.com", seen_at=NOW, changed_at=NOW)
-    assert find_lead_for(desk, LeadRef(email="left@example.com")) == ""
+    assert find_lead_for(desk, LeadRef(email="left@example.com")) is Absent.UNKNOWN
     with pytest.raises(NotFound):
         provider_for(desk.connection).get_lead(LeadRef(email="left@example.com"))
     gone = Entry.objects.exclude(gone_at=None).get()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leads import rules
+from leads.models import Outcome
 from leads.providers.base import Subscription, Transaction
 from leads.selectors.money import MoneyGroup, Payment
 
@@ -61,7 +62,7 @@ def test_what_stands_against_a_refund(row: Payment, why: str) -> None:
 
 
 def test_a_lock_comes_first() -> None:
-    assert "being checked" in rules.why_not_refund(payment(refunded="20.00"), is_locked=True)
+    assert "being checked" in rules.why_not_refund(payment(refunded="20.00"), doing=Outcome.UNKNOWN)
 
 
 def test_at_most_what_is_left() -> None:
@@ -102,4 +103,42 @@ def test_paypal_can_only_be_cancelled(mark: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", ACTS)
 def test_a_lock_stands_against_every_act(name: str) -> None:
     status = "paused" if name == "resume" else "active"
-    assert "being checked" in ACTS[name](group(status), is_locked=True)
+    assert "being checked" in ACTS[name](group(status), doing=Outcome.UNKNOWN)
+
+
+def test_a_lock_says_how_far_it_came() -> None:
+    held, leaving = (
+        rules.why_not_refund(payment(), doing=Outcome.HELD),
+        rules.why_not_edit(group(), doing=Outcome.PENDING),
+    )
+    assert held.startswith("A refund of it is held back, and nothing was sent yet.")
+    assert leaving.startswith("A change of it is being sent.")
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_nothing_is_done_to_a_subscription_of_which_nothing_was_told(name: str) -> None:
+    status = "paused" if name == "resume" else "active"
+    row = replace(group(status), subscription=Subscription("9", status))
+    assert ACTS[name](row) == "Kartra did not tell its details. Reload to read them again."
+    far = replace(row, subscription=Subscription("9", status, is_beyond=True))
+    assert ACTS[name](far) == "Its details lie further back than is read here. Open it to see them."
+
+
+@pytest.mark.parametrize(
+    ("unplaced", "why"),
+    [
+        (Transaction("1", "sale"), "Kartra did not tell its payments, so it is not known whether PayPal holds it."),
+        (Transaction("1", "sale", is_beyond=True), "Its payments lie further back than is read here."),
+    ],
+)
+def test_without_its_payments_paypal_is_not_ruled_out(unplaced: Transaction, why: str) -> None:
+    row = replace(group(), payments=(), unplaced=(unplaced,))
+    assert {name for name, why_not in ACTS.items() if not why_not(row)} == {"cancel"}
+    assert rules.why_not_pause(row).startswith(why)
+    assert rules.why_not_pause(replace(group(), unplaced=(unplaced,))) == ""
+    assert rules.why_not_pause(replace(group(), payments=())) == ""
+
+
+def test_a_payment_too_far_back_is_to_be_opened() -> None:
+    row = Payment(Transaction("1", "sale", is_beyond=True))
+    assert rules.why_not_refund(row).startswith("It lies further back than is read here. Open it")

@@ -12,10 +12,12 @@ import pytest
 from django.utils import timezone
 from django_tasks import default_task_backend
 
+from accounts.models import AuditEntry, User
 from accounts.services import connections
 from leads import tasks
 from leads.access import Desk
 from leads.models import Operation, Outcome
+from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.services import held, money, refreshing
 from leads.services.money import Terms, Whose
 from leads.services.reconcile import reconcile
@@ -99,15 +101,29 @@ def test_many_workers_send_it_once(desk: Desk, sandbox: Sandbox) -> None:
     assert Operation.objects.get().outcome == Outcome.SUCCEEDED
 
 
-def test_somebody_elses_credentials_serve_where_the_actors_are_gone(
-    desk: Desk, desk_of: Callable[..., Desk], sandbox: Sandbox
+@pytest.mark.parametrize("how", ["his credentials are removed", "he is deactivated", "they are another account's"])
+def test_nothing_is_sent_with_a_colleague_s_credentials(
+    desk: Desk, desk_of: Callable[..., Desk], sandbox: Sandbox, how: str
 ) -> None:
-    refund(desk)
+    """To take somebody's away stops what he confirmed, as a colleague may hold the same key."""
+    operation = refund(desk)
     desk_of("admin")
-    connections.remove(actor=desk.user, owner=desk.user)
+    if how == "he is deactivated":
+        User.objects.filter(pk=desk.user.pk).update(is_active=False)
+    elif how == "they are another account's":
+        keys = ACCOUNTS[1]
+        connections.place(actor=desk.user, owner=desk.user, api_key=keys.api_key, api_password=keys.api_password)
+    else:
+        connections.remove(actor=desk.user, owner=desk.user)
     let_hold_pass()
     held.send_due_operations()
-    assert writes(sandbox) == ONE_REFUND
+    operation.refresh_from_db()
+    assert operation.outcome == Outcome.FAILED
+    assert operation.steps.get().sentence == (
+        f"{desk.user} was deactivated, or holds no credentials for the account any more. Nothing was sent."
+    )
+    assert not AuditEntry.objects.filter(operation_id=operation.pk, outcome="sent").exists()
+    assert writes(sandbox) == []
 
 
 def test_without_any_credentials_it_is_closed_and_nothing_is_sent(desk: Desk, sandbox: Sandbox) -> None:

@@ -158,7 +158,7 @@ def test_abuse_within_an_ordinary_week_is_found_once(
     ABUSE[rule.name](account, team, monday)
     look_all_week(monday)
     found = Finding.objects.get()
-    assert (found.rule, found.account) == (rule.name, account)
+    assert (found.rule, found.account) == (rule.name, None if rule.everywhere else account)
     assert (found.person, found.lead_id) == ((None, "77") if rule.by_lead else (team[0], ""))
     assert found.count >= rule.number
     assert found.until - found.since <= rule.within + timedelta(hours=1)
@@ -198,6 +198,54 @@ def test_taking_the_log_out_counts_once_for_each_time_it_was_asked_for(team: lis
     look(monday + timedelta(days=1))
     found = Finding.objects.get()
     assert (found.rule, found.person, found.count) == ("exports", team[1], 6)
+
+
+def took(person: User, at: datetime, action: str, account: Account | None = None) -> None:
+    append(at=at, action=action, actor_id=person.pk, actor_name=person.name, account_id=account and account.pk)
+
+
+def test_exports_of_one_person_count_over_all_accounts_and_those_without_one(
+    account: Account, team: list[User], monday: datetime
+) -> None:
+    other = Account.objects.create(name="Elsewhere", fingerprint="e" * 64)
+    taken = [
+        ("audit.export.succeeded", None), ("directory.export.succeeded", account), ("audit.export.failed", None),
+        ("directory.export.succeeded", other), ("audit.pack.succeeded", account), ("report.export.succeeded", other),
+    ]  # fmt: skip
+    for number, (action, where) in enumerate(taken):
+        took(team[0], monday + timedelta(hours=10, minutes=number), action, where)
+        took(team[1], monday + timedelta(hours=10, minutes=number), "directory.export.succeeded", account)
+        if number == 4:
+            look(monday + timedelta(hours=11))
+            assert not Finding.objects.exists()
+    for _ in range(2):
+        look(monday + timedelta(hours=11))
+    found = Finding.objects.order_by("person__name")
+    assert {(each.person, each.account, each.count) for each in found} == {(team[0], None, 6), (team[1], None, 6)}
+    assert found.count() == 2
+
+
+def test_an_export_that_was_refused_or_only_asked_for_neither_counts_nor_is_marked(
+    account: Account, team: list[User], client_of: SignIn
+) -> None:
+    now = timezone.now()
+    refused = ("audit.export.denied", "audit.pack.denied", "audit.export.requested")
+    for number in range(12):
+        took(team[0], now - timedelta(minutes=30 - number), refused[number % 3])
+    look(now)
+    assert not Finding.objects.exists()
+    for number in range(6):
+        took(
+            team[0],
+            now - timedelta(minutes=40 - 4 * number),
+            ("audit.pack.succeeded", "audit.export.failed")[number % 2],
+        )
+    look(now)
+    assert Finding.objects.get().count == 6
+    rows = client_of("auditor").get("/audit/").context["page"].rows
+    marked = {entry.action for entry in rows if entry.marks}
+    assert marked == {"audit.pack.succeeded", "audit.export.failed"}
+    assert sum(bool(entry.marks) for entry in rows) == 6
 
 
 def test_what_goes_on_lets_its_finding_grow_and_what_comes_again_is_another(

@@ -35,6 +35,7 @@ def kartra(request: pytest.FixtureRequest, sandbox: Sandbox, settings: object, t
     if request.param == "in the box":
         yield sandbox.path
         return
+    sandbox.let_go()
     elsewhere = tmp_path / "elsewhere.sqlite3"
     shutil.copy(sandbox.path, elsewhere)
     sandbox.path.unlink()

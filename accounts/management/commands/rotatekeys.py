@@ -1,4 +1,5 @@
-"""``manage.py rotatekeys``: run it after a new key was put first in CREDENTIAL_KEYS; then the old one may go."""
+"""``manage.py rotatekeys``: run it after a new key was put first in CREDENTIAL_KEYS or AUDIT_SIGNING_KEY; then
+the old one may go."""
 
 from typing import Any
 
@@ -6,14 +7,21 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services import rotation
 from kartra_admin.lib.context import asking
+from kartra_admin.lib.errors import AppError
 
 
 class Command(BaseCommand):
-    help = "Seal all credentials with the newest of CREDENTIAL_KEYS. May be stopped and run again at any time."
+    help = (
+        "Seal everything with the newest of CREDENTIAL_KEYS, and turn the key that signs the audit log. May be stopped "
+        "and run again at any time."
+    )
 
     def handle(self, **options: Any) -> None:
         with asking("command"):
-            done = rotation.rotate_keys(program="manage.py rotatekeys")
+            try:
+                done = rotation.rotate_keys(program="manage.py rotatekeys")
+            except AppError as error:
+                raise CommandError(error.sentence) from None
         self.stdout.write(
             f"Sealed anew: {done.connections} connections, {done.accounts} accounts, {done.others} other rows."
         )

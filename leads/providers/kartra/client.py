@@ -39,7 +39,7 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # so that a small answer cannot unpack into a huge one
     "User-Agent": "Kartra-Admin",
 }
-_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ConnectionRefusedError)
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ConnectionRefusedError, NoTurn)
 _PAUSE_AFTER_429 = 1.0
 _PAUSES = (0.2, 0.6)
 
@@ -48,6 +48,8 @@ class Limiter(Protocol):
     """Paces calls over all threads and processes: `kartra_admin.lib.pacing`."""
 
     def wait(self, name: str, *, background: bool = False) -> Turn: ...
+
+    def still(self, name: str, turn: Turn, *, background: bool = False) -> Turn: ...
 
     def sent(self, name: str, turn: Turn) -> None: ...
 
@@ -58,9 +60,14 @@ class Trouble(enum.Enum):
     """Why a try brought no answer, by what it allows."""
 
     NOTHING_SENT = enum.auto()  # Kartra cannot have seen the call
+    TOO_LATE = enum.auto()  # nothing sent, and it must not be any more
     LIMITED = enum.auto()  # 429: Kartra has refused the call
     NO_ANSWER = enum.auto()  # sent, and no answer or none that can be read
     HOPELESS = enum.auto()  # sent, and the next answer would be no better: a redirect, a wrong address, too large
+
+
+class _TooLate(Exception):
+    """A write that must not be sent any more was about to be."""
 
 
 class Failure(NamedTuple):
@@ -89,8 +96,9 @@ class KartraClient:
     """One holder's calls. Cheap to make: connections are shared by all clients of a process.
 
     ``api_url`` is Kartra's, https except for loopback, or ``sandbox:`` with the ``wsgi_app`` that plays Kartra.
-    ``report`` is told after each call what went wrong with the connection, or None where it works. Raises
-    `Misconfigured` for an address that must not be used and for credentials that are missing.
+    ``report`` is told after each call what went wrong with the connection, or None where it works. ``is_late`` is asked
+    each time a write is about to leave: where it is, nothing is sent. Raises `Misconfigured` for an address that must
+    not be used and for credentials that are missing.
     """
 
     _url = "no address"  # for the repr, until one is found good
@@ -107,6 +115,8 @@ class KartraClient:
         wsgi_app: "WSGIApplication | None" = None,
         background: bool = False,
         report: Callable[[ProviderError | None], None] | None = None,
+        before_waiting: Callable[[], None] = lambda: None,
+        is_late: Callable[[], bool] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         has_credentials = bool(key and password)
@@ -122,6 +132,8 @@ class KartraClient:
         self._timeout = timeout
         self._background = background
         self._report = report
+        self._before_waiting = before_waiting
+        self._is_late = is_late
         self._sleep = sleep
         if api_url == SANDBOX and wsgi_app is not None:
             self._url = "http://sandbox/api"
@@ -142,6 +154,7 @@ class KartraClient:
         body = wire.encode(params)
         if wire.count(body) + CREDENTIAL_VARIABLES > wire.MAX_VARIABLES:
             raise Unsendable("too much for one call: PHP would drop the rest without a word")
+        self._before_waiting()
         result = self._send(body, is_write=is_write)
         if isinstance(result, Failure):
             error = _error(result, is_write=is_write)
@@ -154,7 +167,7 @@ class KartraClient:
         started = time.monotonic()
         retries = 0
         while True:
-            result = self._attempt_in_turn(body)
+            result = self._attempt_in_turn(body, is_write=is_write)
             if not isinstance(result, Failure):
                 return result
             pause = pause_before_retry(
@@ -171,18 +184,28 @@ class KartraClient:
             if result.trouble is not Trouble.LIMITED or not self._pause_all(pause):
                 self._sleep(pause)
 
-    def _attempt_in_turn(self, body: bytes) -> answers.Body | Failure:
+    def _attempt_in_turn(self, body: bytes, *, is_write: bool) -> answers.Body | Failure:
         try:
             turn = self._limiter.wait(self._app_id, background=self._background)
         except NoTurn as error:
             return Failure(Trouble.NOTHING_SENT, f"no turn to be had, {error}")
 
+        def check() -> None:
+            if is_write and self._is_late and self._is_late():
+                raise _TooLate
+
         def follow(event: str, info: object) -> None:
-            if event.endswith("send_request_body.complete"):
+            nonlocal turn
+            if event.endswith("send_request_headers.started"):  # connected by now, however long that took
+                turn = self._limiter.still(self._app_id, turn, background=self._background)
+                check()
+            elif event.endswith("send_request_body.started"):
+                check()
+            elif event.endswith("send_request_body.complete"):
                 with suppress(NoTurn):
                     self._limiter.sent(self._app_id, turn)
 
-        return self._attempt(body, follow)
+        return self._attempt(body, check, follow)
 
     def _pause_all(self, seconds: float) -> bool:
         """Let nobody call for so long. False where the others can't be told."""
@@ -192,11 +215,14 @@ class KartraClient:
             return False
         return True
 
-    def _attempt(self, body: bytes, follow: Callable[[str, object], None]) -> answers.Body | Failure:
-        """Send once; ``follow`` is told of each step. Never raises: whatever went wrong is told without its exception,
-        which would hold the body."""
+    def _attempt(
+        self, body: bytes, check: Callable[[], None], follow: Callable[[str, object], None]
+    ) -> answers.Body | Failure:
+        """Send once, unless ``check`` says no; ``follow`` is told of each step. Never raises: whatever went wrong is
+        told without its exception, which would hold the body."""
         limits = httpx.Timeout(connect=5.0, write=10.0, read=self._timeout, pool=10.0)
         try:
+            check()
             with self._http.stream(
                 "POST",
                 self._url,
@@ -221,6 +247,8 @@ class KartraClient:
 
 def _broken(error: Exception) -> Failure:
     """What an exception means; one that nobody expected may have come after the call was sent."""
+    if isinstance(error, _TooLate):
+        return Failure(Trouble.TOO_LATE, "too late to be sent")
     if isinstance(error, _NOTHING_SENT):
         return Failure(Trouble.NOTHING_SENT, "not reached")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
@@ -256,6 +284,8 @@ def _error(failure: Failure, *, is_write: bool) -> ProviderError:
             return RateLimited("Kartra is taking no more calls just now. Nothing was changed. Try again in a minute.")
         case Trouble.NOTHING_SENT:
             return Unavailable("Kartra could not be reached. Nothing was changed. Try again in a minute.")
+        case Trouble.TOO_LATE:
+            return Unavailable("It came to be sent so late that it was given up. Nothing was sent.")
         case _ if is_write:
             return OutcomeUnknown(f"{answers.UNCLEAR} What came: {failure.says}.")
         case Trouble.HOPELESS:

@@ -7,7 +7,7 @@ which comes with different numbers or none).
 
 from typing import NamedTuple
 
-from leads.providers.errors import AlreadyDone, Misconfigured, NotFound, OutcomeUnknown, ProviderError, Refused
+from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, OutcomeUnknown, ProviderError, Refused
 
 
 class Code(NamedTuple):
@@ -83,7 +83,7 @@ CODES: dict[str, Code] = {
         ("create_lead",),
     ),
     "245": Code(
-        NotFound,
+        Deleted,
         "This lead was deleted in Kartra, and cannot be read or changed from here.",
         ("get_lead", "search_lead", "create_lead", "edit_lead"),
     ),
@@ -281,7 +281,7 @@ BEFORE_ANY_ACTION = frozenset(
 # A call names one lead: where Kartra does not have it, no action on it can have been done.
 NO_SUCH_LEAD = frozenset(("234", "243", "245"))
 
-NAMELESS, DELETED = "206", "245"
+NAMELESS = "206"
 
 _NO_LEAD_TEXTS = ("no lead found", "lead not found")
 _NO_REASON = "Kartra refused this without giving a reason. Nothing was changed."
@@ -306,7 +306,7 @@ def is_no_such_lead(error: ProviderError) -> bool:
 
 def may_want_email(error: ProviderError) -> bool:
     """Whether a lead that was named by id may be there all the same, for one who names it by email."""
-    return error.code == NAMELESS or (is_no_such_lead(error) and error.code != DELETED)
+    return error.code == NAMELESS or (is_no_such_lead(error) and not isinstance(error, Deleted))
 
 
 def is_documented(number: str, command: str) -> bool:

@@ -9,8 +9,9 @@ details', the pages of the retrieve commands, and for names that differ between 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from leads.providers.base import (
     PROFILE_FIELDS,
@@ -264,7 +265,9 @@ def rows(items: Any, *id_names: str) -> dict[str, dict[str, Any]]:
     return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0]), reverse=True))
 
 
-def transaction(transaction_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Transaction:
+def transaction(
+    transaction_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, is_beyond: bool = False
+) -> Transaction:
     """A row of retrieve_transactions_from_lead with what get_transaction_details told of it, if it did."""
     fields = Fields(_merged(row, details))
     fields.take("transaction_id")
@@ -275,6 +278,7 @@ def transaction(transaction_id: str, row: Mapping[str, Any], details: Mapping[st
         lead_id=id_of(fields.take("lead_id")),
         lead_email=word(fields.take("lead_email")),
         has_details=details is not None,
+        is_beyond=is_beyond,
         product=word(fields.take("product_name")),
         product_id=id_of(fields.take("product_id")),
         price_point=word(fields.take("product_price_point")),
@@ -301,7 +305,7 @@ SUBSCRIPTION_IDS = ("subscription_id", "transaction_internal_subscription_id")
 
 
 def subscription(
-    subscription_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None
+    subscription_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, is_beyond: bool = False
 ) -> Subscription:
     """A row of retrieve_subscriptions_from_lead, by today's names or those of 2021, with its details if any."""
     fields = Fields(_merged(row, details))
@@ -312,6 +316,7 @@ def subscription(
         lead_id=id_of(fields.take("subscription_lead_id", "lead_id", "buyer_id")),
         lead_email=word(fields.take("lead_email", "buyer_email")),
         has_details=details is not None,
+        is_beyond=is_beyond,
         product_id=id_of(fields.take("subscription_product_id")),
         price_point=word(fields.take("subscription_price_point")),
         started=stamp(fields.take("subscription_start_date")),
@@ -324,6 +329,21 @@ def subscription(
         affiliate=word(fields.take("subscription_affiliate")),
         extra=fields.rest(),
     )
+
+
+_Row = TypeVar("_Row", Transaction, Subscription)
+
+
+def with_details(row: _Row, details: Mapping[str, Any] | None) -> _Row:
+    """A row that came without details, now that they were asked for: with what was told on top, if anything was."""
+    if details is None:
+        return replace(row, is_beyond=False)
+    if isinstance(row, Transaction):
+        told: Transaction | Subscription = transaction(row.id, {"transaction_type": row.kind}, details)
+    else:
+        told = subscription(row.id, {"subscription_status": row.status}, details)
+    given = {name: value for name, value in vars(told).items() if value not in (None, "")}
+    return replace(row, **{**given, "extra": {**row.extra, **told.extra}})
 
 
 def _merged(row: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ _SUBSCRIPTIONS = _Kind(
 )
 
 _Rows = dict[str, dict[str, Any]]
+_Details = dict[tuple[_Kind, str], dict[str, Any]]
 
 
 class KartraProvider:
@@ -134,15 +135,44 @@ class KartraProvider:
     def get_money(self, ref: LeadRef) -> Money:
         rows = self._rows(ref)
         wanted = [(kind, row_id) for kind in (_SUBSCRIPTIONS, _TRANSACTIONS) for row_id in rows[kind]]
-        details = self._details(wanted[:MOST_DETAILS]) if wanted else {}
+        details: _Details = self._details(wanted[:MOST_DETAILS])[0] if wanted else {}
+        beyond = set(wanted[MOST_DETAILS:])
+
+        def told(kind: _Kind, row_id: str) -> dict[str, Any]:
+            return {"details": details.get((kind, row_id)), "is_beyond": (kind, row_id) in beyond}
+
         return Money(
             tuple(
-                parse.transaction(row_id, row, details.get((_TRANSACTIONS, row_id)))
+                parse.transaction(row_id, row, **told(_TRANSACTIONS, row_id))
                 for row_id, row in rows[_TRANSACTIONS].items()
             ),
             tuple(
-                parse.subscription(row_id, row, details.get((_SUBSCRIPTIONS, row_id)))
+                parse.subscription(row_id, row, **told(_SUBSCRIPTIONS, row_id))
                 for row_id, row in rows[_SUBSCRIPTIONS].items()
+            ),
+        )
+
+    def add_details(self, money: Money, rows: Sequence[Transaction | Subscription]) -> Money:
+        wanted = [(_SUBSCRIPTIONS if isinstance(row, Subscription) else _TRANSACTIONS, row.id) for row in rows]
+        details: _Details = {}
+        for start in range(0, len(wanted), MOST_DETAILS):
+            found, error = self._details(wanted[start : start + MOST_DETAILS])
+            if error:
+                raise error
+            details |= found
+        asked = set(wanted)
+        return Money(
+            tuple(
+                parse.with_details(row, details.get((_TRANSACTIONS, row.id)))
+                if (_TRANSACTIONS, row.id) in asked
+                else row
+                for row in money.transactions
+            ),
+            tuple(
+                parse.with_details(row, details.get((_SUBSCRIPTIONS, row.id)))
+                if (_SUBSCRIPTIONS, row.id) in asked
+                else row
+                for row in money.subscriptions
             ),
         )
 
@@ -216,16 +246,16 @@ class KartraProvider:
             raise Unreadable
         return parse.rows(found, *kind.ids)
 
-    def _details(self, wanted: Sequence[tuple[_Kind, str]]) -> dict[tuple[_Kind, str], dict[str, Any]]:
+    def _details(self, wanted: Sequence[tuple[_Kind, str]]) -> tuple[_Details, ProviderError | None]:
         """Details of all rows in one call, by place or by id. Some of those that it did not bring are read alone, the
-        rest is left out.
+        rest is left out; the error is one that may pass, and kept some of them from being told.
 
         The rows are known by now, so only refused credentials are worth failing for.
         """
         try:
             body = self._client.call({"actions": [kind.details_of(row_id) for kind, row_id in wanted]}, is_write=False)
-        except (RateLimited, Unavailable):
-            return {}
+        except (RateLimited, Unavailable) as error:
+            return {}, error
         refused = answers.flat_error(body)
         if isinstance(refused, Misconfigured):
             raise refused
@@ -235,7 +265,7 @@ class KartraProvider:
             for kind in (_TRANSACTIONS, _SUBSCRIPTIONS)
             for details in map(as_map, answers.results_of(body, kind.details_command, kind.details_key))
         }
-        found: dict[tuple[_Kind, str], dict[str, Any]] = {}
+        found: _Details = {}
         lacking = []
         for index, (kind, row_id) in enumerate(wanted):
             try:
@@ -247,14 +277,17 @@ class KartraProvider:
                 lacking.append((kind, row_id))
             else:
                 found[kind, row_id] = details
-        for kind, row_id in lacking[:MOST_READ_ALONE] if len(wanted) > 1 else ():
+        if len(wanted) == 1 and isinstance(refused, NotFound | Refused):
+            return found, None
+        alone = lacking[:MOST_READ_ALONE] if len(wanted) > 1 else []
+        for kind, row_id in alone:
             try:
                 found[kind, row_id] = self._details_alone(kind, row_id)
             except (NotFound, Refused):
                 continue
-            except (RateLimited, Unavailable):
-                break
-        return found
+            except (RateLimited, Unavailable) as error:
+                return found, error
+        return found, Unreadable() if len(alone) < len(lacking) else None
 
     def _details_alone(self, kind: _Kind, row_id: str) -> dict[str, Any]:
         body = self._client.call({"actions": [kind.details_of(row_id)]}, is_write=False)

@@ -19,7 +19,7 @@ _TYPES = frozenset(("", "application/json", "text/json", "text/plain", "applicat
 _FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 _FIELDS_AT_MOST = 300
 _NAME_AT_MOST, _ACTION_AT_MOST = 120, 60
-_LEAD_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})')
 _PART_NAME = re.compile(rb'(?i)content-disposition:[^\r\n]*\bname="([^"\r\n]{1,100})"')
 _KEY = "secret_key"
@@ -28,16 +28,17 @@ _EMAIL = re.compile(r"[^\s@]{1,200}@[^\s@]{1,119}")
 
 
 class _Event(NamedTuple):
-    """``sentence`` says it of the lead, with a place for a name: the first of ``names`` that is in ``details``."""
+    """``sentence`` says it of the lead, with a place for a name: the first of ``names`` that is in ``details``. ``act``
+    is what was done to a payment, in the words of payment notifications."""
 
     sentence: str
     details: tuple[str, ...]
     names: tuple[str, ...]
-    is_money: bool = False
+    act: str = ""
 
 
-def _of_payment(sentence: str) -> _Event:
-    return _Event(sentence, ("transaction_details",), ("product_name", "product_id"), is_money=True)
+def _of_payment(sentence: str, act: str) -> _Event:
+    return _Event(sentence, ("transaction_details",), ("product_name", "product_id"), act)
 
 
 def _of(sentence: str, thing: str, *others: str) -> _Event:
@@ -54,10 +55,10 @@ EVENTS = {
     "sequence_completion": _of("completed sequence {}", "sequence"),
     "membership_granted": _of("was granted membership {}", "membership"),
     "membership_revoked": _of("lost membership {}", "membership"),
-    "buy_product": _of_payment("bought {}"),
-    "refund_product": _of_payment("was refunded for {}"),
-    "partial_refund_product": _of_payment("was refunded in part for {}"),
-    "cancel_subscription": _of_payment("subscription of {} was cancelled"),
+    "buy_product": _of_payment("bought {}", "sale"),
+    "refund_product": _of_payment("was refunded for {}", "refund"),
+    "partial_refund_product": _of_payment("was refunded in part for {}", "partial_refund"),
+    "cancel_subscription": _of_payment("subscription of {} was cancelled", "cancellation"),
     "affiliate_signup": _of("signed up as an affiliate for {}", "product"),
     "jv_signup": _of("signed up as a joint venture partner for {}", "product"),
     "filled_form": _of("filled in form {}", "form", "tag"),  # the key that Kartra's page prints is tag
@@ -82,6 +83,9 @@ PAYMENTS = {
     "chargeback": "charged back a payment for {}",
     "cancellation": "subscription of {} was cancelled",
 }
+
+# Kinds of payment notification that an event tells of too, by another word.
+_ACTS = {"rebill": "sale"}
 
 # An event as Kartra posts it, for trying an address by hand.
 EXAMPLE = '{"lead": {"id": "4174086"}, "action": "assign_tag", "action_details": {"tag": {"tag_name": "vip"}}}'
@@ -124,10 +128,11 @@ def _event(body: bytes) -> Told:
         form="json",
         action=action,
         about=_about(event, details) if event else "",
-        lead_id=_lead_id(lead.get("id"), payment.get("lead_id")),
+        lead_id=_id(lead.get("id"), payment.get("lead_id")),
         lead_email=_email(lead.get("email"), payment.get("lead_email")),
         is_known=event is not None,
-        tells_of_money=bool(event and event.is_money),
+        tells_of_money=bool(event and event.act),
+        act=_act(event.act if event else "", payment),
     )
 
 
@@ -147,12 +152,18 @@ def _payment(form: Mapping[str, str]) -> Told:
         form="ipn",
         action=kind,
         about=_said(PAYMENTS[kind], name, form) if kind in PAYMENTS else "",
-        lead_id=_lead_id(form.get("lead_id"), form.get("buyer_id")),  # buyer_ on older pages
+        lead_id=_id(form.get("lead_id"), form.get("buyer_id")),  # buyer_ on older pages
         lead_email=_email(form.get("lead_email"), form.get("buyer_email")),
         is_known=kind in PAYMENTS,
         tells_of_money=True,
+        act=_act(_ACTS.get(kind, kind) if kind in PAYMENTS else "", form),
         key=Secret(form.get(_KEY, "")),
     )
+
+
+def _act(act: str, payment: Mapping[str, Any]) -> str:
+    number = _id(payment.get("transaction_id"))
+    return f"{act} {number}" if act and number else ""
 
 
 def _said(sentence: str, name: str, of: Mapping[str, Any]) -> str:
@@ -184,8 +195,8 @@ def _parts(body: bytes, content_type: str) -> dict[str, str]:
     return found
 
 
-def _lead_id(*values: Any) -> str:
-    return next((text for value in values if _LEAD_ID.fullmatch(text := word(value)) and text.strip("0")), "")
+def _id(*values: Any) -> str:
+    return next((text for value in values if _ID.fullmatch(text := word(value)) and text.strip("0")), "")
 
 
 def _email(*values: Any) -> str:

@@ -1,8 +1,9 @@
 """The people that somebody means, best first.
 
 Each way of matching is asked only while too few are found: exactly this email, id, payment or card; all terms as whole
-words; as beginnings of words; as parts; and at last with a typing mistake. Of each some candidates are taken, those met
-last where there are many, and put in order here.
+words; as beginnings of words; as parts; with a typing mistake; and at last, where nobody is found, with one in a word
+that is still being typed. Of each some candidates are taken, those met last where there are many, and put in order
+here.
 """
 
 import time
@@ -49,6 +50,11 @@ class Found:
     def names_a_payment(self) -> bool:
         """Whether the text is the number of a payment, and no lead has it for an id."""
         return bool(self.hits) and self.hits[0].by.startswith(("transaction ", "subscription "))
+
+    @property
+    def id_beside_payment(self) -> str:
+        """The id that the text is, too, where it is the number of a payment; else ""."""
+        return self.query.ref.id if self.names_a_payment and self.query.ref else ""
 
     @property
     def asks_kartra(self) -> bool:
@@ -120,6 +126,9 @@ class _Search:
         yield
         further = ways.with_mistake(self._account, terms)
         for needles in further if ways.are_short(terms) else chain([ways.parts(terms)], further):
+            self._take_best(needles, self._candidates(needles))
+            yield
+        if not self.found and (needles := ways.begun_with_mistake(self._account, terms)):
             self._take_best(needles, self._candidates(needles))
             yield
 

@@ -37,8 +37,9 @@ class Term:
 
 @dataclass(frozen=True)
 class Query:
-    """``ref`` is set where the text is one whole email or id, ``number`` where it may be that of a payment,
-    ``cards`` are the last four digits of a card with an amount, twice where either number may be either."""
+    """``ref`` is set where the text is one whole email or id, ``number`` where it may be that of a payment, as ``#123``
+    is not: that is a lead's id. ``cards`` are the last four digits of a card with an amount, twice where either number
+    may be either."""
 
     terms: tuple[Term, ...]
     ref: LeadRef | None = None
@@ -52,10 +53,11 @@ def parse(text: str) -> Query:
     number = _NUMBER.fullmatch(text)
     has_digit = any(char.isdigit() for char in text)
     ref = read_query(text)
+    is_id = text.startswith("#") and ref is not None
     return Query(
         terms=_terms(ref.email if ref and ref.email else text),
         ref=ref,
-        number=number[1] if number and has_digit else "",
+        number=number[1] if number and has_digit and not is_id else "",
         cards=_cards(text),
     )
 

@@ -6,7 +6,7 @@ from accounts.models import Account
 from kartra_admin.lib import folding
 from leads.models import Word
 from leads.selectors.search._matching import Needles
-from leads.selectors.search.near import near
+from leads.selectors.search.near import beginnings_near, near
 from leads.selectors.search.query import Term
 
 SHORTEST_PART = 3
@@ -50,6 +50,14 @@ def with_mistake(account: Account, terms: Sequence[Term]) -> Iterator[Needles]:
     yield from _with_other_spaces(account, terms)
     if len([words for words in meant if words]) > 1:
         yield [_beginning(term) + words for term, words in zip(terms, meant, strict=True)]
+
+
+def begun_with_mistake(account: Account, terms: Sequence[Term]) -> Needles:
+    """The last term is still being typed and has a mistake; nothing where it cannot be so."""
+    if any("@" in term.text for term in terms):
+        return []
+    begun = beginnings_near(account, terms[-1].text)
+    return [*(_beginning(term) for term in terms[:-1]), [f" {text}" for text in begun]] if begun else []
 
 
 def _with_other_spaces(account: Account, terms: Sequence[Term]) -> Iterator[Needles]:

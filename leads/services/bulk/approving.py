@@ -37,7 +37,7 @@ def decline(*, actor: User, account: Account, job: Job, note: str) -> Job:
     _require_may_decide(actor, account, job)
     if not note.strip():
         raise AppError("Say why, so that the person who asked knows.")
-    _back(job, "declined", actor, f"Declined by {actor}: {note}", note=note)
+    _back(job, "declined", actor, f"Declined by {actor}.", note=note)
     return job
 
 
@@ -65,6 +65,8 @@ def _back(job: Job, outcome: str, actor: User | None, sentence: str, note: str =
     """To where it was before it was asked for."""
     with transaction.atomic():
         move(job, [State.ASKED], State.CHECKED, asked_at=None, sentence=sentence[:500])
+        job.decision_note = note
+        job.save(update_fields=["decision_note"])  # type: ignore[misc]
         log(job, f"decide.{outcome}", actor, note=note, requester=str(job.actor))
 
 

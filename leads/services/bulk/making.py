@@ -10,13 +10,13 @@ from accounts.services import access
 from kartra_admin.lib.errors import AppError, Conflict
 from leads.actions import Action
 from leads.models import Job, JobLead, Operation
-from leads.pasting import Line, Named, Pasted
+from leads.pasting import Line, Named, Pasted, numbers_of
 from leads.services import _operations
 from leads.services.bulk import slots, steering
 from leads.services.bulk.undoing import undoable
 
 MOST_LEADS = 50_000
-# So many of the lines that were left out are kept, for the page.
+# So many of the lines that were left out are kept, for the page; of the others their numbers.
 _KEPT = 200
 
 
@@ -44,7 +44,7 @@ def create_job(
         actions=[action.as_json() for action in actions],
         creates_missing=creates_missing,
         pace=pace,
-        left_out=[*_kept(who.bad, "not clear"), *_kept(who.doubles, "double")],
+        left_out=[*_kept(who.bad, "cannot be read"), *_kept(who.doubles, "named twice")],
     )
     steering.require_may(actor, job)
     job.whose = job.new_whose()
@@ -58,7 +58,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
     """A job that takes back all that another one did, where it is still so. It begins with a dry run, too."""
     access.require(actor, "bulk.run")
     if job.undoes_id:
-        raise AppError("This job took another one back. Lay down a new one instead.")
+        raise AppError("This job took another one back. Create a new one instead.")
     if not job.is_over:
         raise AppError("This job is not over yet. Cancel it first, or wait until it is done.")
     undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
@@ -74,7 +74,10 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
 
 
 def _kept(lines: Sequence[Line], why: str) -> list[dict[str, object]]:
-    return [{"line": line.number, "text": line.text, "why": why} for line in lines[:_KEPT]]
+    kept: list[dict[str, object]] = [{"line": line.number, "text": line.text, "why": why} for line in lines[:_KEPT]]
+    if others := lines[_KEPT:]:
+        kept.append({"line": others[0].number, "text": "", "why": why, "numbers": numbers_of(others)})
+    return kept
 
 
 def _row(job: Job, position: int, named: Named) -> JobLead:

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from accounts.models import Account
 from kartra_admin.lib.errors import AppError
 from kartra_admin.lib.tables import BadTable, Table
-from leads.pasting import Line, Pasted, read_lines
+from leads.pasting import Line, Pasted, as_paste, read_lines
 from leads.selectors import directory
 from leads.selectors.directory import Filters
 from leads.services.bulk.making import MOST_LEADS
@@ -23,19 +23,23 @@ def read_file(file: BinaryIO) -> Pasted:
     if not places:
         raise BadTable("The file has no column named Email or Id, so nobody can tell whom it names.")
     bad: list[Line] = []
+    shown: list[tuple[int, str]] = []
 
     def lines() -> Iterator[tuple[int, str]]:
         for row in table.rows():
             cell = next((row.cells[place] for place in places if row.cells[place].strip()), "")
             if row.problem or not cell:
                 bad.append(Line(row.line, f"This line {row.problem or 'names nobody.'}"))
+                shown.append((row.line, bad[-1].text))
             else:
-                yield row.line, cell
+                shown.append((row.line, " ".join(cell.splitlines())))
+                yield shown[-1]
             if len(bad) > MOST_LEADS:
-                return
+                raise BadTable(f"More than {MOST_LEADS:,} lines name nobody, so this may be the wrong file.")
 
     found = read_lines(lines(), most=MOST_LEADS)
-    return Pasted(found.leads, found.doubles, sorted([*found.bad, *bad], key=lambda line: line.number))
+    every_bad = sorted([*found.bad, *bad], key=lambda line: line.number)
+    return Pasted(found.leads, found.doubles, every_bad, as_paste(shown))
 
 
 def of_view(account: Account, filters: Filters) -> str:

@@ -15,13 +15,14 @@ from django.utils import timezone
 
 from accounts import subjects
 from accounts.models import Connection
+from accounts.services import audit
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Denied
 from leads import summaries
 from leads.actions import Action, actions_of, creation, places_for_new, places_to_do
 from leads.models import Job, JobLead, Operation, OperationStep, Outcome
 from leads.providers.base import FieldDefinition, Lead, LeadRef
-from leads.providers.errors import AlreadyDone, Misconfigured, NotFound, RateLimited, Refused, Unavailable
+from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, RateLimited, Refused, Unavailable
 from leads.selectors import catalogues
 from leads.services import _operations, settling
 from leads.services.bulk.undoing import left_to_undo, next_to_undo, still_done
@@ -62,7 +63,7 @@ def check(work: Work, row: JobLead) -> None:
         lead = read_for_change(work.connection, _ref(row), background=True)
         found = _finding_of_undo(work.job, row, lead) if row.undoes else _finding(work, lead)
     except NotFound as error:
-        found = {**_finding_of_nobody(work, row), "sentence": error.sentence[:500]}
+        found = {**_finding_of_nobody(work, row, error), "sentence": error.sentence[:500]}
     except BEYOND_THIS_LEAD:
         raise
     except AppError as error:
@@ -79,8 +80,8 @@ def _finding(work: Work, lead: Lead) -> dict[str, Any]:
     return {"would": Would.CHANGE if places else Would.SAME, **_deeds(work, places)}
 
 
-def _finding_of_nobody(work: Work, row: JobLead) -> dict[str, Any]:
-    if not (work.job.creates_missing and row.email and not row.undoes_id):
+def _finding_of_nobody(work: Work, row: JobLead, error: NotFound) -> dict[str, Any]:
+    if row.undoes_id or not _may_create(work.job, row, error):
         return {"would": Would.MISSING}
     return {"would": Would.CREATE, **_deeds(work, places_for_new(work.actions))}
 
@@ -99,6 +100,11 @@ def _deeds(work: Work, places: Sequence[int]) -> dict[str, Any]:
     return {"would_do": places, "starts": any(work.actions[place].may_start_automations for place in places)}
 
 
+def _may_create(job: Job, row: JobLead, error: NotFound) -> bool:
+    """Whether a lead that was not found is to be created; one that was deleted is not taken back."""
+    return bool(job.creates_missing and row.email) and not isinstance(error, Deleted)
+
+
 # The run
 
 
@@ -111,7 +117,7 @@ def do(work: Work, row: JobLead) -> None:
     try:
         operation = _undo(work, row) if row.undoes else _change(work, row)
     except NotFound as error:
-        _end(row, State.MISSING, error.sentence)
+        _end_unsent(work.job, row, State.MISSING, error.sentence)
     except AlreadyDone:
         if not _go_on_undoing(work.job, row, row.operation):
             is_done = row.undoes and row.operation and row.operation.outcome == Outcome.SUCCEEDED
@@ -119,7 +125,7 @@ def do(work: Work, row: JobLead) -> None:
     except BEYOND_THIS_LEAD:
         raise
     except AppError as error:
-        _end(row, State.FAILED, error.sentence)
+        _end_unsent(work.job, row, State.FAILED, error.sentence)
     else:
         if operation:
             follow(work.job, row, operation)
@@ -140,8 +146,8 @@ def _change(work: Work, row: JobLead) -> Operation | None:
     actions = _left(work.actions, row)
     try:
         lead = read_for_change(work.connection, _ref(row), background=True)
-    except NotFound:
-        if not (job.creates_missing and row.email):
+    except NotFound as error:
+        if not _may_create(job, row, error):
             raise
         new, also = creation(row.email, actions)
         return send_creation(change=new, also=also, **terms)
@@ -239,8 +245,23 @@ def _settled(operation: Operation, connection: Connection) -> Operation:
     return settling.settle(operation, connection=connection) if operation.outcome == Outcome.PENDING else operation
 
 
-def _end(row: JobLead, state: JobLead.State, sentence: str = "", **also: Any) -> None:
-    _write(row, {"state": state, "sentence": sentence[:500], "done_at": timezone.now(), "leased_until": None, **also})
+def _end(row: JobLead, state: JobLead.State, sentence: str = "", **also: Any) -> bool:
+    return _write(
+        row, {"state": state, "sentence": sentence[:500], "done_at": timezone.now(), "leased_until": None, **also}
+    )
+
+
+def _end_unsent(job: Job, row: JobLead, state: JobLead.State, sentence: str) -> None:
+    """End a lead for which there is no operation: the log gets this one entry. Where nobody knows the lead's id, it
+    names the line instead, for what is told of a job is not sealed."""
+    about: dict[str, Any] = {"target_kind": "job", "target_id": str(job.pk), "target_name": job.name}
+    action, detail = "job.line.failed", {"line": row.line, "sentence": str(state.label)}
+    if row.lead_id:
+        about = {"target_kind": "lead", "target_id": row.lead_id, "target_name": row.name}
+        action, detail = "job.lead.failed", {"label": job.name, "sentence": sentence}
+    with transaction.atomic():
+        if _end(row, state, sentence):
+            audit.record(action=action, outcome="failed", actor=job.actor, account=job.account, detail=detail, **about)
 
 
 def _write(row: JobLead, values: dict[str, Any]) -> bool:

@@ -49,7 +49,7 @@ def work(job: Job, number: int) -> float | None:
     if not job.is_working or number >= slots.number_for(job) or not slots.take(job, number):
         return None
     try:
-        return _work(one.work_for(job, steering.connection_for(job)), number)
+        return _work(one.work_for(job, steering.connection_for(job)))
     except AppError as error:  # nobody's lead was begun
         steering.stop(job, error.sentence)
         return None
@@ -58,7 +58,7 @@ def work(job: Job, number: int) -> float | None:
             slots.leave(job, number)
 
 
-def _work(work: Work, number: int) -> float | None:
+def _work(work: Work) -> float | None:
     """Raises the database's errors: the leases lapse then, and the sweep comes."""
     job = work.job
     act = one.check if job.state == Job.State.CHECKING else one.do
@@ -72,7 +72,6 @@ def _work(work: Work, number: int) -> float | None:
             if wait:
                 time.sleep(wait)
                 continue
-            slots.hold(job, number)
             row = _claim(job)
             if row is None:
                 return NOTHING_TO_TAKE if ending.is_unfinished(job) else None
@@ -98,15 +97,15 @@ def _work(work: Work, number: int) -> float | None:
 def _take_turn(job: Job) -> float | None:
     """0 where one lead may begin now, by the pace; else the seconds until then. None where the job has moved on."""
     now = timezone.now()
-    fresh = Job.objects.filter(pk=job.pk, state=job.state).select_related(None).first()
-    if fresh is None:
+    found = Job.objects.filter(pk=job.pk, state=job.state).values_list("next_at", "pace").first()
+    if found is None:
         return None
-    next_at = fresh.next_at
+    next_at, job.pace = found
     if next_at and next_at > now:
         return min((next_at - now).total_seconds(), SECONDS / 2)
     begins = max(next_at or now, now - _SLACK)
     same = Job.objects.filter(pk=job.pk, state=job.state, next_at=next_at)
-    return 0.0 if same.update(next_at=begins + timedelta(seconds=1 / fresh.leads_a_second)) else 0.001
+    return 0.0 if same.update(next_at=begins + timedelta(seconds=1 / job.leads_a_second)) else 0.001
 
 
 def _claim(job: Job) -> JobLead | None:

@@ -1,13 +1,14 @@
 """Starting, pausing, resuming, cancelling, retrying. Every move is a conditional update, so one caller makes it."""
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import permissions
+from accounts import permissions, subjects
 from accounts.models import Connection, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict, Denied
@@ -155,7 +156,8 @@ def _moved(job: Job) -> Moved:
 
 
 def log(job: Job, what: str, actor: User | None, **detail: object) -> None:
-    """One entry about the job, in the transaction of its caller."""
+    """One entry about the job, in the transaction of its caller. A note of staff may name a person, so it is sealed
+    under a key of its own, which goes with whoever it names."""
     audit.record(
         action=f"job.{what}",
         outcome=what.rpartition(".")[2],
@@ -166,6 +168,7 @@ def log(job: Job, what: str, actor: User | None, **detail: object) -> None:
         target_id=str(job.pk),
         target_name=job.name,
         detail={key: value for key, value in detail.items() if value},
+        subject=subjects.of_many(f"note:{uuid4()}") if detail.get("note") else None,
     )
 
 

@@ -239,6 +239,6 @@ def _log(action: str, outcome: str, actor: User, source: Import, detail: Mapping
         account=source.account,
         target_kind="import",
         target_id=str(source.pk),
-        target_name=source.file_name,
+        target_name=source.called,
         detail=detail,
     )

@@ -103,6 +103,6 @@ def _log(action: str, actor: User, source: Import, detail: dict[str, object]) ->
         account=source.account,
         target_kind="import",
         target_id=str(source.pk),
-        target_name=source.file_name,
+        target_name=source.called,
         detail=detail,
     )

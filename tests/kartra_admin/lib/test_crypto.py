@@ -60,3 +60,18 @@ def test_digests_differ_by_key_and_purpose_and_come_newest_first() -> None:
 def test_malformed_keys_are_refused(keys: list[str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Keyring(keys)
+
+
+def test_a_seal_may_bear_the_name_of_its_key_which_is_not_believed() -> None:
+    ring, plain = Keyring([NEW, OLD], named=True), Keyring([NEW, OLD])
+    token = ring.seal("secret", bound_to="place")
+    assert token.startswith(ring.marks[0])
+    made = ring.made_by(token)
+    assert made is not None
+    assert token[8:17] == f"{made.at:08x}."
+    assert ring.is_current(token)
+    old = Keyring([OLD], named=True).seal("secret", bound_to="place")
+    for one in (token, old, plain.seal("secret", bound_to="place")):
+        assert ring.open(one, bound_to="place") == plain.open(one, bound_to="place") == "secret"
+    assert not ring.is_current(plain.seal("secret", bound_to="place"))  # rotation names it
+    assert not ring.is_current(ring.marks[0] + old[8:])

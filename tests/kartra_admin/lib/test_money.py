@@ -37,6 +37,18 @@ def test_what_is_refused(text: str) -> None:
         parse_amount(text)
 
 
+@pytest.mark.parametrize("text", ["1.000", "1,000", "19.955", "19,955"])
+def test_what_may_mean_thousands_or_three_decimals_is_told_both(text: str) -> None:
+    with pytest.raises(AmountUnclear, match=rf"{text} can be read in two ways.*such as 1000\.00.*at most two decimals"):
+        parse_amount(text)
+
+
+@pytest.mark.parametrize("text", ["0,001", "0.001", "019.955", "0,001,000", "00,123.45", "1234.567"])
+def test_what_can_only_have_three_decimals_is_told_so(text: str) -> None:
+    with pytest.raises(AmountUnclear, match="Use digits and at most two decimals, such as"):
+        parse_amount(text)
+
+
 @given(CENTS)
 def test_every_amount_reads_back_as_itself(cents: int) -> None:
     amount = Decimal(cents) / 100

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kartra_admin.lib.pacing import Limiter, NoTurn, Slots
+from kartra_admin.lib.pacing import Execute, Limiter, NoTurn, Slots
 from kartra_admin.lib.pacing_slots import DatabaseSlots, FileSlots
 
 
@@ -103,12 +103,13 @@ def make_calls(limiter: Limiter, times: int, name: str = "app") -> None:
 # Never above the rate
 
 
-def work(place: Path | str, background: bool, until: float, results: "multiprocessing.Queue[list[float]]") -> None:
+def work(place: Path | str, background: bool, seconds: float, results: "multiprocessing.Queue[list[float]]") -> None:
     """Four threads that call as fast as they may. A call counts at the limiter's own last look at the clock."""
     seen = threading.local()
     grants: list[float] = []
     slots: Slots = DatabaseSlots(lambda: connect(str(place))) if isinstance(place, str) else FileSlots(place)
     own_clock = slots.clock
+    until = time.time() + seconds
 
     def clock() -> float:
         seen.last = own_clock()
@@ -156,7 +157,7 @@ def test_no_second_holds_more_calls_than_the_rate_over_processes_and_threads(
 ) -> None:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    arguments = (place, background, time.time() + 4.5, results)
+    arguments = (place, background, 3.0, results)
     workers = [context.Process(target=work, args=arguments) for _ in range(4)]
     for worker in workers:
         worker.start()
@@ -393,6 +394,48 @@ def test_a_call_that_is_sent_late_counts_from_then(make: Callable[..., Limiter],
     world.run(call)
     assert most_in_a_second(sent) <= 2
     assert world.time < 1_000_004
+
+
+def test_who_could_not_send_in_time_takes_another_turn(make: Callable[..., Limiter], world: World) -> None:
+    limiter = make(2)
+    sent: list[float] = []
+
+    def call(connecting: float) -> None:
+        turn = limiter.wait("app")
+        world.sleep(connecting)
+        turn = limiter.still("app", turn)
+        sent.append(world.time)
+        limiter.sent("app", turn)
+
+    def others() -> None:
+        world.sleep(0.1)
+        for _ in range(5):
+            call(0.01)
+
+    world.run(lambda: call(1.4), others)
+    assert len(sent) == 6
+    assert most_in_a_second(sent) <= 2
+
+
+def test_of_a_process_one_thread_at_a_time_asks_for_background_work(tmp_path: Path, world: World) -> None:
+    asked: list[float] = []
+
+    class Slots(FileSlots):
+        @contextmanager
+        def transaction(self, name: str) -> Iterator[tuple[Execute, float]]:
+            asked.append(world.time)
+            with super().transaction(name) as opened:
+                yield opened
+
+    limiter = Limiter(Slots(tmp_path / "pacing.sqlite3", clock=world.clock), 20, sleep=world.sleep)
+
+    def call() -> None:
+        for _ in range(10):
+            limiter.wait("app", background=True)
+
+    with closing(limiter):
+        world.run(*[call] * 8)
+    assert len(asked) < 2.5 * 80
 
 
 def test_a_person_who_waits_already_waits_for_a_call_that_was_sent_late(

@@ -101,14 +101,14 @@ def test_within_the_limit_it_is_refunded_and_above_it_asked_for(support: Desk, s
     approval = ask(support, "100.01")
     assert writes(sandbox) == []
     assert (approval.status, approval.amount, approval.requester_role) == ("waiting", Decimal("100.01"), "support")
-    assert approval.above == "100.00 for one refund"
+    assert approval.above == "100.00 of one payment, of which 100.00 is used"
     assert approval.figures["Left"] == "490.00"
     [entry] = log("approval.request.requested")
     assert entry.detail == {
         "amount": "100.01",
         "subject": SALE,
         "reason": "Goodwill",
-        "above": "100.00 for one refund",
+        "above": "100.00 of one payment, of which 100.00 is used",
         "requester": "Support Person",
     }
 
@@ -455,6 +455,30 @@ def test_a_second_approver_who_joins_may_decline_but_does_not_stop_it(
     assert approvals.run_cooled() == 0
 
 
+def test_what_cools_is_not_sent_after_24_hours_either(alone: Desk, sandbox: Sandbox) -> None:
+    """They count from when it was asked for: it could not be sent for a long time after it had cooled."""
+    approval = ask(alone)
+    approve(alone, approval)
+    Approval.objects.update(created_at=timezone.now() - timedelta(hours=24))
+    cool(approval)
+    approval.refresh_from_db()
+    assert (approval.is_late, approval.is_open) == (True, False)
+    assert list(selectors.open_in(alone.account)) == []
+    assert approvals.run_cooled() == 0
+    assert writes(sandbox) == []
+    assert approvals.expire_old() == 1
+    assert log("approval.decide.expired")[0].detail["note"] == "Nobody could send it within 24 hours."
+
+
+def test_what_would_cool_beyond_its_24_hours_does_not_begin_to(alone: Desk, sandbox: Sandbox) -> None:
+    approval = ask(alone)
+    Approval.objects.update(created_at=timezone.now() - timedelta(hours=23, minutes=50))
+    with pytest.raises(Conflict, match="24 hours"):
+        approve(alone, approval)
+    approval.refresh_from_db()
+    assert approval.status == "waiting"
+
+
 def test_what_cools_is_checked_again(alone: Desk, sandbox: Sandbox) -> None:
     approval = ask(alone)
     approve(alone, approval)
@@ -476,17 +500,20 @@ def test_who_lost_the_right_while_it_cools_sends_nothing(alone: Desk, sandbox: S
     assert writes(sandbox) == []
 
 
-def test_what_cools_waits_for_kartra_and_is_sent_with_anybody_s_credentials(
-    alone: Desk, support: Desk, sandbox: Sandbox
-) -> None:
+def test_what_cools_waits_for_kartra_and_for_his_own_credentials(alone: Desk, support: Desk, sandbox: Sandbox) -> None:
+    """Support has credentials of the account too; they are not for what somebody else let through."""
     approval = ask(alone)
     approve(alone, approval)
     cool(approval)
-    sandbox.arm("*", "junk", 6)  # three tries with the credentials of each
+    sandbox.arm("*", "junk", 3)
+    assert approvals.run_cooled() == 0
+    sandbox.disarm()
+    Connection.objects.filter(user=alone.user).delete()
     assert approvals.run_cooled() == 0
     approval.refresh_from_db()
-    assert approval.status == "cooling"
-    Connection.objects.filter(user=alone.user).delete()
+    assert (approval.status, writes(sandbox)) == ("cooling", [])
+    keys = ACCOUNTS[0]
+    credentials.place(actor=alone.user, owner=alone.user, api_key=keys.api_key, api_password=keys.api_password)
     assert approvals.run_cooled() == 1
     assert writes(sandbox) == ONCE
 

@@ -371,8 +371,10 @@ def test_a_kartra_that_cannot_be_read_is_asked_again(desk: Desk, sandbox: Sandbo
     assert writes(sandbox) == [REFUND]
 
 
-def test_without_any_credentials_it_is_left_to_a_person(desk: Desk, sandbox: Sandbox) -> None:
+def test_without_his_credentials_it_is_left_to_a_person(desk: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
     run = until_settled(desk, sandbox)
+    desk_of("admin")  # whose credentials are not for this
+    sandbox.calls()
     connections.remove(actor=desk.user, owner=desk.user)
     runs.attend_all()
     assert writes(sandbox) == []

@@ -1,6 +1,7 @@
 """Credentials are tried before they are kept, and how they do is kept after."""
 
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from uuid import uuid4
 
@@ -9,14 +10,16 @@ import pytest
 from accounts.models import Account, AuditEntry, Connection, User
 from kartra_admin.lib.errors import Conflict, Denied
 from leads.access import Desk
-from leads.providers.errors import Misconfigured, Unavailable
+from leads.models import Operation
+from leads.providers.errors import Misconfigured, Refused, Unavailable
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS, CLOSED_ACCOUNT
+from leads.providers.kartra.sandbox.state import connect as connect_to_sandbox
 from leads.services import money
-from leads.services.connections import connect
+from leads.services.connections import connect, disconnect
 from leads.services.money import Whose
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, Sandbox
-from tests.leads.helpers import read
+from tests.leads.helpers import read, together
 
 pytestmark = pytest.mark.django_db
 DeskOf = Callable[..., Desk]
@@ -135,9 +138,7 @@ def test_the_log_names_the_owner_and_no_secret(user_of: UserOf, sandbox: Sandbox
     assert STUDIO.api_key not in str(vars(entry))
 
 
-def test_credentials_of_another_account_wait_until_money_is_settled(desk_of: DeskOf, sandbox: Sandbox) -> None:
-    desk = desk_of("support")
-    place = {"actor": desk.user, "owner": desk.user}
+def refund_in_doubt(desk: Desk, sandbox: Sandbox) -> Operation:
     sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, "99488")
     step = money.refund_step(sale, Decimal("5.00"), seen=sale.digest)
     terms = money.Terms("Goodwill", "", "")
@@ -145,6 +146,65 @@ def test_credentials_of_another_account_wait_until_money_is_settled(desk_of: Des
     sandbox.arm("refund_transaction", "500")
     refund = money.dispatch(blank, step, desk.connection)
     assert refund.outcome == "unknown"
+    return refund
+
+
+@pytest.mark.parametrize("outcome", ["unknown", "held"])
+def test_the_last_credentials_stay_while_money_is_not_settled(
+    desk_of: DeskOf, user_of: UserOf, sandbox: Sandbox, outcome: str
+) -> None:
+    desk = desk_of("support")
+    refund = refund_in_doubt(desk, sandbox)
+    refund.steps.update(outcome=outcome)
+    other = desk_of("agent")
+    User.objects.filter(pk=other.user.pk).update(is_active=False)  # who is shut out looks after nothing
+    for actor in (desk.user, user_of("admin")):
+        with pytest.raises(Conflict, match=r"1 refund or subscription change of .* not settled"):
+            disconnect(actor=actor, owner=desk.user)
+    with pytest.raises(Denied):
+        disconnect(actor=user_of("viewer"), owner=desk.user)
+    assert Connection.objects.filter(user=desk.user).exists()
+    assert not AuditEntry.objects.filter(action="connection.remove.succeeded").exists()
+
+    User.objects.filter(pk=other.user.pk).update(is_active=True)
+    assert disconnect(actor=desk.user, owner=desk.user)
+    with pytest.raises(Conflict):
+        disconnect(actor=other.user, owner=other.user)
+    refund.steps.update(outcome="failed")
+    assert disconnect(actor=other.user, owner=other.user)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_two_at_once_leave_one(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desks = [desk_of("support"), desk_of("manager")]
+    refund_in_doubt(desks[0], sandbox)
+    together(*[lambda desk=desk: disconnect(actor=desk.user, owner=desk.user) for desk in desks])
+    assert Connection.objects.count() == 1
+
+
+def test_a_new_key_of_the_same_account_does_not_open_what_is_in_doubt(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    """The old key no longer works, so its credentials may go; what was in doubt under it stays locked."""
+    desk = desk_of("support")
+    refund_in_doubt(desk, sandbox)
+    with closing(connect_to_sandbox(sandbox.path)) as kartra, kartra:
+        kartra.execute("UPDATE accounts SET api_key = 'a-new-key' WHERE api_key = ?", (STUDIO.api_key,))
+    with pytest.raises(Misconfigured):
+        read(desk)
+    assert disconnect(actor=desk.user, owner=desk.user)
+    connection = connect(actor=desk.user, owner=desk.user, api_key="a-new-key", api_password=STUDIO.api_password)
+    assert connection.account != desk.account
+    sale = money.read_sale(provider_for(connection), connection.account, WHOSE, "99488")
+    assert "being checked" in sale.why_not()
+    with pytest.raises(Refused, match="being checked"):
+        money.refund_step(sale, Decimal("5.00"), seen=sale.digest)
+    other = money.read_sale(provider_for(connection), connection.account, WHOSE, "99432")
+    assert other.why_not() == ""
+
+
+def test_credentials_of_another_account_wait_until_money_is_settled(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("support")
+    place = {"actor": desk.user, "owner": desk.user}
+    refund = refund_in_doubt(desk, sandbox)
 
     with pytest.raises(Conflict, match=r"1 refund or subscription change of .* not settled"):
         connect(**place, api_key=BINDERY.api_key, api_password=BINDERY.api_password)

@@ -207,13 +207,15 @@ def test_payments_are_kept_for_finding_and_products_for_filtering(account: Accou
 
 def test_a_reading_without_details_takes_none_away(account: Account) -> None:
     directory.remember_lead(account, JON, at=AT)
-    directory.remember_money(account, "77", Money((sale("1"), sale("2")), ()), at=AT)
+    directory.remember_money(account, "77", Money((sale("1"), sale("2", product="Course")), ()), at=AT)
     directory.remember_money(
         account, "77", Money((sale("1"), Transaction("2", "sale"), Transaction("3", "sale")), ()), at=LATER
     )
     assert set(Payment.objects.values_list("transaction_id", "last_four")) == {("1", "4242"), ("2", "4242"), ("3", "")}
+    assert (MarkKind.PRODUCT.value, "Course") in marks()
     directory.remember_money(account, "77", Money((sale("1"), sale("3")), ()), at=LATER)
     assert set(Payment.objects.values_list("transaction_id", "last_four")) == {("1", "4242"), ("3", "4242")}
+    assert (MarkKind.PRODUCT.value, "Course") not in marks()
 
 
 def test_money_of_a_lead_never_met_is_not_kept(account: Account) -> None:

@@ -5,16 +5,20 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
+from accounts.models import AuditEntry
+from kartra_admin.lib import deadline
 from leads.access import Desk
 from leads.models import Operation, Outcome
 from leads.providers.base import LeadRef, Money
 from leads.providers.changes import EditSubscription
 from leads.providers.errors import Unavailable
+from leads.providers.kartra.client import KartraClient
 from leads.services import _operations, money, settling
 from leads.services.money import Terms, Whose
 from leads.wiring import provider_for
@@ -39,7 +43,11 @@ def test_no_refund_while_the_details_of_an_earlier_one_are_missing(desk: Desk) -
         for row in read.transactions
     )
     assert rows != read.transactions
-    lacking = SimpleNamespace(get_money=lambda ref: Money(rows, read.subscriptions))
+
+    def silent(*_: object) -> Money:
+        raise Unavailable("Kartra did not answer.")
+
+    lacking = SimpleNamespace(get_money=lambda ref: Money(rows, read.subscriptions), add_details=silent)
     with pytest.raises(Unavailable, match="what was refunded so far"):
         money.read_sale(lacking, desk.account, WHOSE, SALE)  # type: ignore[arg-type]
     newest = max((row for row in rows if row.kind in ("sale", "rebill")), key=lambda row: int(row.id))
@@ -70,6 +78,29 @@ def test_what_was_given_up_while_its_sender_slept_is_never_sent(desk: Desk, sand
     ten_minutes_ago = timezone.now() - timedelta(minutes=10)
     Operation.objects.update(sent_at=ten_minutes_ago, created_at=ten_minutes_ago)
     settling.settle(Operation.objects.get(), connection=desk.connection)
+    sandbox.calls()
+    sent = _operations.send(operation, desk.connection)
+    assert (sent.outcome, Operation.objects.get().outcome) == (Outcome.FAILED, Outcome.FAILED)
+    assert "Nothing was sent" in sent.steps.get().sentence
+    assert writes(sandbox) == []
+    assert not AuditEntry.objects.filter(operation_id=operation.pk, outcome="sent").exists()
+
+
+def test_who_sleeps_before_the_wire_sends_nothing(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine is suspended between the last look at the operation and the call."""
+    sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
+    terms = Terms("Goodwill", "", "")
+    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, "asked", terms, held=False)
+    _operations.record(operation, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
+    awake, call = deadline.clock, KartraClient.call
+
+    def suspended(self: KartraClient, *given: Any, **also: Any) -> Any:
+        monkeypatch.setattr(deadline, "clock", lambda: awake() + _operations.LEAVES_WITHIN)
+        return call(self, *given, **also)
+
+    monkeypatch.setattr(KartraClient, "call", suspended)
     sandbox.calls()
     sent = _operations.send(operation, desk.connection)
     assert (sent.outcome, Operation.objects.get().outcome) == (Outcome.FAILED, Outcome.FAILED)

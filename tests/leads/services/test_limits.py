@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from accounts.models import AuditEntry, User
 from kartra_admin.lib.errors import Conflict, Denied
 from leads.access import Desk, whose_for
-from leads.models import Approval, Limit, Operation, OperationStep, Outcome
+from leads.models import Approval, Limit, Operation, OperationStep, Outcome, lock_of
 from leads.providers.base import LeadRef
-from leads.selectors.money import arrange
 from leads.services import approvals, limits, money
 from leads.services.limits import AboveLimit, remove_limit, require_within, save_limit
 from leads.services.money import Terms
@@ -42,7 +41,7 @@ def limit(**figures: Any) -> Limit:
 
 
 def spend(
-    desk: Desk, amount: Decimal | str, *, outcome: str = "succeeded", lead_id: str = JON, **also: Any
+    desk: Desk, amount: Decimal | str, *, of: str = "1", outcome: str = "succeeded", lead_id: str = JON, **also: Any
 ) -> Operation:
     """A refund that stands in the books."""
     operation = Operation.objects.create(
@@ -56,12 +55,15 @@ def spend(
         asked={"transaction_id": "1", "everything": True},
         amount=Decimal(amount),
         outcome=outcome,
+        lock=lock_of(desk.account.pk, "transaction", of),
     )
     return operation
 
 
-def above(desk: Desk, amount: Decimal | str, lead_id: str = JON) -> str:
-    return limits.why_above(actor=desk.user, account=desk.account, lead_id=lead_id, amount=Decimal(amount))
+def above(desk: Desk, amount: Decimal | str, lead_id: str = JON, *, of: str = "1") -> str:
+    return limits.why_above(
+        actor=desk.user, account=desk.account, lead_id=lead_id, transaction_id=of, amount=Decimal(amount)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,10 @@ def above(desk: Desk, amount: Decimal | str, lead_id: str = JON) -> str:
     [
         ({}, [], "1000000", ""),
         ({"per_transaction": 100}, [], "100", ""),
-        ({"per_transaction": 100}, [], "100.01", "100.00 for one refund"),
-        ({"per_transaction": 0}, [], "0.01", "0.00 for one refund"),
+        ({"per_transaction": 100}, [], "100.01", "100.00 of one payment"),
+        ({"per_transaction": 0}, [], "0.01", "0.00 of one payment"),
+        ({"per_transaction": 100}, ["60", "39.99"], "0.01", ""),
+        ({"per_transaction": 100}, ["60", "39.99"], "0.02", "100.00 of one payment, of which 99.99 is used"),
         ({"per_day": 300}, ["299.99"], "0.01", ""),
         ({"per_day": 300}, ["299.99"], "0.02", "300.00 a day, of which 299.99 is used"),
         ({"per_lead": 200}, ["150"], "50", ""),
@@ -126,12 +130,23 @@ def test_what_somebody_approved_does_not_use_up_the_day(desk_of: DeskOf) -> None
     assert above(desk, "100") == ""
 
 
+@pytest.mark.parametrize("outcome", [outcome.value for outcome in Outcome])
+def test_what_went_back_of_a_payment_counts_whoever_did_or_approved_it(desk_of: DeskOf, outcome: str) -> None:
+    """Whenever it was; of another payment it counts for nothing."""
+    desk, other = desk_of("support"), desk_of("manager")
+    limit(per_transaction=100)
+    spent = spend(other, "99.99", outcome=outcome, approved_by=other.user)
+    Operation.objects.filter(pk=spent.pk).update(created_at=timezone.now() - timedelta(days=400))
+    assert bool(above(desk, "0.02")) == (outcome not in ("failed", "withdrawn"))
+    assert above(desk, "100", of="2") == ""
+
+
 def test_one_s_own_limit_replaces_the_role_s(desk_of: DeskOf) -> None:
     desk = desk_of("support")
     limit(per_transaction=100)
     Limit.objects.create(role="", person=desk.user, per_transaction=500)
     assert above(desk, "500") == ""
-    assert above(desk, "500.01") == "500.00 for one refund"
+    assert above(desk, "500.01") == "500.00 of one payment"
 
 
 def test_a_limit_lowered_meanwhile_counts_at_once(desk_of: DeskOf) -> None:
@@ -140,7 +155,7 @@ def test_a_limit_lowered_meanwhile_counts_at_once(desk_of: DeskOf) -> None:
     limit(per_transaction=1)
     User.objects.filter(pk=desk.user.pk).update(role="support")
     with transaction.atomic(), pytest.raises(AboveLimit):
-        require_within(actor=desk.user, account=desk.account, lead_id=JON, amount=Decimal(2))
+        require_within(actor=desk.user, account=desk.account, lead_id=JON, transaction_id="1", amount=Decimal(2))
 
 
 AMOUNTS = st.decimals(min_value=CENT, max_value=Decimal(120), places=2)
@@ -154,27 +169,30 @@ MAYBE = st.none() | st.decimals(min_value=Decimal(0), max_value=Decimal(150), pl
     figures=st.fixed_dictionaries(
         {"per_transaction": MAYBE, "per_day": MAYBE, "per_lead": MAYBE, "count_per_day": st.none() | st.integers(0, 6)}
     ),
-    wanted=st.lists(st.tuples(AMOUNTS, st.sampled_from(["1", "2"])), max_size=12),
+    wanted=st.lists(st.tuples(AMOUNTS, st.sampled_from(["1", "2"]), st.sampled_from(["a", "b"])), max_size=12),
 )
 def test_no_sequence_of_refunds_ever_passes_a_limit(
-    desk_of: DeskOf, figures: dict[str, Any], wanted: list[tuple[Decimal, str]]
+    desk_of: DeskOf, figures: dict[str, Any], wanted: list[tuple[Decimal, str, str]]
 ) -> None:
+    """``wanted`` are amounts of two payments of each of two leads."""
     desk = desk_of("support")
     OperationStep.objects.all().delete()
     Operation.objects.all().delete()
     Limit.objects.all().delete()
     limit(**figures)
-    done: list[tuple[Decimal, str]] = []
-    for amount, lead_id in wanted:
-        if above(desk, amount, lead_id):
+    done: list[tuple[Decimal, str, str]] = []
+    for amount, lead_id, payment in wanted:
+        if above(desk, amount, lead_id, of=lead_id + payment):
             continue
-        spend(desk, amount, lead_id=lead_id)
-        done.append((amount, lead_id))
+        spend(desk, amount, lead_id=lead_id, of=lead_id + payment)
+        done.append((amount, lead_id, payment))
     for lead_id in ("1", "2"):
-        on_lead = sum((amount for amount, whose in done if whose == lead_id), Decimal(0))
+        on_lead = sum((amount for amount, whose, _ in done if whose == lead_id), Decimal(0))
         assert figures["per_lead"] is None or on_lead <= figures["per_lead"]
-    assert all(figures["per_transaction"] is None or amount <= figures["per_transaction"] for amount, _ in done)
-    assert figures["per_day"] is None or sum((amount for amount, _ in done), Decimal(0)) <= figures["per_day"]
+        for payment in ("a", "b"):
+            of_payment = sum((amount for amount, *which in done if which == [lead_id, payment]), Decimal(0))
+            assert figures["per_transaction"] is None or of_payment <= figures["per_transaction"]
+    assert figures["per_day"] is None or sum((amount for amount, _, _ in done), Decimal(0)) <= figures["per_day"]
     assert figures["count_per_day"] is None or len(done) <= figures["count_per_day"]
     if all(value is None for value in figures.values()):
         assert done == wanted
@@ -199,10 +217,24 @@ def test_refunds_at_once_do_not_pass_a_limit_together(
     assert len(writes(sandbox)) == 2
 
 
+def test_a_refund_is_not_cut_into_small_ones_to_pass_the_limit(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    """5.00 may go back of a payment: the second 5.00 of the same one is asked for, of another it is sent."""
+    desk = desk_of("support")
+    limit(per_transaction=5)
+    first, other, *_ = _sales(desk)
+    assert isinstance(_refund(desk, first), Operation)
+    again = next(sale for sale in _sales(desk) if sale.lock == first.lock)
+    asked = _refund(desk, again)
+    assert isinstance(asked, Approval)
+    assert asked.above == "5.00 of one payment, of which 5.00 is used"
+    assert isinstance(_refund(desk, other), Operation)
+    assert len(writes(sandbox)) == 2
+
+
 def _sales(desk: Desk) -> list[money.Sale]:
     """Payments of Ada's of which 5.00 is left at least."""
     whose = whose_for(desk, ADA.id)
-    groups = arrange(provider_for(desk.connection).get_money(LeadRef(id=ADA.id)))
+    groups = money.arrange_for(desk.account, provider_for(desk.connection).get_money(LeadRef(id=ADA.id)))
     payments = [(group, payment) for group in groups for payment in group.payments]
     return [money.Sale(whose, desk.account, group, payment) for group, payment in payments if (payment.left or 0) >= 5]
 
@@ -230,7 +262,7 @@ def test_saved_and_removed_with_before_and_after_in_the_log(user_of: Callable[[s
     save_limit(actor=admin, limit=row)
     remove_limit(actor=admin, limit=row)
     made, changed, removed = AuditEntry.objects.filter(action__startswith="limit.").order_by("pk")
-    assert (made.before, made.after["A day"], made.after["One refund"]) == ({}, "300.00", "no limit")
+    assert (made.before, made.after["A day"], made.after["One payment"]) == ({}, "300.00", "no limit")
     assert (changed.before["A day"], changed.after["A day"]) == ("300.00", "no limit")
     assert (removed.before["Refunds a day"], removed.after) == ("10", {})
     assert made.target_name == "Support"

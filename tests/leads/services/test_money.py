@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
 from leads.models import Operation, OperationStep, Outcome
@@ -435,7 +436,7 @@ def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
     assert operation.outcome == Outcome.HELD
     outcomes.withdraw(actor=desk.user, operation=operation)
     outcomes.withdraw(actor=desk.user, operation=operation)  # a second click
-    assert held.send_held(due(operation), desk.connection).outcome == Outcome.WITHDRAWN
+    assert held.send_held(due(operation)).outcome == Outcome.WITHDRAWN
     assert writes(sandbox) == []
     assert log(operation) == ["requested", "withdrawn"]
     assert sale(desk).why_not() == ""
@@ -444,9 +445,9 @@ def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
 @pytest.mark.usefixtures("_hold")
 def test_what_is_held_is_sent_once(desk: Desk, sandbox: Sandbox) -> None:
     operation = due(refund(desk))
-    assert "being checked" in sale(desk).why_not()
-    assert held.send_held(operation, desk.connection).outcome == Outcome.SUCCEEDED
-    held.send_held(operation, desk.connection)
+    assert "is held back, and nothing was sent yet" in sale(desk).why_not()
+    assert held.send_held(operation).outcome == Outcome.SUCCEEDED
+    held.send_held(operation)
     assert writes(sandbox) == ONE_REFUND
     with pytest.raises(AppError, match="Too late"):
         outcomes.withdraw(actor=desk.user, operation=operation)
@@ -457,7 +458,7 @@ def test_what_is_held_is_sent_once(desk: Desk, sandbox: Sandbox) -> None:
 def test_many_senders_and_one_who_takes_it_back(desk: Desk, sandbox: Sandbox) -> None:
     operation = due(refund(desk))
     copies = [Operation.objects.get(pk=operation.pk) for _ in range(4)]
-    senders = [lambda copy=copy: held.send_held(copy, desk.connection) for copy in copies[:3]]
+    senders = [lambda copy=copy: held.send_held(copy) for copy in copies[:3]]
     together(*senders, lambda: outcomes.withdraw(actor=desk.user, operation=copies[3]))
     operation.refresh_from_db()
     assert len(writes(sandbox)) == (operation.outcome == Outcome.SUCCEEDED)
@@ -469,7 +470,27 @@ def test_what_changed_while_it_was_held_is_not_sent(desk: Desk, sandbox: Sandbox
     operation = due(refund(desk))
     provider_for(desk.connection).send(LeadRef(id=ADA.id), [changes.RefundTransaction(REBILL, amount="1.00")])
     sandbox.calls()
-    assert held.send_held(operation, desk.connection).outcome == Outcome.FAILED
+    assert held.send_held(operation).outcome == Outcome.FAILED
+    assert writes(sandbox) == []
+    assert log(operation) == ["requested", "failed"]
+
+
+@pytest.mark.parametrize("hold", [0, 10])
+def test_the_log_does_not_say_sent_where_the_credentials_do_not_open(
+    desk: Desk, sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch, hold: int
+) -> None:
+    settings.MONEY_HOLD = hold
+
+    def broken(*given: Any, **also: Any) -> Any:
+        raise SealBroken
+
+    seen = sale(desk).digest
+    monkeypatch.setattr(_operations, "provider_for", broken)
+    operation = refund(desk, seen=seen)
+    if hold:
+        operation = held.send_held(due(operation))
+    assert operation.outcome == Outcome.FAILED
+    assert log(operation) == ["requested", "failed"]
     assert writes(sandbox) == []
 
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
@@ -55,6 +57,17 @@ def test_success_is_recorded_with_before_and_after(desk_of: DeskOf, sandbox: San
     assert [entry.action for entry in entries] == ["tag.assign.requested", "tag.assign.succeeded"]
     assert {entry.about_id for entry in entries} == {ADA.id}
     assert writes(sandbox) == [("assign_tag",)]
+
+
+def test_whose_it_is_is_looked_up_once_for_all_that_is_written_together(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    add_tag(desk, "one")
+    changes = [AssignTag(f"tag {number}") for number in range(4)]
+    with CaptureQueriesContext(connection) as queries:
+        made = add_tag(desk, changes=changes)
+    assert AuditEntry.objects.filter(operation_id=made.pk).count() == 8
+    looked_up = [query for query in queries.captured_queries if "FROM accounts_subject s " in query["sql"]]
+    assert len(looked_up) == 2
 
 
 def test_the_same_id_again_sends_nothing_and_shows_the_first_outcome(

@@ -155,7 +155,7 @@ def test_each_step_by_itself(desk: Desk, sandbox: Sandbox, act: str, name: str, 
 def test_the_preview_says_what_will_happen_to_whom_for_how_much(desk: Desk, sandbox: Sandbox, names: None) -> None:
     lines = preview(desk, make(desk, MIXED)).lines
     assert [line.state for line in lines] == ["will"] * 5
-    assert lines[0].sentence == "Take tag vip from Ada Moreno."
+    assert lines[0].sentence == "Remove tag vip from Ada Moreno."
     assert lines[2].sentence.startswith(f"Cancel subscription #{ACTIVE} (")
     assert lines[2].sentence.endswith(" of Ada Moreno.")
     assert "cannot come back" in lines[2].note
@@ -303,8 +303,8 @@ def test_only_who_manages_playbooks_changes_them(desk_of: DeskOf) -> None:
         playbooks.delete_playbook(actor=support.user, playbook=playbook)
     playbooks.delete_playbook(actor=admin.user, playbook=playbook)
     made, changed, deleted = AuditEntry.objects.filter(target_kind="playbook").order_by("id")
-    assert made.after["Step 2"] == "Give tag wholesale"
-    assert (changed.before["Step 1"], changed.after["Step 1"]) == ("Take tag vip", "Cancel the subscription")
+    assert made.after["Step 2"] == "Add tag wholesale"
+    assert (changed.before["Step 1"], changed.after["Step 1"]) == ("Remove tag vip", "Cancel the subscription")
     assert deleted.action == "playbook.delete.succeeded"
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, AuditEntry, Connection, User
+from leads.models import Operation
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from tests.conftest import SignIn, confirm
 from tests.leads.conftest import Sandbox
@@ -86,6 +87,18 @@ def test_removing_forgets_them(at_desk: AtDesk) -> None:
     assert see(client).status_code == 409
     assert client.post("/settings/connection/remove/").status_code == 302
     assert client.get("/settings/connection/remove/").status_code == 302
+
+
+def test_the_last_ones_are_not_removed_while_money_is_not_settled(at_desk: AtDesk) -> None:
+    client = at_desk("support")
+    connection = Connection.objects.get()
+    operation = Operation.objects.create(
+        account=connection.account, actor=connection.user, lead_id="1", request_digest="x", outcome="unknown"
+    )
+    operation.steps.create(position=0, kind="transaction.refund", lock="1:transaction:1", outcome="unknown")
+    answer = client.post("/settings/connection/remove/", follow=True)
+    assert "not settled yet, and nobody else holds credentials" in words(answer)
+    assert Connection.objects.exists()
 
 
 def test_only_the_tail_of_a_fingerprint_is_shown(at_desk: AtDesk) -> None:

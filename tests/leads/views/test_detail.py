@@ -135,6 +135,8 @@ def test_a_lead_that_is_gone_is_404_with_a_sentence(at_desk: AtDesk, part: str, 
     answer = at_desk("agent").get(f"/leads/{number}/{part}")
     assert answer.status_code == 404
     assert "lead" in words(answer)
+    assert ("This lead was deleted in Kartra" in words(answer)) is (key == "deleted")
+    assert "Check the number" not in words(answer) or key is None
     assert not Recent.objects.exists()
 
 

@@ -117,7 +117,7 @@ def test_what_was_typed_is_answered_best_first_and_near_misses_say_so(at_desk: A
     assert len(names(near)) == 6
     assert near.context["found"].is_near
     assert "Nobody matches exactly" in words(near)
-    assert "Change all of this view" not in words(near)
+    assert "Change all in this view" not in words(near)
     assert "Export as CSV" not in words(near)
 
 
@@ -292,7 +292,7 @@ def test_a_view_is_handed_to_a_bulk_change_as_its_query(at_desk: AtDesk, filled:
     assert filters is not None
     assert selectors.of_view(filled.account, filters).count() == 30
     assert read_view("seen=soon") is None
-    assert "Change those ticked" not in words(at_desk("agent").get("/directory/"))
+    assert "Change ticked leads" not in words(at_desk("agent").get("/directory/"))
 
 
 def test_who_is_gone_or_was_never_read_says_so(at_desk: AtDesk, filled: Desk) -> None:

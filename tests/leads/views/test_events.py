@@ -172,6 +172,50 @@ def test_what_was_told_is_unconfirmed_until_the_lead_was_read(at_desk: AtDesk, h
     assert "unconfirmed until the lead is read" in words(client.get(url))
     see(client)
     assert "unconfirmed" not in words(client.get(url))
+    assert "lead read since" in words(client.get(url))
+
+
+def test_what_was_told_of_money_is_unconfirmed_until_the_money_was_read(at_desk: AtDesk, hook: Hook) -> None:
+    client = at_desk("agent")
+    forged = b'{"lead": {"id": "%s"}, "action": "refund_product", "action_details": {"transaction_details": %s}}'
+    tell(hook, forged % (ADA.id.encode(), b'{"transaction_id": 1, "product_name": "Never sold"}'))
+    see(client)
+    url = f"/leads/{ADA.id}/activity/"
+    assert "was refunded for Never sold unconfirmed until the payments are read" in words(client.get(url))
+    client.get(f"/leads/{ADA.id}/money/")
+    assert "Kartra said: was refunded for Never sold payments read since" in words(client.get(url))
+
+
+SALE = b'{"lead": {"id": "%s"}, "action": "buy_product", "action_details": {"transaction_details": %s}}'
+
+
+def test_a_purchase_told_in_two_ways_stands_once_and_is_read_for_both(at_desk: AtDesk, hook: Hook) -> None:
+    client, url, form = at_desk("agent"), f"/leads/{ADA.id}/activity/", "application/x-www-form-urlencoded"
+    paid = PAYMENT % ADA.id.encode()
+    tell(hook, SALE % (ADA.id.encode(), b'{"transaction_id": 771, "product_name": "Course"}'))
+    tell(hook, paid + b"&transaction_id=771", form)
+    page = words(client.get(url))
+    assert page.count("bought Course") == 1
+    assert "also by payment notification (IPN)" in page
+    assert Reread.objects.get().times == 2
+    tell(hook, paid + b"&transaction_id=772", form)  # another purchase
+    tell(hook, paid.replace(b"sale", b"refund") + b"&transaction_id=771", form)  # another act
+    tell(hook, paid + b"&transaction_id=N%2FA", form), tell(hook, paid, form)  # nobody knows which
+    page = words(client.get(url))
+    assert (page.count("bought Course"), page.count("was refunded for Course")) == (4, 1)
+    assert page.count("also by") == 1
+
+
+def test_two_refunds_of_a_part_told_in_both_ways_stay_two(at_desk: AtDesk, hook: Hook) -> None:
+    told = SALE.replace(b"buy", b"partial_refund") % (ADA.id.encode(), b'{"transaction_id": 771, "n": %d}')
+    paid = PAYMENT.replace(b"sale", b"partial_refund") % ADA.id.encode() + b"&transaction_id=771&n=%d"
+    for number in (1, 2):
+        tell(hook, told % number)
+        tell(hook, paid % number, "application/x-www-form-urlencoded")
+    page = words(at_desk("agent").get(f"/leads/{ADA.id}/activity/"))
+    assert (page.count("refunded in part"), page.count("also by")) == (2, 2)
+    assert "771" not in {event.act_digest for event in Event.objects.all()}
+    assert len({event.act_digest for event in Event.objects.all()}) == 1
 
 
 def test_the_timeline_keeps_its_length(at_desk: AtDesk, hook: Hook) -> None:

@@ -57,11 +57,27 @@ def test_an_id_that_nobody_has_is_named(at_desk: AtDesk, number: str) -> None:
     assert f"No lead with the id {number}" in words(answer)
 
 
-def test_a_deleted_lead_is_not_found(at_desk: AtDesk) -> None:
-    for query in (NOTABLE["deleted"].email, NOTABLE["deleted"].id):
-        answer = at_desk("agent").get("/leads/", {"q": query}, follow=True)
-        assert answer.status_code == 404
-        assert "No lead with the" in words(answer)
+@pytest.mark.parametrize("query", [NOTABLE["deleted"].email, NOTABLE["deleted"].id])
+def test_a_deleted_lead_is_told_as_deleted_and_not_to_be_created(at_desk: AtDesk, query: str) -> None:
+    answer = at_desk("admin").get("/leads/", {"q": query}, follow=True)
+    assert answer.status_code == 404
+    text = words(answer)
+    assert "This lead was deleted in Kartra" in text
+    assert query in text
+    for wrong in ("No lead with", "create the lead", "Create a lead for", "Check the"):
+        assert wrong not in text
+
+
+def test_a_deleted_lead_whose_number_a_phone_holds_is_told_beside_whoever_has_that(
+    at_desk: AtDesk, desk_of: Callable[..., Desk]
+) -> None:
+    client, deleted = at_desk("agent"), NOTABLE["deleted"].id
+    directory.remember_rows(
+        desk_of("agent").account, [Met("31", name="Cy Caller", phone=f"+1 {deleted}")], at=timezone.now()
+    )
+    answer = client.get("/leads/", {"q": deleted})
+    assert "This lead was deleted in Kartra" in words(answer)
+    assert 'href="/leads/31/"' in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +99,7 @@ def test_whoever_was_opened_is_found_by_parts_and_despite_mistakes(
     see(client)
     sandbox.calls()
     answer = client.get("/leads/", {"q": query})
-    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Opened by you")[0]
+    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Recently opened")[0]
     fragment = client.get("/leads/", {"q": query}, headers=HTMX).content.decode()
     assert f'href="/leads/{ADA.id}/" role="option"' in fragment
     assert "<html" not in fragment
@@ -130,7 +146,7 @@ def test_an_email_with_a_mistake_is_asked_of_kartra_and_shows_who_may_be_meant(a
     assert "Enter asks" not in words(client.get("/leads/", {"q": ADA.email}, headers=HTMX))
     answer = client.get("/leads/", {"q": wrong})
     assert f"No lead with the email {wrong}" in words(answer)
-    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Opened by you")[0]
+    assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Recently opened")[0]
 
 
 def test_the_number_of_a_payment_finds_who_paid(at_desk: AtDesk) -> None:
@@ -140,6 +156,35 @@ def test_the_number_of_a_payment_finds_who_paid(at_desk: AtDesk) -> None:
     answer = client.get("/leads/", {"q": "99432"})
     assert "transaction 99432" in words(answer)
     assert f'href="/leads/{ADA.id}/"' in answer.content.decode()
+
+
+def test_a_number_that_a_payment_has_can_still_be_opened_as_a_lead(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("agent")
+    see(client)
+    client.get(f"/leads/{ADA.id}/money/")
+    sandbox.calls()
+    for answer in (
+        client.get("/leads/", {"q": "99432"}),
+        client.get("/leads/", {"q": "99432"}, headers=HTMX),
+        client.get("/leads/?palette", {"q": "99432", "palette": ""}, headers=HTMX),
+    ):
+        page = answer.content.decode().split("Recently opened")[0]
+        assert f'href="/leads/{ADA.id}/"' in page  # the payer stays first
+        assert page.index(f'href="/leads/{ADA.id}/"') < page.index('href="/leads/99432/"')
+        assert "Open lead #99432 in Kartra" in words(answer)
+    assert sandbox.calls() == []
+    for query in (f"#{ADA.id}", "Moreno"):
+        assert "in Kartra" not in words(client.get("/leads/", {"q": query}, headers=HTMX))
+
+
+def test_a_number_after_a_hash_is_always_a_leads(at_desk: AtDesk) -> None:
+    client = at_desk("agent")
+    see(client)
+    client.get(f"/leads/{ADA.id}/money/")
+    fragment = client.get("/leads/", {"q": "#99432"}, headers=HTMX)
+    assert "Enter asks Kartra for #99432" in words(fragment)
+    assert "transaction" not in words(fragment)
+    assert client.get("/leads/", {"q": "#99432"})["Location"] == "/leads/99432/"
 
 
 def test_the_palette_gets_options_alone(at_desk: AtDesk) -> None:

@@ -6,7 +6,8 @@ import logging
 import random
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -21,10 +22,11 @@ from django.utils import timezone
 from django_tasks import default_task_backend
 
 from leads.access import Desk
-from leads.models import Entry, Event, Hook, Mark, Operation, Reread
-from leads.services import events, rereads
+from leads.models import Entry, Event, Hook, Mark, MarkKind, Operation, Reread
+from leads.providers.kartra.sandbox.state import connect
+from leads.services import events, refreshing, rereads
 from leads.views import hooks
-from tests.leads.conftest import ADA, Sandbox
+from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import together
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +58,7 @@ class Kartra:
 
     def counts(self) -> dict[str, int]:
         self.hook.refresh_from_db()
-        return {name: getattr(self.hook, name) for name in ("doubles", "flooded", "refused", "unqueued")}
+        return {**events.not_kept(self.hook), "unqueued": self.hook.unqueued}
 
 
 @pytest.fixture
@@ -221,6 +223,38 @@ def test_a_flood_is_answered_with_429_and_counted(kartra: Kartra, settings: Any)
     assert kartra.post(event(tag="later")) == 200
 
 
+def test_what_is_refused_in_a_flood_writes_nothing(
+    kartra: Kartra, settings: Any, django_assert_num_queries: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EVENTS_PER_MINUTE = 3
+    monkeypatch.setattr(events.time, "time", lambda: 1_000_000_000.0)  # within one minute
+    posts = [(event(tag="one"), JSON, 200), (b"junk", JSON, 400), (b"x" * 65_537, JSON, 429), (event(), JSON, 429)]
+    assert [kartra.post(body, kind) for body, kind, _ in posts] == [status for *_, status in posts]
+    for body, kind in ((event(tag="two"), JSON), (b"junk", JSON), (b"x" * 70_000, FORM), (b"<x/>", "text/xml")):
+        with django_assert_num_queries(1) as asked:  # whose address it is
+            assert kartra.post(body, kind) == 429
+        assert asked[0]["sql"].startswith("SELECT")
+    assert kartra.counts() == {"doubles": 0, "flooded": 6, "refused": 1, "unqueued": 0}
+
+
+def test_too_long_posts_count_as_a_flood(kartra: Kartra, settings: Any) -> None:
+    settings.EVENTS_PER_MINUTE = 100
+    answers = [kartra.post(b"x" * 65_537) for _ in range(30)]
+    assert set(answers) == {413, 429}
+    assert kartra.counts()["refused"] + kartra.counts()["flooded"] == 30
+
+
+def test_what_was_not_kept_is_written_once_a_minute(kartra: Kartra) -> None:
+    for _ in range(5):
+        kartra.post(b"junk")
+    kartra.hook.refresh_from_db()
+    assert (kartra.hook.refused, kartra.counts()["refused"]) == (1, 5)
+    cache.delete(f"posts-counted:{kartra.hook.pk}")  # as after a minute
+    kartra.post(b"junk")
+    kartra.hook.refresh_from_db()
+    assert (kartra.hook.refused, kartra.counts()["refused"]) == (6, 6)
+
+
 def test_long_posts_weigh_more(kartra: Kartra, settings: Any) -> None:
     settings.EVENTS_PER_MINUTE = 10
     assert [kartra.post(event(tag="x" * 60_000, number=number)) for number in range(3)].count(429) >= 1
@@ -266,9 +300,9 @@ def test_of_posts_at_once_one_is_kept(kartra: Kartra) -> None:
 # The rig: forged, replayed, huge, out of order
 
 
-def _forged(rng: random.Random) -> tuple[bytes, str]:
-    """Something that might come, of any kind, about any of 300 leads."""
-    lead = str(rng.randint(1, 300))
+def _forged(rng: random.Random, leads: Sequence[str]) -> tuple[bytes, str]:
+    """Something that might come, of any kind, about any of the leads."""
+    lead = rng.choice(leads)
     match rng.randrange(8):
         case 0 | 1 | 2:
             return event(
@@ -292,19 +326,69 @@ def _posted_to_the_view(secret: str, body: bytes, kind: str) -> int:
     return hooks.receive(WSGIRequest({**said, "wsgi.input": BytesIO(body)}), secret).status_code
 
 
+def _at_kartra(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    """All leads of the first account, as the sandbox's own tables have them."""
+
+    def names(lead: int, sql: str) -> set[str]:
+        return {row[0] for row in db.execute(sql, (lead,))}
+
+    found = {}
+    with closing(connect(sandbox.path)) as db:
+        for lead, text in db.execute("SELECT id, facts FROM leads WHERE account_id = 1 AND NOT deleted").fetchall():
+            facts = json.loads(text)
+            found[str(lead)] = {
+                "name": " ".join(filter(None, (facts["first_name"], facts["last_name"]))),
+                **{key: facts[key] for key in ("email", "company", "city", "state", "country")},
+                "tag": names(lead, "SELECT name FROM lead_tags JOIN tags ON id = tag_id WHERE lead_id = ?"),
+                "list": names(
+                    lead, "SELECT name FROM lead_lists JOIN lists ON id = list_id WHERE lead_id = ? AND active"
+                ),
+                "sequence": names(
+                    lead,
+                    "SELECT name FROM lead_sequences JOIN sequences ON id = sequence_id"
+                    " WHERE lead_id = ? AND status = 'active'",
+                ),
+                "membership": names(
+                    lead,
+                    "SELECT l.membership_name || ' ' || l.name FROM lead_levels h JOIN levels l"
+                    " ON (l.membership_id, l.id) = (h.membership_id, h.level_id) WHERE h.lead_id = ? AND h.active",
+                ),
+                "product": names(
+                    lead, "SELECT product_name FROM transactions WHERE lead_id = ? AND kind != 'cancellation'"
+                ),
+            }
+    return found
+
+
+def _in_directory(entry: Entry) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        key: getattr(entry, key) for key in ("name", "email", "company", "city", "state", "country")
+    }
+    marks = set(entry.marks.values_list("kind", "name"))
+    return kept | {kind: {name for each, name in marks if each == kind} for kind in MarkKind.values}
+
+
 @pytest.mark.django_db(transaction=True)  # ten thousand versions of one row in one transaction would be slow
 def test_ten_thousand_forged_posts_move_nothing_but_a_bounded_queue(
     kartra: Kartra, sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No directory entry, no operation, no call to Kartra; at most one reading for each lead, and no memory kept."""
+    """No directory entry, no operation, no call to Kartra; at most one reading for each lead, and no memory kept. The
+    readings then bring what Kartra has, and nothing that was told."""
     settings.EVENTS_PER_MINUTE = 100_000
+    at_kartra = _at_kartra(sandbox)
+    others = [
+        "5300001",
+        NOTABLE["deleted"].id,
+        *map(str, range(1, 299 - len(at_kartra))),
+    ]  # of another account; of none
+    leads = [*at_kartra, *others]
     monkeypatch.setattr(rereads, "OUTSTANDING_AT_MOST", 200)
     logging.disable()  # ten thousand lines
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit = off")  # the disk is not what is tried here
     rng = random.Random(4)
-    posts = [_forged(rng) for _ in range(2500)]
+    posts = [_forged(rng, leads) for _ in range(2500)]
     sandbox.calls()
     sent = [*posts, *posts, *rng.sample(posts, 2500), *reversed(posts)]
     assert len(sent) == 10_000
@@ -331,3 +415,18 @@ def test_ten_thousand_forged_posts_move_nothing_but_a_bounded_queue(
     assert not Operation.objects.exists()
     assert sandbox.calls() == []
     assert threading.active_count() < 10
+
+    wanted = dict(Reread.objects.values_list("lead_id", "with_money"))
+    while refreshing.work():
+        pass
+    assert not Reread.objects.exists()
+    kept = {entry.lead_id or "": _in_directory(entry) for entry in Entry.objects.all()}
+    assert kept == {
+        lead: at_kartra[lead] | ({} if with_money else {"product": set()})
+        for lead, with_money in wanted.items()
+        if lead in at_kartra
+    }
+    assert len(kept) > 30
+    assert any(one["product"] for one in kept.values())
+    assert not Operation.objects.exists()
+    assert not Entry.objects.exclude(gone_at=None).exists()

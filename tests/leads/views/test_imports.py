@@ -406,6 +406,13 @@ def test_failed_lines_have_a_page_and_a_file_that_can_be_mended_and_read_again(
     assert AuditEntry.objects.filter(action="import.export.succeeded").exists()
 
 
+def test_a_stale_session_takes_no_file_of_failed_lines_along(client_of: Callable[..., Client], desk_of: DeskOf) -> None:
+    source = staged(desk_of("manager"))
+    answer = client_of("manager", stale=True).get(f"/directory/import/{source.pk}/failed/csv/")
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/sign-in/again/")
+    assert not AuditEntry.objects.filter(action="import.export.succeeded").exists()
+
+
 def test_the_failed_lines_go_on_page_by_page(at_desk: AtDesk, desk_of: DeskOf) -> None:
     client = at_desk("manager")
     source = staged(desk_of("manager"), "Email,Name\n" + "bad,x\n" * 150 + "a@b.example,x\n")

@@ -4,11 +4,13 @@ import csv
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -17,7 +19,7 @@ from leads.access import Desk
 from leads.models import Job, JobLead, Recipe
 from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToSequence
 from leads.selectors.job_progress import progress_of
-from leads.services.bulk import approving, steering
+from leads.services.bulk import approving, naming, steering
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, read, send, words, writes
 from tests.leads.services.bulk.conftest import TAG, _no_waiting, lay_down, leads_of, run, states, work  # noqa: F401
@@ -148,11 +150,60 @@ def test_a_file_names_them_by_id_or_email_and_nothing_is_lost(manager: Client, d
     assert refused.status_code == 422
     assert "Line 4: This line names nobody." in words(refused)
     assert f"{ADA.email}\n{BEN.id}" in refused.content.decode(), "shown as a paste, to be sent again"
+    again = manager.post("/bulk/new/", typed(who=shown_in_the_box(refused)))
+    assert again.status_code == 422
+    assert "Line 4: This line names nobody." in words(again)
+    assert not Job.objects.exists()
     manager.post("/bulk/new/", typed(who="", leave_out="on", file=SimpleUploadedFile("a.csv", content)))
     job = Job.objects.get()
     assert [(row.line, row.lead_id, row.email) for row in job.leads.order_by("position")] == [
         (2, "", ADA.email), (3, BEN.id, ""),
     ]  # fmt: skip
+
+
+def shown_in_the_box(answer: HttpResponse) -> str:
+    """The paste as a browser reads it from the page and sends it again."""
+    box = re.search(r'<textarea name="who"[^>]*>\n(.*?)</textarea>', answer.content.decode(), re.DOTALL)
+    assert box
+    return "\r\n".join(unescape(box[1]).split("\r\n" if "\r\n" in box[1] else "\n"))
+
+
+def test_the_bad_lines_of_a_file_are_refused_until_they_are_left_out_under_their_own_numbers(
+    manager: Client, desk: Desk
+) -> None:
+    cells = [
+        "Email",
+        "",
+        ADA.email,
+        "Junk & <b>",
+        "",
+        f'"{BEN.email}\n{ADA.email}"',
+        "",
+        f'"c@d.example{" " * 120}, junk"',
+    ]
+    answer = manager.post("/bulk/new/", typed(who="", file=SimpleUploadedFile("a.csv", "\n".join(cells).encode())))
+    for _ in range(2):
+        assert answer.status_code == 422
+        assert "2 lines cannot be read" in words(answer)
+        for said in ("Line 4: Junk & <b>", "Line 9: c@d.example"):
+            assert said in words(answer)
+        assert not Job.objects.exists()
+        answer = manager.post("/bulk/new/", typed(who=shown_in_the_box(answer)))
+    manager.post("/bulk/new/", typed(who=shown_in_the_box(answer), leave_out="on"))
+    job = Job.objects.get()
+    assert [(row.line, row.email) for row in job.leads.order_by("position")] == [(3, ADA.email), (6, BEN.email)]
+    results = b"".join(manager.get(f"/bulk/{job.pk}/csv/")).decode("utf-8-sig").splitlines()  # type: ignore[arg-type]
+    assert [line.split(",")[0] for line in results[1:]] == ["3", "6"]
+
+
+def test_a_file_of_lines_that_name_nobody_is_refused_and_not_read_in_part(
+    manager: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(naming, "MOST_LEADS", 3)
+    content = b"Email,Name\n" + b",x\n" * 4 + ADA.email.encode() + b",Ada\n"
+    answer = manager.post("/bulk/new/", typed(who="", leave_out="on", file=SimpleUploadedFile("a.csv", content)))
+    assert "More than 3 lines name nobody" in words(answer)
+    assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -194,6 +245,18 @@ def test_bad_lines_can_be_left_out_and_are_kept_with_the_job(manager: Client, de
     job = Job.objects.get()
     assert job.leads.count() == 1
     assert "Line 1: junk" in words(manager.get(f"/bulk/{job.pk}/"))
+
+
+def test_every_bad_line_is_named_by_its_number(manager: Client, desk: Desk) -> None:
+    lines = [f"junk {number}" for number in range(1, 421)]
+    lines[399], lines[409] = ADA.email, ADA.email
+    answer = manager.post("/bulk/new/", typed(who="\n".join(lines)))
+    assert "Line 20: junk 20 and lines 21–399, 401–409, 411–420" in words(answer)
+    manager.post("/bulk/new/", typed(who="\n".join(lines), leave_out="on"))
+    page = words(manager.get(f"/bulk/{Job.objects.get().pk}/"))
+    assert "Line 200: junk 200" in page
+    assert "Lines 201–399, 401–409, 411–420 cannot be read" in page
+    assert "Line 410: " in page
 
 
 def test_fields_points_sequences_and_recipes_become_actions(manager: Client, desk: Desk) -> None:
@@ -389,7 +452,7 @@ def test_a_page_that_does_not_exist_is_400(manager: Client, desk: Desk, query: s
 
 def test_names_from_outside_are_shown_as_text(manager: Client, desk: Desk) -> None:
     job = lay_down(desk, TWO, name="<script>alert(1)</script>")
-    job.left_out = [{"line": 1, "text": "<b>x</b>", "why": "not clear"}]
+    job.left_out = [{"line": 1, "text": "<b>x</b>", "why": "cannot be read"}]
     job.save()
     html = manager.get(f"/bulk/{job.pk}/").content.decode()
     assert "<script>alert(1)" not in html

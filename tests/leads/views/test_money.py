@@ -40,8 +40,10 @@ def test_two_calls_are_enough(at_desk: AtDesk, sandbox: Sandbox, key: str) -> No
 
 def test_a_long_history_says_what_it_left_out(at_desk: AtDesk) -> None:
     text = words(at_desk("viewer").get(f"/leads/{NOTABLE['long_history'].id}/money/", headers=HTMX))
-    assert "older rows without details" in text
+    assert "older rows without details: one Kartra call carries no more. Open one to see" in text
+    assert "Open it to see what was paid and what was refunded." in text
     assert "Details not read" in text
+    assert "Kartra did not tell" not in text
 
 
 def test_a_lead_who_bought_nothing_says_so_in_one_call(at_desk: AtDesk, sandbox: Sandbox) -> None:
@@ -56,4 +58,6 @@ def test_rows_stay_when_the_details_cannot_be_read(at_desk: AtDesk, sandbox: San
     answer = client.get(f"/leads/{ADA.id}/money/", headers=HTMX)
     assert answer.status_code == 200
     assert "#99432" in words(answer)
-    assert "without details" in words(answer)
+    assert "Kartra did not tell the details of 9 rows. Reload to read them again" in words(answer)
+    assert "no more" not in words(answer)
+    assert "Single purchases" not in words(answer)

@@ -58,7 +58,9 @@ def test_everybody_sees_it_and_only_its_author_may_delete_it(at_desk: AtDesk) ->
 
 
 def test_a_lead_that_there_is_not_takes_no_note(at_desk: AtDesk) -> None:
-    assert at_desk("agent").post("/leads/999999999/notes/", {"text": "Call on Tuesday"}).status_code == 404
+    for number, says in (("999999999", "No lead with"), (NOTABLE["deleted"].id, "This lead was deleted in Kartra")):
+        answer = at_desk("agent").post(f"/leads/{number}/notes/", {"text": "Call on Tuesday"})
+        assert (answer.status_code, says in answer.content.decode()) == (404, True)
     assert not Note.objects.exists()
 
 

@@ -140,8 +140,9 @@ def test_the_preview_shows_every_step_and_sends_nothing(
     assert answer.status_code == 200
     assert "Cancel subscription #14833" in text
     assert "Refund 19.95, all of rebill" in text
-    assert "Take tag vip from Ada Moreno." in text
+    assert "Remove tag vip from Ada Moreno." in text
     assert "Run Cancel and refund" in text
+    assert "What moves money is sent as soon as you confirm, and cannot be taken back." in text
     assert ("<html" in answer.content.decode()) is not bool(headers)
     assert writes(sandbox) == []
 
@@ -217,6 +218,7 @@ def test_a_reason_is_asked_for_where_money_moves(support: Client, playbook: Play
     playbook.save()
     preview = support.get(address(playbook))
     assert 'name="reason"' not in preview.content.decode()
+    assert "cannot be taken back" not in words(preview)
     assert support.post(address(playbook), form_of(preview)).status_code == 302
     assert writes(sandbox) == [("unassign_tag",)]
 

@@ -131,7 +131,10 @@ def test_a_pause_is_held_and_taken_back(at_desk: AtDesk, sandbox: Sandbox) -> No
     assert re.search(r"Pause subscription #14833: leaves in (10|9) s", words(confirm(client, f"{URL}pause/")))
     operation = Operation.objects.get()
     assert "Held back" in words(client.get(URL))
-    assert "A change of it is being checked" in words(client.get(f"{URL}cancel/", headers=HTMX))
+    for end in ("", "cancel/"):
+        text = words(client.get(URL + end))
+        assert "A change of it is held back, and nothing was sent yet." in text
+        assert "being checked" not in text
     client.post(f"/operations/{operation.pk}/withdraw/", headers=HTMX)
     assert writes(sandbox) == []
 
@@ -238,7 +241,7 @@ def test_above_the_limit_the_dialog_says_that_approval_is_asked_for(at_desk: AtD
     client = at_desk("support")
     assert "above your limit" not in words(client.get(f"{URL}cancel/", headers=HTMX))
     Limit.objects.create(role="support", per_transaction=Decimal(10))
-    assert "above your limit (10.00 for one refund)" in words(client.get(f"{URL}cancel/", headers=HTMX))
+    assert "above your limit (10.00 of one payment)" in words(client.get(f"{URL}cancel/", headers=HTMX))
 
 
 @pytest.mark.usefixtures("_at_once")

@@ -143,6 +143,26 @@ def test_each_try_waits_for_a_slot_of_the_app() -> None:
     assert script.limiter.waits == [("APP", False), ("APP", False), ("APP", True)]
 
 
+def test_a_write_that_waited_too_long_for_its_turn_is_not_sent() -> None:
+    script = Script()
+    with pytest.raises(Unavailable, match=r"given up\. Nothing was sent"):
+        call(script, is_write=True, is_late=lambda: bool(script.limiter.waits))
+    assert (script.calls, script.sleeps) == ([], [])
+    assert len(script.limiter.waits) == 1
+
+
+def test_a_read_is_never_too_late() -> None:
+    assert call(Script(FINE), is_late=lambda: True) == FINE
+
+
+@pytest.mark.parametrize("trouble", [(429, b""), ConnectionRefusedError()])
+def test_a_write_is_not_sent_again_once_it_is_too_late(trouble: Any) -> None:
+    script = Script(trouble, FINE)
+    with pytest.raises(Unavailable, match="Nothing was sent"):
+        call(script, is_write=True, is_late=lambda: bool(script.calls))
+    assert len(script.calls) == 1
+
+
 @pytest.mark.parametrize("is_write", [False, True])
 def test_nothing_is_sent_where_no_turn_can_be_had(is_write: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str, **_: bool) -> None:

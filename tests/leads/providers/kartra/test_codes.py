@@ -1,6 +1,6 @@
 import pytest
 
-from leads.providers.errors import AlreadyDone, Misconfigured, NotFound, OutcomeUnknown, Refused
+from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, OutcomeUnknown, Refused
 from leads.providers.kartra import codes, commands
 from tests.leads.providers.kartra.script import payload
 
@@ -30,7 +30,8 @@ def test_no_two_numbers_share_a_sentence() -> None:
     ("numbers", "error"),
     [
         ("201 202 203 204 233 238 239 240 242 262", Misconfigured),
-        ("234 243 245 247 248", NotFound),
+        ("234 243 247 248", NotFound),
+        ("245", Deleted),
         ("244 251 252", AlreadyDone),
         ("266 267", OutcomeUnknown),
         ("206 209 212 214 219 220 231 250 253 259 264 271 275 284", Refused),

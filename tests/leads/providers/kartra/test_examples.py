@@ -19,6 +19,7 @@ from leads.providers.base import (
 from leads.providers.changes import AssignTag
 from leads.providers.errors import (
     AlreadyDone,
+    Deleted,
     Misconfigured,
     NotFound,
     OutcomeUnknown,
@@ -97,7 +98,7 @@ ERRORS: dict[str, type[ProviderError]] = {
     "error.edit_lead.271-custom-field": Refused,
     "error.edit_subscription.277-price": Refused,
     "error.get_lead.234-not-found": NotFound,
-    "error.get_lead.245-deleted": NotFound,
+    "error.get_lead.245-deleted": Deleted,
     "error.global.203-api-key": Misconfigured,
     "error.global.242-ip": Misconfigured,
     "error.global.262-permission": Misconfigured,

@@ -74,7 +74,8 @@ def test_a_long_history_takes_two_calls_and_leaves_the_oldest_without_details() 
     provider, script = answering(lists([*numbers], [9]), enveloped(plan(9), *(sale(number) for number in newest)))
     money = provider.get_money(REF)
     assert len(money.transactions) == 1200
-    assert money.unread == 1200 - len(newest)
+    assert (money.beyond, money.untold) == (1200 - len(newest), 0)
+    assert [row.is_beyond for row in money.transactions] == [not row.has_details for row in money.transactions]
     assert all(row.has_details for row in money.transactions[: len(newest)])
     assert len(script.calls) == 2
     assert wire.count(script.bodies[1]) <= wire.MAX_VARIABLES
@@ -178,7 +179,54 @@ def test_a_flat_refusal_of_many_details_is_read_one_by_one() -> None:
 
 def test_rows_are_shown_where_the_details_fail() -> None:
     provider, _ = answering(lists([1, 2], []), *[(500, b"")] * 3)
-    assert provider.get_money(REF).unread == 2
+    money = provider.get_money(REF)
+    assert (money.beyond, money.untold) == (0, 2)
+
+
+def test_details_that_one_reading_did_not_bring_are_read_in_one_more_call() -> None:
+    numbers = range(1, 501)
+    newest = sorted(numbers, reverse=True)[: MOST_DETAILS - 1]
+    later = enveloped(sale(3), ("get_transaction_details", flat("247")), plan(9))
+    provider, script = answering(
+        lists([*numbers], [9]), enveloped(plan(9), *(sale(number) for number in newest)), later
+    )
+    money = provider.get_money(REF)
+    rows = {row.id: row for row in (*money.transactions, *money.subscriptions)}
+    found = provider.add_details(money, [rows["3"], rows["2"], rows["9"]])
+    filled = {row.id: row for row in (*found.transactions, *found.subscriptions)}
+    assert len(script.calls) == 3
+    assert (filled["3"].has_details, filled["3"].amount, filled["3"].is_beyond) == (True, Decimal("1.00"), False)
+    assert (filled["2"].has_details, filled["2"].is_beyond) == (False, False)  # there is no such transaction
+    assert filled["1"] is rows["1"]
+    assert (found.beyond, found.untold) == (money.beyond - 2, 1)
+
+
+def test_what_the_list_told_stays_where_the_details_do_not_tell_it() -> None:
+    row = {"transaction_id": "1", "transaction_type": "partial_refund", "lead_email": "ada@example.com"}
+    told = {"transaction_id": "1", "transaction_full_amount": "-4.00", "new": "x"}
+    provider, _ = answering(
+        enveloped((TRANSACTIONS, {"transaction_list": [row]}), (SUBSCRIPTIONS, {"subscriptions_list": []})),
+        *[(500, b"")] * 3,
+        enveloped(("get_transaction_details", {"transaction_details": told})),
+    )
+    money = provider.get_money(REF)
+    found = provider.add_details(money, money.transactions).transactions[0]
+    assert (found.kind, found.lead_email, found.amount) == ("partial_refund", "ada@example.com", Decimal("4.00"))
+    assert found.extra == {"new": "x"}
+
+
+@pytest.mark.parametrize("answers", [[(500, b"")] * 3, [{"status": "Success", "actions": []}]])
+def test_no_answer_for_one_more_row_is_an_error(answers: list[Any]) -> None:
+    provider, _ = answering(lists([1], []), *[(500, b"")] * 3, *answers)
+    money = provider.get_money(REF)
+    with pytest.raises(Unavailable):
+        provider.add_details(money, money.transactions)
+
+
+def test_a_row_that_kartra_refuses_to_tell_is_none() -> None:
+    provider, _ = answering(lists([1], []), *[(500, b"")] * 3, flat("247"))
+    money = provider.get_money(REF)
+    assert provider.add_details(money, money.transactions) == money
 
 
 def test_reading_alone_stops_when_kartra_stops_answering() -> None:

@@ -4,11 +4,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kartra_admin.lib.pacing import Limiter, NoTurn, Turn
+from kartra_admin.lib.pacing_slots import FileSlots
 from leads.providers.base import LeadRef
 from leads.providers.changes import AssignTag
 from leads.providers.errors import OutcomeUnknown, RateLimited, Unavailable
@@ -93,16 +96,22 @@ class Server:
 
     @staticmethod
     def _request(connection: socket.socket) -> bytes:
+        def receive() -> bytes:
+            data = connection.recv(65536)
+            if not data:
+                raise ConnectionResetError("it went without a word, or in the middle of one")
+            return data
+
         data = b""
         while b"\r\n\r\n" not in data:
-            data += connection.recv(65536)
+            data += receive()
         head, _, body = data.partition(b"\r\n\r\n")
         assert head.startswith(b"POST /api HTTP/1.1\r\n")
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
         while len(body) < length:
-            body += connection.recv(65536)
+            body += receive()
         return body
 
     def close(self) -> None:
@@ -192,6 +201,16 @@ def test_a_refused_connection_changed_nothing_and_is_tried_three_times(is_write:
     assert len(limiter.waits) == 3
 
 
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_a_write_whose_connection_took_too_long_does_not_leave(asked: int) -> None:
+    """It is too late the first, second or third time that it is asked: each time before the body leaves."""
+    answers = iter([False] * (asked - 1) + [True])
+    with server(answer(FINE)) as kartra, pytest.raises(Unavailable, match="Nothing was sent"):
+        client(kartra.url, is_late=lambda: next(answers)).call(CALL, is_write=True)
+    assert next(answers, None) is None
+    assert kartra.bodies == []
+
+
 def test_a_limited_write_goes_again() -> None:
     limited = answer(b"Too many requests", "429 Too Many Requests")
     limiter = NoLimit()
@@ -235,3 +254,45 @@ def test_each_call_tells_when_it_is_on_the_wire() -> None:
         for _ in range(2):
             client(kartra.url, limiter=limiter).call(CALL, is_write=False)
     assert limiter.turns_sent == [1, 2]
+
+
+def test_a_call_that_takes_long_to_connect_is_not_sent_among_those_that_passed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two calls a second. While one connects, a second goes by, and with it the turn that was waited for."""
+    came: list[float] = []
+
+    def note(connection: socket.socket) -> None:
+        came.append(time.time())
+        answer(FINE)(connection)
+
+    def connect(*args: Any, **kwargs: Any) -> socket.socket:
+        if threading.current_thread().name == "slow":
+            time.sleep(1.3)
+        return open_connection(*args, **kwargs)
+
+    open_connection = socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with server(*[note] * 4) as kartra, closing(Limiter(FileSlots(tmp_path / "calls.sqlite3"), 2)) as limiter:
+
+        def call() -> None:
+            client(kartra.url, limiter=limiter).call(CALL, is_write=False)
+
+        slow = threading.Thread(target=call, name="slow")
+        slow.start()
+        time.sleep(0.2)
+        for _ in range(3):
+            call()
+        slow.join(timeout=20)
+    assert len(came) == 4
+    assert all(third - first >= 1 for first, third in zip(came, came[2:], strict=False))
+
+
+def test_nothing_is_sent_where_the_turn_is_lost_while_connecting() -> None:
+    class Lost(NoLimit):
+        def still(self, name: str, turn: Turn, *, background: bool = False) -> Turn:
+            raise NoTurn("the table of slots")
+
+    with server(*[hang_up] * 3) as kartra, pytest.raises(Unavailable, match="Nothing was changed"):
+        client(kartra.url, limiter=Lost()).call(CALL, is_write=True)
+    assert kartra.bodies == []

@@ -141,3 +141,20 @@ def test_what_was_kept_is_set_out_for_reading_without_its_key() -> None:
         == "transaction_type = sale\nsecret_key = …\nlead_id = 7"
     )
     assert "hush" not in set_out(parts)
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [("buy_product", "sale"), ("buy_product", "rebill"), ("refund_product", "refund"),
+     ("partial_refund_product", "partial_refund"), ("cancel_subscription", "cancellation")],
+)  # fmt: skip
+def test_an_act_is_the_same_however_it_is_told(action: str, kind: str) -> None:
+    by_event = read_post(event(action, {"transaction_details": {"transaction_id": 99517}}), JSON)
+    by_notification = read_post(urlencode({"transaction_type": kind, "transaction_id": "99517"}).encode(), FORM)
+    assert by_event.act == by_notification.act != ""
+
+
+@pytest.mark.parametrize("number", ["", "N/A", "0", "1'"])
+def test_without_a_number_of_the_payment_nobody_knows_which_act_it_is(number: str) -> None:
+    assert read_post(event("buy_product", {"transaction_details": {"transaction_id": number}}), JSON).act == ""
+    assert read_post(urlencode({"transaction_type": "sale", "transaction_id": number}).encode(), FORM).act == ""

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leads.providers.base import LeadRef, Outcome
+from leads.providers.base import LeadRef, Money, Outcome, Subscription, Transaction
 from leads.providers.changes import AssignTag, CreateLead, EditLead, RefundTransaction, SubscribeToList
 from leads.providers.errors import OutcomeUnknown, ProviderError
 from leads.providers.kartra import answers, commands
@@ -77,6 +77,7 @@ def mutated(draw: st.DrawFn) -> Any:
 BODIES = st.one_of(JSON, mutated())
 REF = LeadRef(id="4174086")
 CHAIN = (EditLead(profile={"city": "Rome"}), AssignTag("a"), AssignTag("b"), SubscribeToList("c"))
+ROWS = Money((Transaction("99432", "sale"),), (Subscription("14833", "active"),))
 READS: dict[str, Callable[[Any], Any]] = {
     "get_lead": lambda provider: provider.get_lead(REF),
     "find_lead_id": lambda provider: provider.find_lead_id(REF),
@@ -92,6 +93,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "get_subscription": lambda provider: provider.get_subscription("14833"),
     "list_subscriptions": lambda provider: provider.list_subscriptions(REF),
     "get_money": lambda provider: provider.get_money(REF),
+    "add_details": lambda provider: provider.add_details(ROWS, [*ROWS.transactions, *ROWS.subscriptions]),
 }
 
 

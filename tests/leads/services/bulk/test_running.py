@@ -62,6 +62,28 @@ def test_what_is_so_already_takes_one_call_and_no_operation(manager: Desk, sandb
     assert Operation.objects.count() == 1
 
 
+def test_who_is_unknown_to_kartra_has_an_entry_and_no_operation(manager: Desk, sandbox: Sandbox) -> None:
+    gone = NOTABLE["deleted"].id
+    job = run(manager, f"{ADA.email}\nnobody@example.com\n{gone}")
+    assert states(job) == ["succeeded", "missing", "missing"]
+    assert Operation.objects.count() == 1
+    (by_id,) = entries_with("job.lead.failed", label="Spring sale")
+    assert (by_id.about_id, by_id.outcome, by_id.actor_name) == (gone, "failed", str(manager.user))
+    assert "deleted" in by_id.sentence
+    (by_line,) = entries_with("job.line.failed", line=2)
+    assert by_line.sentence == "Line 2 of bulk job Spring sale not done: Unknown to Kartra"
+    assert "nobody@" not in str(by_line.__dict__)
+
+
+def test_what_is_so_already_has_no_entry_of_its_own(manager: Desk, sandbox: Sandbox) -> None:
+    send(manager, AssignTag(TAG))
+    before = AuditEntry.objects.count()
+    job = run(manager, f"{ADA.id}\n{BEN.id}")
+    assert states(job) == ["same", "succeeded"]
+    told = set(AuditEntry.objects.order_by("pk")[before:].values_list("action", flat=True))
+    assert not told & {"job.lead.failed", "job.line.failed"}
+
+
 def test_nothing_to_change_is_nothing_to_start(manager: Desk) -> None:
     send(manager, AssignTag(TAG))
     job = work(lay_down(manager, ADA.email))
@@ -91,6 +113,14 @@ def test_the_missing_are_created_with_fields_tags_and_lists(manager: Desk, sandb
     lead = read(manager, leads_of(job)[0].lead_id)
     assert (lead.email, lead.profile["city"], TAG in lead.tags) == ("new@example.com", "Austin", True)
     assert job.findings == [1, 0, 1, 0, 1]
+
+
+def test_a_deleted_lead_is_not_created_anew(manager: Desk, sandbox: Sandbox) -> None:
+    job = run(manager, f"{NOTABLE['deleted'].email}\n{ADA.email}", creates_missing=True)
+    assert woulds(job)[0] == states(job)[0] == "missing"
+    assert "This lead was deleted in Kartra" in leads_of(job)[0].sentence
+    assert ("create_lead",) not in writes(sandbox)
+    assert Operation.objects.count() == 1
 
 
 def test_who_would_get_automations_is_known_beforehand(manager: Desk) -> None:

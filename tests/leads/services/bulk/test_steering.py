@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from accounts.services import connections, users
+from accounts.services import connections, packs, users
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
 from leads.actions import Action
@@ -227,7 +227,14 @@ def test_what_was_declined_may_be_asked_for_again(manager: Desk, admin: Desk, as
     with pytest.raises(AppError, match="Say why"):
         approving.decline(actor=admin.user, account=admin.account, job=asked, note=" ")
     approving.decline(actor=admin.user, account=admin.account, job=asked, note="Not this week")
-    assert (asked.state, "Not this week" in asked.sentence) == ("checked", True)
+    assert (asked.state, asked.sentence, asked.decision_note) == (
+        "checked", f"Declined by {admin.user}.", "Not this week",
+    )  # fmt: skip
+    told = AuditEntry.objects.get(action="job.decide.declined")
+    assert told.sentence.endswith("Not this week")
+    assert "Not this week" not in told.body, "it may name a person, so it is sealed"
+    assert packs.about_same_lead(told.pk).title == f"Entry {told.pk}", "it is about no lead, though it is sealed"
+    assert "Not this week" not in str(Job.objects.filter(pk=asked.pk).values())
     assert steering.start(actor=manager.user, job=asked).state == "asked"
 
 

@@ -14,6 +14,7 @@ from leads.providers.kartra.sandbox.state import connect, writing
 from leads.services import outcomes
 from leads.services.bulk import making, results, slices, steering
 from leads.services.undo import undo_operation
+from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import read, send, writes
 from tests.leads.services.bulk.conftest import TAG, leads_of, run, states, work, woulds
@@ -74,6 +75,7 @@ def test_a_part_that_changed_since_keeps_the_whole_lead_as_it_is(manager: Desk, 
     undoing = work(steering.start(actor=manager.user, job=undoing))
     assert states(undoing) == ["failed", "succeeded"]
     assert "changed since" in leads_of(undoing)[0].sentence
+    assert "changed since" in entries_with("job.lead.failed", label=undoing.name)[0].sentence
     assert LATER in lists_of(manager)
     assert len(writes(sandbox)) == 2
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 
 from leads.providers.kartra.sandbox import faults
 from leads.providers.kartra.sandbox.notable import NOTABLE
-from leads.providers.kartra.sandbox.server import running
+from leads.providers.kartra.sandbox.server import SandboxServer, running
+from leads.providers.kartra.sandbox.traffic import calls
 from tests.leads.providers.kartra.sandbox.box import FORM, Box, action, credentials
 
 TAG = urlencode({**credentials(), "lead[id]": NOTABLE["ada"].id, **action("assign_tag", tag_name="beginner")})
@@ -40,6 +42,19 @@ def test_answers_like_kartra_and_keeps_the_connection(line: http.client.HTTPConn
         assert (status, kind.partition(";")[0]) == (200, "text/html")
         assert json.loads(page)["status"] == "Success"
         assert line.sock is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by Linux")
+def test_a_call_counts_from_when_it_came_however_late_the_server_comes_to_read_it(box: Box) -> None:
+    with SandboxServer(box.path) as server:
+        line = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+        sent = time.time()
+        line.request("POST", "/api", TAG, HEADERS)
+        time.sleep(0.3)
+        server.handle_request()
+        assert line.getresponse().status == 200
+        line.close()
+    assert calls(box.path)[-1].at - sent < 0.2
 
 
 def test_answers_promptly(line: http.client.HTTPConnection) -> None:
