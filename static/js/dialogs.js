@@ -29,13 +29,13 @@ function close() {
   if (dialog.open) dialog.close();
 }
 
+// The browser says "close" a little later: by then it may be open again, or on its way to be.
 dialog.addEventListener("close", () => {
+  if (dialog.open) return;
   body.replaceChildren();
   const back = opener?.isConnected ? opener : document.getElementById(openerId);
   const folded = back?.closest("details:not([open])"); // it stood in a menu that is closed by now
   (folded?.querySelector("summary") ?? back ?? document.getElementById("main")).focus();
-  opener = null;
-  openerId = "";
 });
 
 document.addEventListener("close-dialog", close);

@@ -112,6 +112,19 @@ def test_a_dialog_takes_the_focus_and_gives_it_back(lead_page: Page, link: str, 
     expect(opener).to_be_focused()
 
 
+def test_a_dialog_opened_again_at_once_gives_the_focus_back_too(lead_page: Page) -> None:
+    page = lead_page
+    opener = page.get_by_role("link", name="Add tag", exact=True)
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Add tags")
+    expect(dialog).to_be_visible()
+    opener.evaluate("link => { document.getElementById('dialog').close(); link.click(); }")
+    dialog.get_by_role("link", name="Go back").click()
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
 def test_the_focus_stays_at_the_card_after_a_change(lead_page: Page) -> None:
     page = lead_page
     page.get_by_role("button", name="Remove tag vip").focus()

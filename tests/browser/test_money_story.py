@@ -151,6 +151,7 @@ def test_money_goes_back_once_by_the_right_people_and_the_log_tells_it(
     send()
     expect(support.card).to_contain_text("Being checked")
     expect(support.card.get_by_role("link", name=SALE)).to_have_count(0)
+    expect(support.card.locator("[hx-get*='was=unknown']")).to_be_visible()  # the card was read anew and asks again
     read()
     expect(support.toasts).to_contain_text("Refunded 3.00 of transaction #99432.")
     expect(support.row("Sale #99432")).to_contain_text("7.00")
