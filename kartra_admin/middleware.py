@@ -35,7 +35,6 @@ _BLOCKED = (
     "The audit log does not take an entry, so nothing was done. Ask whoever runs this desk to run auditverify, and to "
     "read in docs/operations.md how to mend it."
 )
-logger = logging.getLogger(__name__)
 
 # Posted by a machine, and read by its view alone, which bounds what it reads.
 _POSTED_FROM_OUTSIDE = ("/hooks/", "/csp-report/")
