@@ -23,8 +23,11 @@ HOST = {"HTTP_HOST": "localhost"}
 _PRESENT, _VERIFIED, _ATTESTED = 0x01, 0x04, 0x40
 
 
-def code_for(secret: str, later: int = 0) -> str:
-    """The code of now, or of so many half minutes later."""
+def code_for(secret: str, later: int = 0, *, lasting: int = 2) -> str:
+    """The code of now, or of so many half minutes later: one that still lasts so many seconds, or the next."""
+    left = 30 - time.time() % 30
+    if left < lasting:
+        time.sleep(left)
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
 
 
