@@ -5,8 +5,8 @@ late moves his slot to then, and so does who has the call on the wire only later
 it. So of any N + 1 calls two lie at least a second apart, whatever the scheduler does; an idle name gives N at once.
 Who is so late that the slot N places on may be used before he tells takes another slot: see `Limiter.still`.
 
-People reserve ahead and are served in order. Background work never reserves: it takes a slot that is due now, which
-none is while a person waits for his. It takes them one after the other, nearly evenly, so that a person who comes never
+People reserve ahead and are served in order. Background work takes a slot that is due in the next instant only, which
+none is while a person waits for his: as far ahead as taking it may last, so that the call itself is in time. It takes them one after the other, nearly evenly, so that a person who comes never
 has a burst before him. Of a process's threads one asks for it at a time: the others would ask in vain.
 
 Where the slots lie is for `pacing_slots`: in a file for one machine, in the database for several.
@@ -24,9 +24,10 @@ _LATE = 0.0025
 _SOON = 0.001  # so late a call is sent as if at once
 _SLACK = 0.003  # so far back a slot taken now may be dated, so that waking late does not add up
 _STALE = 0.5  # a slot is not used any later
+_AHEAD = 0.015  # so long before it is due background work may take a slot
 _CLOCK_WENT_BACK = 1.0  # a slot made this far in the future was made before the clock was set back
 # Background calls may follow each other a little closer than evenly, to make up for waking late.
-_CLOSER = 0.94
+_CLOSER = 0.9
 
 Rows = list[tuple[Any, ...]]
 Execute = Callable[..., Rows]
@@ -125,17 +126,17 @@ class Limiter:
         while found := _newest(self._slots.read, name, self._calls):
             now = self._slots.clock()
             due = self._next_due(*found, background=True)
-            if due <= now or found[0].made > now + _CLOCK_WENT_BACK:
+            if due <= now + _AHEAD or found[0].made > now + _CLOCK_WENT_BACK:
                 return
-            self._sleep(due - now)
+            self._sleep(due - _AHEAD - now)
 
     def _take(self, name: str, *, background: bool) -> _Slot | None:
-        """The next slot, taken now; None for background work where it is not due."""
+        """The next slot, taken now; None for background work where it is not nearly due."""
         with self._slots.transaction(name) as (execute, now):
             last, before = _last(execute, name, now, self._calls)
             due = self._next_due(last, before, background=background)
             slot = _Slot(last.number + 1, max(due, now - _SLACK), now)
-            if background and slot.due > now:
+            if background and slot.due > now + _AHEAD:
                 return None
             _insert(execute, name, slot)
             execute(

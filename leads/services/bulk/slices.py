@@ -37,7 +37,7 @@ _AMONG = 16
 def sweep() -> None:
     """Find what a killed worker or a lost queue left behind. Many may call it at once."""
     for job in selectors.list_working():
-        slots.call_workers(job)
+        slots.call_missing(job)
     for job in selectors.list_with_unknown():
         ending.follow_unknown(job)
     for job in selectors.list_cut_off():

@@ -23,6 +23,14 @@ def call_workers(job: Job) -> None:
         _queue.work_on_job(job.pk, number)
 
 
+def call_missing(job: Job) -> None:
+    """Have those slots worked on that nobody holds. Who holds one comes again by himself; many more calls than that
+    would take turns from him."""
+    held = JobSlot.objects.filter(job=job, leased_until__gt=timezone.now()).values_list("number", flat=True)
+    for number in sorted(set(range(number_for(job))) - set(held)):
+        _queue.work_on_job(job.pk, number)
+
+
 def take(job: Job, number: int) -> bool:
     """True for one caller only, until he leaves it or its lease is over."""
     now = timezone.now()

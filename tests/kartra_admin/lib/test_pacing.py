@@ -104,7 +104,8 @@ def make_calls(limiter: Limiter, times: int, name: str = "app") -> None:
 
 
 def work(place: Path | str, background: bool, seconds: float, results: "multiprocessing.Queue[list[float]]") -> None:
-    """Four threads that call as fast as they may. A call counts at the limiter's own last look at the clock."""
+    """Four threads that call as fast as they may. A call counts at the limiter's own look at the clock as it is told
+    that the call is on the wire; what it does with that may wait for the other processes."""
     seen = threading.local()
     grants: list[float] = []
     slots: Slots = DatabaseSlots(lambda: connect(str(place))) if isinstance(place, str) else FileSlots(place)
@@ -112,13 +113,16 @@ def work(place: Path | str, background: bool, seconds: float, results: "multipro
     until = time.time() + seconds
 
     def clock() -> float:
-        seen.last = own_clock()
-        return float(seen.last)
+        now = own_clock()
+        seen.times = [*getattr(seen, "times", []), now]
+        return now
 
     def call() -> None:
         while time.time() < until:
-            limiter.wait("app", background=background)
-            grants.append(seen.last)
+            turn = limiter.wait("app", background=background)
+            seen.times = []
+            limiter.sent("app", turn)
+            grants.append(seen.times[0])
 
     slots.clock = clock  # type: ignore[method-assign]
     with closing(Limiter(slots, 20)) as limiter:
@@ -274,7 +278,29 @@ def test_background_work_alone_reaches_the_rate(make: Callable[..., Limiter], wo
     assert 0.99 * 60 * 20 <= len(grants) <= 61 * 20
 
 
-def test_a_person_waits_a_tenth_of_a_second_where_background_work_takes_all(
+def test_background_work_reaches_the_rate_though_to_take_a_slot_lasts(tmp_path: Path, world: World) -> None:
+    grants: list[float] = []
+
+    class Slots(FileSlots):
+        @contextmanager
+        def transaction(self, name: str) -> Iterator[tuple[Execute, float]]:
+            world.sleep(0.01)
+            with super().transaction(name) as opened:
+                yield opened
+
+    limiter = Limiter(Slots(tmp_path / "pacing.sqlite3", clock=world.clock), 20, sleep=world.sleep)
+
+    def call() -> None:
+        while world.time < 1_000_060:
+            limiter.wait("app", background=True)
+            grants.append(world.time)
+
+    with closing(limiter):
+        world.run(*[call] * 4)
+    assert 0.99 * 60 * 20 <= len(grants) <= 61 * 20
+
+
+def test_a_person_waits_little_more_than_a_tenth_of_a_second_where_background_work_takes_all(
     make: Callable[..., Limiter], world: World
 ) -> None:
     limiter = make(20)
@@ -293,7 +319,7 @@ def test_a_person_waits_a_tenth_of_a_second_where_background_work_takes_all(
 
     world.run(person, *[toil] * 8)
     assert len(waits) == 40
-    assert max(waits) <= 0.12
+    assert max(waits) <= 0.14
 
 
 def test_background_work_stands_back_while_people_wait(make: Callable[..., Limiter], world: World) -> None:

@@ -266,6 +266,17 @@ def test_money_goes_before_readings_and_readings_before_bulk() -> None:
     assert tasks.send_operation.priority > tasks.settle_operation.priority > tasks.work_on_job.priority
 
 
+def test_the_sweep_leaves_those_alone_who_are_at_it(running: Job, queued: Callable) -> None:  # type: ignore[type-arg]
+    for number in (0, 3):
+        assert slots.take(running, number)
+    assert slots.take(running, 4)
+    JobSlot.objects.filter(number=4).update(leased_until=timezone.now())  # his worker was killed
+    default_task_backend.clear()  # type: ignore[attr-defined]
+    slices.sweep()
+    called = [slot for name, (_, slot) in queued() if name == "work_on_job"]
+    assert called == [number for number in range(slots.number_for(running)) if number not in (0, 3)]
+
+
 def test_the_sweep_calls_workers_to_what_a_lost_queue_left(running: Job, queued: Callable) -> None:  # type: ignore[type-arg]
     tasks.look_for_work.call()
     assert len([name for name, _ in queued() if name == "work_on_job"]) == slots.MOST
