@@ -35,6 +35,7 @@ _BLOCKED = (
     "The audit log does not take an entry, so nothing was done. Ask whoever runs this desk to run auditverify, and to "
     "read in docs/operations.md how to mend it."
 )
+_TAKES_FORMS = "This address takes what a form sends, and shows nothing by itself. Nothing was changed."
 
 # Posted by a machine, and read by its view alone, which bounds what it reads.
 _POSTED_FROM_OUTSIDE = ("/hooks/", "/csp-report/")
@@ -71,13 +72,19 @@ class RequestContextMiddleware:
 
 
 class AppErrorMiddleware:
-    """Answers an `AppError` with its sentence and the status its class stands for, and a log that takes no entry."""
+    """Answers an `AppError` with its sentence and the status its class stands for, and a log that takes no entry; and
+    who opens an address that only takes forms, as by Reload or from the history, with a page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code != 405 or request.method != "GET" or _is_from_outside(request):
+            return response
+        page = error_response(request, BadRequest(_TAKES_FORMS), 405)
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Blocked):

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from kartra_admin.lib.errors import AppError, Denied
 from kartra_admin.typed import Typed
 
-_TITLES = {403: "Not allowed", 404: "Nothing here"}
+_TITLES = {403: "Not allowed", 404: "Nothing here", 405: "Nothing to show"}
 
 
 def error_response(

@@ -220,7 +220,9 @@ def test_getting_what_only_posts_is_405_and_changes_nothing(admin: Client, sandb
         f"/operations/{operation.pk}/decide/", f"/leads/{ADA.id}/notes/", f"/leads/{ADA.id}/recipes/1/",
         "/settings/catalogues/refresh/",
     ):  # fmt: skip
-        assert admin.get(url, {"operation_id": str(uuid4())}).status_code == 405
+        answer = admin.get(url, {"operation_id": str(uuid4())})
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+        assert "shows nothing by itself. Nothing was changed." in answer.content.decode(), "as by Reload after a form"
     assert sandbox.calls() == []
 
 
