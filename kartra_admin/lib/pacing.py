@@ -5,9 +5,10 @@ late moves his slot to then, and so does who has the call on the wire only later
 it. So of any N + 1 calls two lie at least a second apart, whatever the scheduler does; an idle name gives N at once.
 Who is so late that the slot N places on may be used before he tells takes another slot: see `Limiter.still`.
 
-People reserve ahead and are served in order. Background work takes a slot that is due in the next instant only, which
-none is while a person waits for his: as far ahead as taking it may last, so that the call itself is in time. It takes them one after the other, nearly evenly, so that a person who comes never
-has a burst before him. Of a process's threads one asks for it at a time: the others would ask in vain.
+People reserve ahead and are served in order. Background work takes only a slot that is due in the next instant, which
+none is while a person waits for his: so far ahead as taking it may last, so that the call itself is in time. It takes
+them one after the other, nearly evenly, so that a person who comes never has a burst before him. Of a process's threads
+one asks for it at a time: the others would ask in vain.
 
 Where the slots lie is for `pacing_slots`: in a file for one machine, in the database for several.
 """
