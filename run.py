@@ -252,7 +252,7 @@ def run_lane(lane: str, url: str, arguments: list[str]) -> tuple[bool, str]:
     print(f"\n== {lane}", flush=True)
     report = RESULTS / f"{lane.lower()}.xml"
     report.unlink(missing_ok=True)
-    workers = str(min(4, (os.cpu_count() or 1) + 1))  # a third of the time they wait: for a browser, a kill, a lease
+    workers = str(min(4, os.cpu_count() or 1))
     pytest = [
         str(PYTHON),
         "-m",
