@@ -17,9 +17,6 @@ from hypothesis import strategies as st
 from kartra_admin.lib.pacing import Execute, Limiter, NoTurn, Slots
 from kartra_admin.lib.pacing_slots import DatabaseSlots, FileSlots
 
-# Where they meet is one table beside the tests' own databases, so one worker runs them all.
-BESIDE = (pytest.mark.postgres, pytest.mark.xdist_group("slots"))
-
 
 class World:
     """Threads in simulated time: it moves on to the next waking when all of them sleep.
@@ -137,7 +134,7 @@ def work(place: Path | str, background: bool, seconds: float, results: "multipro
     results.put(grants)
 
 
-@pytest.fixture(params=["file", pytest.param("database", marks=BESIDE)])
+@pytest.fixture(params=["file", pytest.param("database", marks=pytest.mark.postgres)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
     """Where processes meet: a file, or the database that the tests' own is made beside."""
     if request.param == "file":
@@ -148,9 +145,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str
 
 @pytest.fixture
 def database_url() -> Iterator[str]:
+    """One table beside the tests' own databases, so one test at a time, in whichever worker."""
     url = os.environ["TEST_DATABASE_URL"]
-    yield url
     with closing(connect(url)) as connection:
+        connection.execute("SELECT pg_advisory_lock(7226002)")
+        yield url
         connection.execute("DROP TABLE IF EXISTS pacing_slots")
 
 
@@ -502,7 +501,6 @@ def test_the_file_stays_small(make: Callable[..., Limiter], world: World, tmp_pa
 
 
 @pytest.mark.postgres
-@pytest.mark.xdist_group("slots")
 def test_a_connection_that_breaks_is_no_turn_and_opened_anew_afterwards(database_url: str) -> None:
     slots = DatabaseSlots(lambda: connect(database_url))
     limiter = Limiter(slots, 20)
@@ -519,7 +517,6 @@ def test_a_connection_that_breaks_is_no_turn_and_opened_anew_afterwards(database
 
 
 @pytest.mark.postgres
-@pytest.mark.xdist_group("slots")
 def test_the_table_stays_small(database_url: str) -> None:
     with closing(Limiter(DatabaseSlots(lambda: connect(database_url)), 5000)) as limiter:
         make_calls(limiter, 300)
