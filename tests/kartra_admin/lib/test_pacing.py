@@ -147,10 +147,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str
 def database_url() -> Iterator[str]:
     """One table beside the tests' own databases, so one test at a time, in whichever worker."""
     url = os.environ["TEST_DATABASE_URL"]
-    with closing(connect(url)) as connection:
-        connection.execute("SELECT pg_advisory_lock(7226002)")
+    with closing(connect(url)) as guard:
+        guard.execute("SELECT pg_advisory_lock(7226002)")
         yield url
-        connection.execute("DROP TABLE IF EXISTS pacing_slots")
+        with closing(connect(url)) as connection:  # a test may have broken all that were open
+            connection.execute("DROP TABLE IF EXISTS pacing_slots")
 
 
 def connect(url: str) -> psycopg.Connection:
