@@ -509,7 +509,8 @@ def test_a_connection_that_breaks_is_no_turn_and_opened_anew_afterwards(database
     with closing(connect(database_url)) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query NOT LIKE '%advisory_lock(7226002)'"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND query NOT LIKE '%advisory_lock(7226002)'"
         )
     with pytest.raises(NoTurn):
         limiter.wait("app")
