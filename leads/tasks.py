@@ -19,7 +19,7 @@ from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task
 
 from accounts.services import checkpoints, sessions
-from leads.models import Job
+from leads.models import Job, PlaybookRun
 from leads.services import _queue, approvals, events, forgetting, heartbeats, held, reconcile, refreshing, runs, unusual
 from leads.services.bulk import approving, slices
 from leads.services.imports import running as importing
@@ -46,6 +46,12 @@ def send_operation(operation_id: str) -> None:
     """Send one operation whose time to take it back is over, and what follows it."""
     held.send_due_operations(only=UUID(operation_id))
     runs.attend_all()
+
+
+@task(priority=MONEY)
+def begin_run(run_id: str) -> None:
+    """Begin one run whose time to take it back is over."""
+    runs.attend(PlaybookRun.objects.get(pk=run_id))
 
 
 @task(priority=READING)

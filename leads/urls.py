@@ -98,6 +98,7 @@ urlpatterns = [
     path("leads/<lead_id:lead_id>/playbooks/<int:playbook_id>/", playbooks.run, name="playbook-run"),
     path("playbook-runs/<uuid:run_id>/", playbooks.progress, name="playbook-progress"),
     path("playbook-runs/<uuid:run_id>/status/", playbooks.status, name="playbook-status"),
+    path("playbook-runs/<uuid:run_id>/withdraw/", playbooks.withdraw, name="playbook-withdraw"),
     path("playbook-runs/<uuid:run_id>/resume/", playbooks.resume, name="playbook-resume"),
     path("playbook-runs/<uuid:run_id>/close/", playbooks.close, name="playbook-close"),
     path("report/", reports.monthly, name="report"),

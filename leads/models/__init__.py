@@ -5,11 +5,12 @@ from leads.models.forgetting import Forgetting
 from leads.models.health import Heartbeat
 from leads.models.imports import Import, ImportRow
 from leads.models.inbound import Event, Hook, Reread
-from leads.models.money import Approval, Limit, Playbook, PlaybookRun, Reason
+from leads.models.money import HELD_RUN, Approval, Limit, Playbook, PlaybookRun, Reason
 from leads.models.operations import OPEN, Operation, OperationStep, Outcome, lock_of
 from leads.models.unusual import Finding
 
 __all__ = [
+    "HELD_RUN",
     "OPEN",
     "Approval",
     "Catalogue",

@@ -177,12 +177,19 @@ class Playbook(models.Model):
         return self.name
 
 
+# Confirmed, and not begun: it can be taken back.
+HELD_RUN = models.Q(begin_at__isnull=False, ended_at=None)
+
+
 class PlaybookRun(SealedRow):
     """One run of a playbook on one lead. ``steps`` are the playbook's as they were then.
 
     The operation of each part has an id made from the run's and the part's number, so that resuming finds what was
     done already and never does it again. ``ended_at`` is set when the last step is done, or the run is closed before
     that (``is_closed``): then ``closed_note`` says why, and ``closed_by`` who did it, None for the program itself.
+
+    ``begin_at`` is set while it is held back, and stays where it was taken back; beginning empties it. ``leased_until``
+    only tells pages that somebody is at it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -202,6 +209,8 @@ class PlaybookRun(SealedRow):
         default=False, help_text="Whether the worker goes on with it once the first part has surely succeeded."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    begin_at = models.DateTimeField(null=True, help_text="When it begins, where it is held back.")
+    leased_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     closed_note = Sealed()
@@ -213,6 +222,9 @@ class PlaybookRun(SealedRow):
                 fields=["account", "-created_at"], condition=models.Q(ended_at=None), name="leads_run_not_ended"
             )
         ]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "lead_id"], condition=HELD_RUN, name="leads_run_held_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} on {self.lead_id}"
@@ -220,3 +232,19 @@ class PlaybookRun(SealedRow):
     @property
     def place(self) -> str:
         return f"run:{self.pk}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it can be taken back: nothing of it was done yet."""
+        return self.begin_at is not None and self.ended_at is None
+
+    @property
+    def is_taken_back(self) -> bool:
+        return self.begin_at is not None and self.ended_at is not None
+
+    @property
+    def is_left_lying(self) -> bool:
+        """Whether it should have begun by now, and nothing begins it."""
+        if self.begin_at is None or self.ended_at is not None:
+            return False
+        return timezone.now() - self.begin_at > Operation.LEFT_LYING

@@ -105,6 +105,10 @@ class Progress:
     @property
     def why_not(self) -> str:
         """Against going on."""
+        if self.run.is_held:
+            return "It is held back, and nothing of it was sent yet. It begins by itself."
+        if self.run.is_taken_back:
+            return f"It was taken back by {self.run.closed_by} before it began. Nothing was sent."
         if self.run.is_closed:
             by = f" by {self.run.closed_by}" if self.run.closed_by else ""
             return f"This run is closed{by}: {self.run.closed_note}"
@@ -121,6 +125,18 @@ class Progress:
         return self.run.goes_on and bool(next_part) and not self.stopped
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether somebody is doing its parts, as far as is known: of one who was killed this is said until his
+        lease is over."""
+        is_leased = self.run.leased_until is not None and timezone.now() < self.run.leased_until
+        return is_leased and self.current is not None and self.current.state in (OPEN, SENDING)
+
+    @property
+    def mark(self) -> str:
+        """Another one as soon as a page has something new to show."""
+        return f"{self.next_id} {self.badge[0]}"
+
+    @property
     def is_overdue(self) -> bool:
         """Whether it has waited for so long that it is shown in red."""
         return not self.is_over and self.run.created_at < timezone.now() - LONG
@@ -130,6 +146,8 @@ class Progress:
         """Against leaving the rest undone."""
         if self.current is None:
             return "All steps are done."
+        if self.run.is_held:
+            return "It has not begun: take it back instead."
         return {
             SENDING: "A step is being sent. Take it back while it is held, or wait until it is over.",
             APPROVAL: "The refund waits for approval. Take that request back, or have it declined, first.",
@@ -147,12 +165,18 @@ class Progress:
         """How the run stands as a whole."""
         if self.current is None:
             return STATES[DONE]
+        if self.run.is_held:
+            return ("Held back", "waiting")
+        if self.run.is_taken_back:
+            return STATES[WITHDRAWN]
         if self.run.is_closed:
             return ("Closed", "neutral")
         if self.run.goes_on and not self.current.part.number:
             return ("Waits for the cancellation", "waiting")
         if self.is_going_on:
             return ("Goes on by itself", "waiting")
+        if self.is_at_work:
+            return ("Being done", "waiting")
         if self.current.state == OPEN:
             return ("Stopped", "failed") if self.stopped else ("Can go on", "waiting")
         return STATES[self.current.state]
@@ -178,7 +202,7 @@ def list_unfinished(account: Account, lead_id: str = "") -> list[Progress]:
 
 
 def list_waiting(account: Account) -> list[Progress]:
-    """Runs that somebody has to go on with, newest first."""
+    """Runs that are held back, or that somebody has to go on with, newest first."""
     needs_nobody = Q(goes_on=True, created_at__gt=timezone.now() - LONG)
     return _unfinished(_not_ended().filter(account=account).exclude(needs_nobody))
 
@@ -189,7 +213,7 @@ def list_not_ended() -> list[Progress]:
 
 
 def _not_ended() -> QuerySet[PlaybookRun]:
-    return PlaybookRun.objects.filter(ended_at=None).select_related("actor").order_by("-created_at")
+    return PlaybookRun.objects.filter(ended_at=None).prefetch_related("actor").order_by("-created_at")
 
 
 def _unfinished(runs: QuerySet[PlaybookRun]) -> list[Progress]:

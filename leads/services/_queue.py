@@ -19,6 +19,11 @@ def send_later(operation_id: UUID, at: datetime) -> None:
     _enqueue("send_operation", operation_id, at)
 
 
+def begin_later(run_id: UUID, at: datetime) -> None:
+    """Have a held run begun when its time has come."""
+    _enqueue("begin_run", run_id, at)
+
+
 def read_soon(operation_id: UUID) -> None:
     """Have an operation in doubt read for, a few seconds from now."""
     _enqueue("settle_operation", operation_id, timezone.now() + FIRST_READING_AFTER)

@@ -157,9 +157,7 @@ class _Reader:
             return self._without_choice(step)
         payment = self.choice.group.last_payment
         if payment is None:
-            untold = "Kartra did not tell which payment was its last. Reload to read it again."
-            why = untold if self.choice.group.hides_last else "Nothing was paid there."
-            return Line(step, f"{step.order}.", CANNOT, why)
+            return Line(step, f"{step.order}.", CANNOT, _why_no_last(self.choice.group))
         sale = Sale(self._whose, self.account, self.choice.group, payment)
         row, left = payment.transaction, payment.left
         step = replace(step, subject=row.id, seen=sale.digest, amount="" if left is None else f"{left:.2f}")
@@ -204,3 +202,10 @@ def _day(stamp: Stamp) -> str:
 
 def _so(step: Step, sentence: str, note: str) -> Line:
     return Line(replace(step, skipped=note), sentence, SO, note)
+
+
+def _why_no_last(group: MoneyGroup) -> str:
+    if not group.hides_last:
+        return "Nothing was paid there."
+    do = "Refund it in Kartra." if group.hides_last_for_good else "Reload to read it again."
+    return f"Kartra did not tell which payment was its last. {do}"

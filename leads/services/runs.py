@@ -1,9 +1,13 @@
-"""Runs of playbooks: started after one preview, done step after step, resumed where one stopped, or closed.
+"""Runs of playbooks: started after one preview, held back as a whole, done step after step, resumed where one stopped,
+or closed.
 
 A run is a row, written before anything is sent. Each of its parts has an operation whose id is made from the run's,
 the part's number and the attempt's, so that whoever comes second, whether a second click, a second tab, a resume after
 a crash or a second worker, finds what the first one did. A part is attempted anew only where the attempt before it
 surely did nothing of what is sent now.
+
+What is held back (``begin_at``) is begun by the worker, or taken back by a person: each is one conditional update, so
+one of them wins.
 
 What stopped is resumed by a person, who sees what stopped it. Only a run that was confirmed as one act (``goes_on``:
 cancel, and refund the last payment) is taken further by the worker: once the first part has surely succeeded, within a
@@ -16,21 +20,22 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import AppError, Conflict
+from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads import rules
 from leads.acts import CANCEL, REFUND, Part, Step, attempt_id, steps_of
 from leads.labels import person
-from leads.models import Playbook, PlaybookRun
+from leads.models import HELD_RUN, Playbook, PlaybookRun
 from leads.providers.base import LeadRef
 from leads.providers.changes import CancelSubscription
 from leads.providers.errors import AlreadyDone, RateLimited, Refused, Unavailable
 from leads.selectors import playbooks as selectors
 from leads.selectors.playbooks import PartProgress, Progress, progress_of
-from leads.services import approvals, held, money
+from leads.services import _queue, approvals, held, money
 from leads.services.changes import change_lead, read_for_change
 from leads.services.money import Changed, Terms, Whose
 from leads.services.playbook_preview import preview_playbook
@@ -39,6 +44,8 @@ from leads.wiring import provider_for
 logger = logging.getLogger(__name__)
 
 GOES_ON_FOR = timedelta(hours=24)
+# Longer than a part takes: a page says for so long that somebody is at it.
+LEASE = timedelta(minutes=3)
 
 
 def start_playbook(
@@ -51,11 +58,12 @@ def start_playbook(
     terms: Terms,
     run_id: UUID,
 ) -> PlaybookRun:
-    """Run it as it was previewed: ``terms.seen`` is the preview's digest. The same ``run_id`` again returns the first.
+    """Run it as it was previewed, once the time to take it back is over: ``terms.seen`` is the preview's digest. The
+    same ``run_id`` again returns the first.
 
     Raises `Changed` where the preview would read otherwise now, `Refused` where it cannot be run, `Denied`, `Conflict`
-    for a form that was sent before with something else in it, or a `ProviderError` of the reading; nothing was sent
-    then. What stops it on the way is kept with the run.
+    for a form that was sent before with something else in it or while another run is held back, or a `ProviderError` of
+    the reading; nothing was sent then. What stops it on the way is kept with the run.
     """
     access.require(actor, "playbook.run")
     run = PlaybookRun(  # type: ignore[misc]
@@ -80,6 +88,7 @@ def start_playbook(
     run.steps = [line.step.as_json() for line in preview.lines]
     run.lead_name, run.lead_email = preview.lead.name[:500], preview.lead.email[:320]
     run.subscription_id, run.transaction_id = preview.subject_of(CANCEL), preview.subject_of(REFUND)
+    run.begin_at = money.held_until()
     return begin(run, connection)
 
 
@@ -92,8 +101,8 @@ def find_replay(run: PlaybookRun) -> PlaybookRun | None:
 
 
 def begin(run: PlaybookRun, connection: Connection) -> PlaybookRun:
-    """Record a run that was checked, then do its parts. Returns the run that stands: this one, or the first of its
-    id."""
+    """Record a run that was checked, then do its parts, or leave what is held back to the worker. Returns the run that
+    stands: this one, or the first of its id. Raises `Conflict` where another is held back at the lead."""
     try:
         with transaction.atomic(durable=True):
             run.save(force_insert=True)
@@ -101,8 +110,33 @@ def begin(run: PlaybookRun, connection: Connection) -> PlaybookRun:
     except IntegrityError:
         if first := find_replay(run):
             return first
-        raise
+        if run.begin_at is None:
+            raise
+        raise Conflict(
+            "Another playbook is about to begin at this lead. Nothing was started: wait for it, or take it back."
+        ) from None
+    if run.begin_at:
+        _queue.begin_later(run.pk, run.begin_at)
+        return run
     _go_on(progress_of(run), run.actor, connection, _whose(run))
+    return run
+
+
+def withdraw_run(*, actor: User, run: PlaybookRun) -> PlaybookRun:
+    """Take back what has not begun. Whoever may do all of it may take it back. A second click does nothing.
+
+    Raises `Denied`, or AppError where it has begun already.
+    """
+    access.require(actor, "playbook.run")
+    for step in steps_of(run.steps):
+        access.require(actor, step.permission)
+    with transaction.atomic(durable=True):
+        is_mine = _held(run).update(ended_at=timezone.now(), is_closed=True, closed_by=actor)
+        if is_mine:
+            _log("start.withdrawn", run, actor)
+    run.refresh_from_db()
+    if not run.is_taken_back:
+        raise AppError("Too late to take it back: it has begun already.")
     return run
 
 
@@ -139,8 +173,8 @@ def close_run(*, actor: User, run: PlaybookRun, note: str) -> None:
 
 
 def attend_all() -> None:
-    """What the worker does for the runs that are not over: end what is done, go on with what goes on by itself. Safe
-    at any time, many at once."""
+    """What the worker does for the runs that are not over: begin what was held back long enough, end what is done, go
+    on with what goes on by itself. Safe at any time, many at once."""
     for progress in selectors.list_not_ended():
         try:
             _attend(progress)
@@ -149,18 +183,42 @@ def attend_all() -> None:
 
 
 def attend(run: PlaybookRun) -> None:
-    """The same for one run, as soon as something of it has been settled."""
+    """The same for one run, as soon as its time has come, or something of it has been settled."""
     _attend(progress_of(run))
 
 
 def _attend(progress: Progress) -> None:
+    if progress.run.is_held:
+        _begin_due(progress.run)
+        return
     progress = _take_stock(progress)
     run, current = progress.run, progress.current
-    if current is None or not run.goes_on or not current.part.number or current.state != selectors.OPEN:
-        return
+    if run.goes_on and current and current.part.number and current.state == selectors.OPEN:
+        _go_on_for_actor(progress, current)
+
+
+def _held(run: PlaybookRun) -> QuerySet[PlaybookRun]:
+    return PlaybookRun.objects.filter(HELD_RUN, pk=run.pk)
+
+
+def _begin_due(run: PlaybookRun) -> None:
+    """Begin what was held back long enough, if nobody else does."""
+    now = timezone.now()
+    if _held(run).filter(begin_at__lte=now).update(begin_at=None, leased_until=now + LEASE):
+        progress = progress_of(run)
+        if progress.current:
+            _go_on_for_actor(progress, progress.current, "playbook.run")
+
+
+def _go_on_for_actor(progress: Progress, current: PartProgress, *permissions: str) -> None:
+    """In the name of who started it, who still needs these permissions, with his own credentials."""
+    run = progress.run
     try:
         connection = held.connection_for(run.account, run.actor)
-    except Conflict as error:
+        for permission in permissions:
+            access.require(run.actor, permission)
+    except (Conflict, Denied) as error:
+        PlaybookRun.objects.filter(pk=run.pk).update(leased_until=None)
         _stop(run, current, run.actor, error)
     else:
         _go_on(progress, run.actor, connection, _whose(run))
@@ -170,7 +228,9 @@ def _go_on(progress: Progress, actor: User, connection: Connection, whose: Whose
     """Do what is left, part by part, until one is not done. Only the first of them may have been tried before: what
     somebody else tries meanwhile is left to him."""
     run, first = progress.run, progress.current
+    row = PlaybookRun.objects.filter(pk=run.pk)
     while (part := progress.current) and not progress.why_not and (part is first or not part.attempts):
+        row.update(leased_until=timezone.now() + LEASE)
         if progress.stopped:
             _remark(run, part.part, stopped="")
         try:
@@ -180,6 +240,7 @@ def _go_on(progress: Progress, actor: User, connection: Connection, whose: Whose
         progress = progress_of(run)
         if progress.current and progress.current.part.number == part.part.number:
             break
+    row.update(leased_until=None)
     return _take_stock(progress)
 
 
@@ -213,8 +274,8 @@ def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Conn
 def _send_money(
     run: PlaybookRun, part: PartProgress, actor: User, connection: Connection, whose: Whose, operation_id: UUID
 ) -> None:
-    """One money step, bound to the figures that were confirmed with the run. Only what goes on by itself is held back,
-    and that once, before its first part: a playbook was confirmed whole, after a preview."""
+    """One money step, bound to the figures that were confirmed with the run. Only what goes on by itself is held back
+    here, and that once, before its first part: a playbook was held back as a whole."""
     step = part.steps[0].step
     terms = Terms(run.reason, run.note, step.seen)
     if step.act == CANCEL:

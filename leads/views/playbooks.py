@@ -18,13 +18,14 @@ from leads.selectors.catalogues import for_account
 from leads.services import playbooks as services
 from leads.services import runs
 from leads.services.playbook_preview import preview_playbook
+from leads.summaries import can_still_be_taken_back
 from leads.views._answers import operation_id_of
 
 
 @require_GET
 @require_perm("playbook.run")
 def index(request: StaffRequest) -> HttpResponse:
-    """The account's playbooks, and the runs that somebody has to go on with."""
+    """The account's playbooks, and the runs that are not over."""
     account = desk_for(request.user).account
     context = {"playbooks": selectors.list_playbooks(account), "unfinished": selectors.list_unfinished(account)}
     return render(request, "leads/playbooks/list.html", context)
@@ -75,13 +76,15 @@ def delete(request: StaffRequest, playbook_id: int) -> HttpResponse:
 @require_perm("playbook.run")
 @require_sudo
 def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
-    """The preview of all steps, read now; posted, it starts them."""
+    """The preview of all steps, read now; posted, it starts the run, which can be taken back for a while."""
     desk = desk_for(request.user)
     playbook = get_playbook_for(desk, playbook_id)
     if request.method == "POST":
         form = RunForm(request.POST, playbook=playbook, lead_id=lead_id, chosen=request.POST.get("chosen", "")[:64])
         started = _start(desk, playbook, lead_id, form) if form.is_valid() else None
         if started:
+            if started.is_taken_back:  # by Back, and the button again
+                messages.info(request, "This run was taken back, and nothing was started. To run it, begin anew.")
             return redirect("leads:playbook-progress", run_id=started.pk)
         return _preview(request, desk, playbook, lead_id, form)
     return _preview(request, desk, playbook, lead_id)
@@ -120,7 +123,14 @@ def _preview(
     status = 422 if form else 200
     form = form or RunForm(playbook=playbook, lead_id=lead_id, chosen=preview.chosen)
     form.show(now)
-    context = {"form": form, "preview": preview, "playbook": playbook, "lead": preview.lead, "changed": changed}
+    context = {
+        "form": form,
+        "preview": preview,
+        "playbook": playbook,
+        "lead": preview.lead,
+        "changed": changed,
+        "take_back": can_still_be_taken_back(),
+    }
     template = "leads/playbooks/_run.html" if request.htmx else "leads/playbooks/run.html"
     return render(request, template, context, status=status)
 
@@ -141,12 +151,23 @@ def _progress(request: StaffRequest, found: PlaybookRun, form: CloseForm) -> Htt
 @require_GET
 @require_perm("lead.view")
 def status(request: StaffRequest, run_id: UUID) -> HttpResponse:
-    """For a page that waits for a run to go on. ``was`` is the attempt that was to come: once it is begun, the page
-    reads anew."""
+    """For a page that waits for a run to begin, or to go on. ``was`` marks what that page shows: once it is another,
+    the page reads anew."""
     found = selectors.progress_of(get_run_for(desk_for(request.user), run_id))
-    if request.GET.get("was") == str(found.next_id):
-        return render(request, "leads/playbooks/_watch.html", {"progress": found})
+    if request.GET.get("was") == found.mark:
+        return render(request, "leads/playbooks/_status.html", {"progress": found})
     return trigger_client_event(HttpResponse(), "money-changed")
+
+
+@require_POST
+@require_perm("playbook.run")
+def withdraw(request: StaffRequest, run_id: UUID) -> HttpResponse:
+    """Take back what has not begun. The service decides whether this person may."""
+    found = runs.withdraw_run(actor=request.user, run=get_run_for(desk_for(request.user), run_id))
+    messages.success(request, "Taken back. Nothing was sent.")
+    if not request.htmx:
+        return redirect("leads:playbook-progress", run_id=found.pk)
+    return trigger_client_event(render(request, "leads/transactions/_told.html"), "money-changed")
 
 
 @require_POST

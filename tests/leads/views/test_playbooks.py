@@ -1,16 +1,20 @@
 """Playbooks on the page: composed by an admin, previewed and run by staff, resumed where they stopped."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from leads.access import Desk
 from leads.models import Operation, Playbook, PlaybookRun
 from leads.providers.changes import UnassignTag
+from leads.services import runs
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, posted_again, see, send, words, writes
 
@@ -31,6 +35,12 @@ TYPED = {
     "act_5": "leave-list",
     "name_5": "lists:Newsletter",
 }
+
+
+@pytest.fixture(autouse=True)
+def _at_once(settings: Any) -> None:
+    """As without the time to take it back; what is held back has its own tests."""
+    settings.MONEY_HOLD = 0
 
 
 @pytest.fixture
@@ -142,7 +152,7 @@ def test_the_preview_shows_every_step_and_sends_nothing(
     assert "Refund 19.95, all of rebill" in text
     assert "Remove tag vip from Ada Moreno." in text
     assert "Run Cancel and refund" in text
-    assert "What moves money is sent as soon as you confirm, and cannot be taken back." in text
+    assert "What moves money cannot be taken back once it is sent. The steps run at once, in this order." in text
     assert ("<html" in answer.content.decode()) is not bool(headers)
     assert writes(sandbox) == []
 
@@ -281,6 +291,136 @@ def test_a_run_is_closed_with_a_reason(support: Client, playbook: Playbook, sand
     assert run.name not in words(support.get(f"/leads/{ADA.id}/money/"))
 
 
+# Held back
+
+
+@pytest.fixture
+def _hold(settings: Any) -> None:
+    settings.MONEY_HOLD = 10
+
+
+@pytest.fixture
+def held(support: Client, playbook: Playbook, _hold: None) -> PlaybookRun:
+    support.post(address(playbook), form_of(support.get(address(playbook))))
+    return PlaybookRun.objects.get()
+
+
+def let_hold_pass() -> None:
+    PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("_hold")
+def test_the_preview_says_how_long_it_can_be_taken_back(support: Client, playbook: Playbook) -> None:
+    text = words(support.get(address(playbook)))
+    assert "You can take it back for 10 seconds. Then the steps run in this order." in text
+
+
+@pytest.mark.usefixtures("_hold")
+def test_a_held_run_says_when_it_begins_and_is_taken_back(
+    support: Client, playbook: Playbook, sandbox: Sandbox, at_desk: AtDesk
+) -> None:
+    sent = form_of(support.get(address(playbook)))
+    support.post(address(playbook), sent)
+    url = f"/playbook-runs/{PlaybookRun.objects.get().pk}/"
+    page = support.get(url)
+    text = words(page)
+    assert re.search(
+        r"Held back begins in \d+ s Undo Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
+    )
+    assert text.count("Not begun") == 3
+    assert "Resume playbook" not in text
+    assert "Close run" not in text
+    take_back = f'action="{url}withdraw/" method="post"'
+    assert take_back in page.content.decode()
+    for shown in ("money", "transactions/99488", "subscriptions/14833"):
+        assert take_back in support.get(f"/leads/{ADA.id}/{shown}/").content.decode(), shown
+    agent = at_desk("agent")
+    assert "withdraw" not in agent.get(url).content.decode()
+    assert agent.post(f"{url}withdraw/").status_code == 403
+    for _ in range(2):  # a second click
+        last = support.post(f"{url}withdraw/", follow=True)
+        assert last.redirect_chain == [(url, 302)]
+        assert "Taken back. Nothing was sent." in words(last)
+    assert "It was taken back by Support Person before it began. Nothing was sent." in words(last)
+    assert take_back not in last.content.decode()
+    again = support.post(address(playbook), sent, follow=True)  # by Back
+    assert "This run was taken back, and nothing was started. To run it, begin anew." in words(again)
+    let_hold_pass()
+    runs.attend_all()
+    assert writes(sandbox) == []
+    assert "Playbooks not finished" not in words(support.get("/"))
+
+
+def test_a_page_that_shows_a_held_run_follows_it(support: Client, held: PlaybookRun, sandbox: Sandbox) -> None:
+    url = f"/playbook-runs/{held.pk}/"
+    for page in (url, f"/leads/{ADA.id}/money/"):
+        html = support.get(page).content.decode()
+        [(watch, often)] = re.findall(rf'hx-get="({url}status/[^"]*)" hx-trigger="every (\d)s"', html)
+        assert often == "2"
+    same = support.get(watch, headers=HTMX)
+    assert "begins in" in words(same)
+    assert (watch in same.content.decode(), same.get("HX-Trigger")) == (True, None)
+    let_hold_pass()
+    assert "begins now" in words(support.get(watch, headers=HTMX))
+    runs.attend_all()
+    assert len(writes(sandbox)) == 3
+    moved = support.get(watch, headers=HTMX)
+    assert (moved.content, "money-changed" in moved["HX-Trigger"]) == (b"", True)
+    last = support.get(url)
+    assert words(last).count("Done") == 4, "the run, and each of its steps"
+    assert "status/" not in last.content.decode()
+
+
+def test_what_it_is_to_touch_is_locked_meanwhile(support: Client, held: PlaybookRun) -> None:
+    def buttons() -> list[str]:
+        html = support.get(f"/leads/{ADA.id}/money/").content.decode()
+        return re.findall(r'id="((?:transaction-refund|subscription-\w+)-\d+)"', html)
+
+    touched = {f"transaction-refund-{held.transaction_id}", f"subscription-cancel-{held.subscription_id}"}
+    assert not touched & set(buttons())
+    assert "is held back, and nothing was sent yet" in words(support.get(f"/leads/{ADA.id}/money/"))
+    dialog = support.get(f"/leads/{ADA.id}/transactions/{held.transaction_id}/refund/")
+    assert "A refund of it is held back, and nothing was sent yet." in words(dialog)
+    support.post(f"/playbook-runs/{held.pk}/withdraw/")
+    assert touched <= set(buttons())
+
+
+def test_taken_back_in_place(support: Client, held: PlaybookRun, sandbox: Sandbox) -> None:
+    answer = support.post(f"/playbook-runs/{held.pk}/withdraw/", headers=HTMX)
+    assert "Taken back. Nothing was sent." in words(answer)
+    assert "money-changed" in answer["HX-Trigger"]
+    assert "<html" not in answer.content.decode()
+
+
+def test_too_late_to_take_it_back(support: Client, held: PlaybookRun, sandbox: Sandbox) -> None:
+    let_hold_pass()
+    runs.attend_all()
+    answer = support.post(f"/playbook-runs/{held.pk}/withdraw/")
+    assert answer.status_code == 422
+    assert "Too late to take it back: it has begun already." in words(answer)
+    assert len(writes(sandbox)) == 3
+
+
+def test_while_somebody_is_at_it_nothing_is_offered(support: Client, held: PlaybookRun) -> None:
+    url = f"/playbook-runs/{held.pk}/"
+    PlaybookRun.objects.update(begin_at=None, leased_until=timezone.now() + timedelta(seconds=30))
+    page = support.get(url)
+    assert "Being done" in words(page)
+    assert f'hx-get="{url}status/' in page.content.decode()
+    assert not any(text in words(page) for text in ("Resume playbook", "Close run", "Undo"))
+    PlaybookRun.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    assert "Resume playbook" in words(support.get(url)), "whoever was at it was killed"
+
+
+def test_what_no_worker_begins_is_told(support: Client, held: PlaybookRun) -> None:
+    assert "Held back" in words(support.get("/"))
+    PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(minutes=6))
+    assert re.search(r"Should have begun .*: does the worker run\?", words(support.get("/")))
+    page = support.get(f"/playbook-runs/{held.pk}/")
+    assert "does the worker run?" in words(page)
+    assert "Undo" in words(page)
+
+
 # Elsewhere
 
 
@@ -291,6 +431,7 @@ def test_another_account_sees_nothing_of_it(at_desk: AtDesk, support: Client, pl
     for path in (f"/playbooks/{playbook.pk}/edit/", address(playbook), f"/playbook-runs/{run.pk}/"):
         assert stranger.get(path).status_code == 404
     assert stranger.post(f"/playbook-runs/{run.pk}/resume/", {"operation_id": str(uuid4())}).status_code == 404
+    assert stranger.post(f"/playbook-runs/{run.pk}/withdraw/").status_code == 404
     assert stranger.post(f"/playbook-runs/{run.pk}/close/", {"note": "Not mine"}).status_code == 404
     assert "No playbooks yet" in words(stranger.get("/playbooks/"))
 

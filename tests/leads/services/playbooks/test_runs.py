@@ -1,9 +1,8 @@
 """Playbooks: previewed whole, run part by part, stopped by what fails, resumed without doing anything twice."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -11,87 +10,37 @@ from accounts.models import AuditEntry, User
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
 from leads.acts import CANCEL, REFUND, attempt_id
-from leads.models import Approval, Limit, Operation, Outcome, Playbook, PlaybookRun
-from leads.providers.base import LeadRef
+from leads.models import Approval, Operation, Outcome, Playbook, PlaybookRun
 from leads.providers.changes import AssignTag, CancelSubscription, RefundTransaction, UnassignTag
 from leads.providers.errors import Refused
 from leads.selectors.playbooks import Progress, list_unfinished, list_waiting, progress_of
 from leads.services import approvals, playbooks, runs, settling
 from leads.services.money import Changed, Terms
-from leads.services.playbook_preview import Preview, preview_playbook
-from leads.wiring import provider_for
 from tests.entries import entries_about
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import come_to_wait, grow_old, read, send, together, writes
+from tests.leads.services.playbooks.conftest import (
+    ACTIVE,
+    BEN,
+    CANCEL_CALL,
+    CANCELLED,
+    JON,
+    MIXED,
+    REFUND_CALL,
+    TAGS,
+    DeskOf,
+    Killed,
+    counts,
+    make,
+    preview,
+    refunds,
+    resume,
+    start,
+    states,
+    step,
+)
 
 pytestmark = pytest.mark.django_db
-DeskOf = Callable[..., Desk]
-JON, TROUBLE, BEN = NOTABLE["jon"].id, NOTABLE["trouble"].id, NOTABLE["ben"].id
-ACTIVE, CANCELLED = "14833", "14700"
-CANCEL_CALL, REFUND_CALL = ("modify_subscription_status",), ("refund_transaction",)
-
-
-def step(act: str, name: str = "") -> dict[str, str]:
-    return {"act": act, "name": name} if name else {"act": act}
-
-
-# The tags and the list are such that each step has something to do on Ada.
-TAGS = [step("take-tag", "vip"), step("give-tag", "wholesale")]
-MIXED = [*TAGS, step(CANCEL), step(REFUND), step("leave-list", "Newsletter")]
-
-
-def make(desk: Desk, steps: list[dict[str, str]], name: str = "Cancel and refund") -> Playbook:
-    return Playbook.objects.create(account=desk.account, name=name, steps=steps)
-
-
-def preview(desk: Desk, playbook: Playbook, lead_id: str = ADA.id, chosen: str = "") -> Preview:
-    return preview_playbook(
-        actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=lead_id, chosen=chosen
-    )
-
-
-def start(desk: Desk, playbook: Playbook, *, lead_id: str = ADA.id, chosen: str = "", **changed: Any) -> PlaybookRun:
-    """As somebody does who reads the preview and says yes."""
-    seen = changed.pop("seen", "") or preview(desk, playbook, lead_id, chosen).digest
-    wanted = {"run_id": uuid4(), "terms": Terms("Goodwill", "", seen), **changed}
-    return runs.start_playbook(
-        actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=lead_id, chosen=chosen, **wanted
-    )
-
-
-def resume(desk: Desk, run: PlaybookRun, next_id: UUID | None = None) -> Progress:
-    shown = next_id or progress_of(run).next_id
-    assert shown
-    return runs.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=shown)
-
-
-def states(run: PlaybookRun) -> list[str]:
-    return [row.state for row in progress_of(run).steps]
-
-
-def refunds(desk: Desk, lead_id: str = ADA.id) -> list[Decimal | None]:
-    """Every refund that Kartra holds of the lead."""
-    rows = provider_for(desk.connection).get_money(LeadRef(id=lead_id)).transactions
-    return [row.amount for row in rows if row.kind in ("refund", "partial_refund")]
-
-
-def counts(calls: list[tuple[str, ...]]) -> tuple[int, int]:
-    """How many calls cancelled, and how many refunded."""
-    return calls.count(CANCEL_CALL), calls.count(REFUND_CALL)
-
-
-@pytest.fixture
-def desk(desk_of: DeskOf) -> Desk:
-    return desk_of("support")
-
-
-@pytest.fixture
-def names(desk: Desk) -> None:
-    """What these tests suppose of the sandbox."""
-    lead = read(desk)
-    assert {"vip", "customer"} <= set(lead.tags)
-    assert "wholesale" not in lead.tags
-    assert any(row.name == "Newsletter" and row.active for row in lead.lists)
 
 
 # The whole
@@ -124,7 +73,7 @@ def test_every_operation_carries_the_run_its_name_and_the_reason(desk: Desk, nam
     assert {operation.label for operation in operations} == {"Cancel and refund"}
     assert {operation.reason for operation in operations if operation.is_money} == {"Goodwill"}
     assert {operation.pk for operation in operations} == {attempt_id(run.pk, part, 1) for part in range(4)}
-    assert all(operation.send_at is None for operation in operations), "a run is confirmed whole: nothing is held back"
+    assert all(operation.send_at is None for operation in operations), "only a run is held back, as a whole"
     log = entries_about(ADA.id).values_list("action", flat=True)
     assert {"playbook.start.requested", "subscription.cancel.succeeded", "transaction.refund.succeeded"} <= set(log)
 
@@ -311,11 +260,6 @@ def test_only_who_manages_playbooks_changes_them(desk_of: DeskOf) -> None:
 # Above a limit
 
 
-@pytest.fixture
-def limited(desk: Desk) -> None:
-    Limit.objects.create(role="support", per_transaction=Decimal("10.00"))
-
-
 def test_above_the_limit_the_run_waits_and_goes_on_after_the_approval(
     desk: Desk, desk_of: DeskOf, sandbox: Sandbox, names: None, limited: None
 ) -> None:
@@ -456,10 +400,6 @@ def test_other_figures_than_were_confirmed_stop_the_run(desk: Desk, sandbox: San
     assert "has changed in Kartra" in progress_of(run).stopped
     assert counts(writes(sandbox)) == (0, 0)
     assert AuditEntry.objects.filter(action="playbook.stop.failed", operation_id=run.pk).count() == 1
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.mark.parametrize("parts", range(5))
