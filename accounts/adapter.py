@@ -7,7 +7,6 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.stagekit import clear_login
 from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -69,13 +68,9 @@ class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return (factors if has_app else factors[::-1]) or methods
 
     def set_password(self, user: User, password: str) -> None:
-        """Together with its entry in the log, or not at all. Who has used a link may set up a second factor."""
-        act = "change" if self.request.user.is_authenticated else "reset"
-        if act == "reset":
-            users.let_set_up_factor(user)
-        with transaction.atomic():
-            super().set_password(user, password)
-            audit.record(action=f"password.{act}.succeeded", outcome="succeeded", actor=user)
+        """Whoever is signed in may have used a link all the same."""
+        by_link = self.request.resolver_match.url_name == "account_reset_password_from_key"
+        users.set_password(user, password, by_link=by_link)
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """The person's own password, asked for again; allauth counts the tries. A wrong one is not a failed sign-in."""

@@ -26,6 +26,15 @@ OUTCOMES = {
     "expired": "Expired",
 }
 
+# Programs that act without a person. The name they are recorded by is a word of the one that people read, so that what
+# is read on an old entry finds it.
+PROGRAMS = {
+    "reconcile": "Kartra Admin, to reconcile",
+    "worker": "Kartra Admin, its worker",
+    "expiry": "Kartra Admin, at expiry",
+    "signing": "Kartra Admin, signing",
+}
+
 
 @dataclass(frozen=True)
 class Action:

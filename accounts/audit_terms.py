@@ -32,7 +32,7 @@ _PLACE = re.compile(r"\{.*?\}")
 
 def of(entry: AuditEntry, told: Mapping[str, Any], subject_id: int | None) -> Terms:
     """The words of an entry that is about to be written."""
-    of_act = _of_act(subjects.index_key(), entry.actor_name, entry.action, entry.outcome)
+    of_act = _of_act(subjects.index_key(), entry.who, entry.action, entry.outcome)
     of_person = [word for word in _words(_of_told(told)) if word not in of_act][:MOST_KEPT]
     act: Terms = [(digest, None) for digest in of_act.values()]
     return [*act, *((digest, subject_id) for digest in subjects.word_digests(of_person))]

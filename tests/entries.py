@@ -1,5 +1,6 @@
 """The log in tests: what it says about one lead, or in its details, and the rule that an entry is written last."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.db.transaction import Atomic
 
 from accounts import subjects
-from accounts.models import AuditEntry, AuditTerm, ChainHead, Subject
+from accounts.models import Account, AuditEntry, AuditTerm, ChainHead, Subject, User
 from accounts.services import chain
 
 
@@ -38,15 +39,27 @@ class WrittenAfterAnEntry(AssertionError):
     """An entry holds the end of the log until its transaction ends, so everything else comes before it."""
 
 
+class LockedAgainstReferences(AssertionError):
+    """Rows that name a person or an account are checked as their transaction commits, when it holds the end of the log:
+    whoever locked that person or account with its key, and waits for the end of the log, would wait for ever."""
+
+
+_WITH_KEY = re.compile(rf'FROM "({User._meta.db_table}|{Account._meta.db_table})" .*FOR UPDATE')
+_LOCKS = re.compile("FOR (NO KEY )?UPDATE")
+
+
 @contextmanager
 def entries_written_last() -> Iterator[None]:
-    """Fail whatever writes or locks, in one transaction of the code under test, after an entry was appended."""
+    """Fail whatever writes or locks, in one transaction of the code under test, after an entry was appended, or locks
+    people or accounts against those who refer to them."""
     log = (AuditEntry._meta.db_table, ChainHead._meta.db_table)
     told: list[str] = []
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         verb = sql.lstrip()[:6].upper()
-        locks = verb in ("INSERT", "UPDATE", "DELETE", "WITH W") or "FOR UPDATE" in sql
+        locks = verb in ("INSERT", "UPDATE", "DELETE", "WITH W") or _LOCKS.search(sql)
+        if _WITH_KEY.search(sql) and _blocks():
+            raise LockedAgainstReferences(sql[:200])
         if locks and _blocks():
             if any(f'"{table}"' in sql for table in log):
                 told.append(sql)

@@ -104,7 +104,7 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk}: {self.actor_name} {self.sentence}"
+        return f"{self.pk}: {self.who} {self.sentence}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
@@ -175,6 +175,11 @@ class AuditEntry(models.Model):
         if self.is_withheld:  # the kind of act, for the sentence would be full of holes
             return f"{audit_actions.label_of(self.action)}: {self.get_outcome_display().lower()}"
         return action.tell(target=self.target_name or self.about_id, detail=self.detail)
+
+    @property
+    def who(self) -> str:
+        """Who did it, as people read it: a person's name at the time, or a program's."""
+        return self.actor_name if self.actor_id else audit_actions.PROGRAMS.get(self.actor_name, self.actor_name)
 
     @property
     def actor_role_label(self) -> str:

@@ -95,7 +95,7 @@ def rename_account(*, actor: User, account: Account, name: str) -> None:
     """Call the account what the team calls it. Does nothing where it is called so already. Raises `Denied`."""
     access.require(actor, "account.rename")
     with transaction.atomic():
-        account = Account.objects.select_for_update().get(pk=account.pk)
+        account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         if account.name == name:
             return
         before, account.name = account.name, name

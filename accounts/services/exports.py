@@ -147,7 +147,7 @@ def _row(entry: AuditEntry) -> list[str]:
     return [
         str(entry.pk),
         f"{timezone.localtime(entry.at):%Y-%m-%d %H:%M:%S %Z}",
-        entry.actor_name,
+        entry.who,
         entry.actor_role_label,
         entry.action,
         entry.sentence,

@@ -91,7 +91,7 @@ def take_away(*, actor: User, user: User) -> None:
 def take_away_by_command(*, program: str, user: User) -> None:
     """The same from the command line, for an only admin, who may set up another within a day; also one without any."""
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         let_set_up_factor(user)
         _forget(user, program=program)
 

@@ -142,6 +142,23 @@ def mail_password_link(email: str) -> None:
     send_mail("Set a new password for Kartra Admin", words, None, [user.email])
 
 
+def set_password(user: User, password: str, *, by_link: bool) -> None:
+    """A new password for oneself, in ``user`` too; who has used a link may set up a second factor.
+
+    ``user`` is as the request found it. Raises `Conflict` where a link, a role or a deactivation came meanwhile, or
+    another new password.
+    """
+    with transaction.atomic():
+        now = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not now.is_active or (now.password, now.session_version) != (user.password, user.session_version):
+            raise Conflict("Your account has just been changed. The password was not: sign in and try again.")
+        user.set_password(password)
+        if by_link:
+            let_set_up_factor(user)
+        user.save(update_fields=["password", "may_set_up_until"])
+        audit.record(action=f"password.{'reset' if by_link else 'change'}.succeeded", outcome="succeeded", actor=user)
+
+
 def let_set_up_factor(user: User) -> None:
     """Somebody has shown more than the password just now. The caller saves it."""
     user.may_set_up_until = timezone.now() + SET_UP_WITHIN
@@ -156,7 +173,7 @@ def _password_link(user: User) -> str:
 def rename_self(*, actor: User, name: str) -> User:
     """One's own name, the only thing of the profile that one may change."""
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=actor.pk)
+        user = User.objects.select_for_update(no_key=True).get(pk=actor.pk)
         before = {"name": user.name}
         if name != user.name:
             user.name = name
@@ -171,7 +188,10 @@ def locked_for_managing(*, actor: User, user: User) -> User:
     Whoever takes an admin away is thus an active admin himself at that moment, and stays one: nobody changes himself,
     and of two who remove each other the second no longer may. So the last admin cannot be lost.
     """
-    rows = {row.pk: row for row in User.objects.select_for_update().filter(pk__in=[actor.pk, user.pk]).order_by("pk")}
+    rows = {
+        row.pk: row
+        for row in User.objects.select_for_update(no_key=True).filter(pk__in=[actor.pk, user.pk]).order_by("pk")
+    }
     permissions.require(rows[actor.pk], "staff.manage")
     return rows[user.pk]
 

@@ -35,7 +35,9 @@ def disconnect(*, actor: User, owner: User) -> bool:
     with transaction.atomic():
         connection = Connection.objects.select_related("account").filter(user=owner).first()
         if connection:
-            Account.objects.select_for_update().get(pk=connection.account_id)  # two last ones, at the same moment
+            Account.objects.select_for_update(no_key=True).get(
+                pk=connection.account_id
+            )  # two last ones, at the same moment
         is_removed = connections.remove(actor=actor, owner=owner)
         if connection and not connection.is_failing:
             _require_holder_or_settled(connection.account)

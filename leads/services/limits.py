@@ -97,8 +97,8 @@ def require_within(*, actor: User, account: Account, lead_id: str, transaction_i
     Call it inside the transaction that records the refund: the rows of account and person are locked until then, so
     that two refunds cannot pass the same limit together.
     """
-    Account.objects.select_for_update().get(pk=account.pk)
-    actor = User.objects.select_for_update().get(pk=actor.pk)
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    actor = User.objects.select_for_update(no_key=True).get(pk=actor.pk)
     above = why_above(actor=actor, account=account, lead_id=lead_id, transaction_id=transaction_id, amount=amount)
     if above:
         raise AboveLimit(above)

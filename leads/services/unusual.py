@@ -25,7 +25,7 @@ def look(now: datetime | None = None) -> None:
 def _keep(rule: Rule, group: Group) -> None:
     """Once for the same that goes on: the first lookers find nothing and write, so they come one after the other."""
     if group.account_id:
-        Account.objects.select_for_update().get(pk=group.account_id)
+        Account.objects.select_for_update(no_key=True).get(pk=group.account_id)
     elif group.person_id:
         User.objects.select_for_update(no_key=True).get(pk=group.person_id)
     whose: dict[str, Any] = {"account": group.account_id, "person": group.person_id, "lead_id": group.lead_id}

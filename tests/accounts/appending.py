@@ -1,8 +1,10 @@
-"""``python -m tests.accounts.appending NAME SEED COUNT``: a process that writes to the log of that database.
+"""``python -m tests.accounts.appending NAME SEED [COUNT]``: a process that writes to the log of that database.
 
 It does COUNT transactions of one to three entries, every fourth of which it rolls back, and prints a line after each.
+Without a COUNT it goes on until it is killed.
 """
 
+import itertools
 import os
 import random
 import sys
@@ -11,7 +13,7 @@ from uuid import uuid4
 import django
 
 
-def main(name: str, seed: str, count: str) -> None:
+def main(name: str, seed: str, count: str = "") -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     from django.conf import settings
 
@@ -24,7 +26,7 @@ def main(name: str, seed: str, count: str) -> None:
 
     chance = random.Random(seed)
     account = Account.objects.get()
-    for number in range(int(count)):
+    for number in range(int(count)) if count else itertools.count():
         lead = str(chance.randrange(5))
         try:
             with transaction.atomic():

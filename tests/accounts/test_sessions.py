@@ -140,6 +140,40 @@ def test_a_link_sets_the_password_once(user_of: UserOf) -> None:
     assert not is_in(sign_in("ann@example.com", "a third secret here"))
 
 
+def test_a_link_is_a_link_for_somebody_who_is_signed_in_too(user_of: UserOf, client_of: ClientOf) -> None:
+    client, agent = client_of("agent"), user_of("agent")
+    users.mail_password_link(agent.email)
+    (url,) = re.findall(r"http\S+", str(mail.outbox[0].body))[-1:]
+    address = client.get(url, follow=True).redirect_chain[-1][0]
+    client.post(address, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+    assert actions()[-1] == "password.reset.succeeded"
+    agent.refresh_from_db()
+    assert agent.may_set_up_until
+
+
+def test_a_new_password_brings_back_nothing_that_an_admin_took_meanwhile(
+    user_of: UserOf, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, admin = client_of("support"), user_of("admin")
+    check = User.check_password
+
+    def take_meanwhile(user: User, password: str) -> bool:
+        users.edit_staff(actor=admin, user=user_of("support"), name="Support Person", role="agent")
+        users.deactivate_staff(actor=admin, user=user_of("support"))
+        return check(user, password)
+
+    monkeypatch.setattr(User, "check_password", take_meanwhile)
+    answer = client.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
+    )
+    assert answer.status_code == 409
+    person = user_of("support")
+    assert (person.is_active, person.role) == (False, "agent")
+    assert check(person, PASSWORD)
+    assert "password.change.succeeded" not in actions()
+
+
 @pytest.mark.parametrize("what", ["newer link", "deactivated", "new role"])
 def test_a_link_dies_when_something_happens_to_its_owner(user_of: UserOf, what: str) -> None:
     admin, agent = user_of("admin"), user_of("agent")

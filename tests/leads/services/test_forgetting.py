@@ -56,9 +56,9 @@ from leads.services.money import Terms
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import do, read, together, words
-from tests.leads.services import test_playbooks as playbooks
 from tests.leads.services.bulk.conftest import lay_down, work
 from tests.leads.services.bulk.conftest import run as run_job
+from tests.leads.services.playbooks import conftest as playbooks
 from tests.leads.services.test_edit import edit
 
 # What is wiped from the files is wiped after the transaction.
