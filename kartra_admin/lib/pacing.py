@@ -3,7 +3,8 @@
 Each call takes the next numbered slot of its name. A slot is due `_SECOND` after the slot N places before it. Who wakes
 late moves his slot to then, and so does who has the call on the wire only later; the slot N places after it moves with
 it. So of any N + 1 calls two lie at least a second apart, whatever the scheduler does; an idle name gives N at once.
-Who is so late that the slot N places on may be used before he tells takes another slot: see `Limiter.still`.
+Who is so late that the slot N places on may be used before he tells takes another slot: see `Limiter.still`. The slot
+of a person who need not wait is dated ahead by what sending takes, so that nothing has to be moved.
 
 People reserve ahead and are served in order. Background work takes only a slot that is due in the next instant, which
 none is while a person waits for his: so far ahead as taking it may last, so that the call itself is in time. It takes
@@ -25,10 +26,13 @@ _LATE = 0.0025
 _SOON = 0.001  # so late a call is sent as if at once
 _SLACK = 0.003  # so far back a slot taken now may be dated, so that waking late does not add up
 _STALE = 0.5  # a slot is not used any later
+_SENDING = 0.02  # so long a call that need not wait may take to be on the wire
 _AHEAD = 0.015  # so long before it is due background work may take a slot
 _CLOCK_WENT_BACK = 1.0  # a slot made this far in the future was made before the clock was set back
-# Background calls may follow each other a little closer than evenly, to make up for waking late.
-_CLOSER = 0.9
+# Background calls may follow each other closer than evenly, to make up for waking late: one by this much, those of a
+# quarter of a second by less.
+_CLOSER = 0.8
+_QUARTER_CLOSER = 0.975
 
 Rows = list[tuple[Any, ...]]
 Execute = Callable[..., Rows]
@@ -68,6 +72,14 @@ class _Slot(NamedTuple):
     made: float
 
 
+class _Found(NamedTuple):
+    """The newest slot, and when those were due that the next counts from: long ago where they are gone."""
+
+    last: _Slot
+    before: float  # as many places before the next as calls a second
+    lately: float  # a quarter as many
+
+
 class Limiter:
     """Paces the calls of each name. Threads may share one; make it after a fork."""
 
@@ -88,8 +100,9 @@ class Limiter:
             while True:
                 if background:
                     self._sleep_until_due(name)
-                slot = self._take(name, background=background)
-                if slot and (turn := self._wait_for(name, slot)):
+                taken = self._take(name, background=background)
+                turn = self._wait_for(name, taken) if isinstance(taken, _Slot) else taken
+                if turn:
                     return turn
         finally:
             if background:
@@ -111,13 +124,14 @@ class Limiter:
     def pause(self, name: str, seconds: float) -> None:
         """Let nobody call for so long, nor those who wait already; their order stays. Never shortens a pause."""
         with self._slots.transaction(name) as (execute, now):
-            last, _ = _last(execute, name, now, self._calls)
+            until = now + seconds + _SENDING
             waiting = execute("SELECT min(due) FROM pacing_slots WHERE name = ? AND due > ?", name, now)[0][0]
-            if waiting is None:  # a slot that nobody uses holds the place
-                _insert(execute, name, _Slot(last.number + 1, now + seconds, now))
-            elif waiting < now + seconds:
-                later = now + seconds - waiting
+            if waiting is not None and waiting < until:
+                later = until - waiting
                 execute("UPDATE pacing_slots SET due = due + ? WHERE name = ? AND due > ?", later, name, now)
+            last = _last(execute, name, now, self._calls).last
+            if last.due < until:  # a slot that nobody uses holds the place
+                _insert(execute, name, _Slot(last.number + 1, until, now))
 
     def close(self) -> None:
         self._slots.close()
@@ -126,19 +140,21 @@ class Limiter:
         """Until background work may take a slot, as far as can be seen without keeping others from theirs."""
         while found := _newest(self._slots.read, name, self._calls):
             now = self._slots.clock()
-            due = self._next_due(*found, background=True)
-            if due <= now + _AHEAD or found[0].made > now + _CLOCK_WENT_BACK:
+            due = self._next_due(found, background=True)
+            if due <= now + _AHEAD or found.last.made > now + _CLOCK_WENT_BACK:
                 return
             self._sleep(due - _AHEAD - now)
 
-    def _take(self, name: str, *, background: bool) -> _Slot | None:
-        """The next slot, taken now; None for background work where it is not nearly due."""
+    def _take(self, name: str, *, background: bool) -> _Slot | Turn | None:
+        """The next slot, to wait for, or a turn where there is nothing to wait for; None for background work where the
+        slot is not nearly due."""
         with self._slots.transaction(name) as (execute, now):
-            last, before = _last(execute, name, now, self._calls)
-            due = self._next_due(last, before, background=background)
-            slot = _Slot(last.number + 1, max(due, now - _SLACK), now)
-            if background and slot.due > now + _AHEAD:
+            found = _last(execute, name, now, self._calls)
+            due = self._next_due(found, background=background)
+            if background and due > now + _AHEAD:
                 return None
+            at_once = not background and found.before + _SECOND <= now and found.last.due <= now + _SENDING
+            slot = _Slot(found.last.number + 1, now + _SENDING if at_once else max(due, now - _SLACK), now)
             _insert(execute, name, slot)
             execute(
                 "DELETE FROM pacing_slots WHERE name = ? AND number <= ? AND due < ?",
@@ -146,12 +162,17 @@ class Limiter:
                 slot.number - self._calls,
                 now - _SECOND,
             )
-            return slot
+            return Turn(slot.number, slot.due) if at_once else slot
 
-    def _next_due(self, last: _Slot, before: float, *, background: bool) -> float:
-        """When the slot after the ``last`` is due, ``before`` being when that was N places before it."""
-        due = max(last.due, before + _SECOND)
-        return max(due, last.due + _CLOSER / self._calls) if background else due
+    def _next_due(self, found: _Found, *, background: bool) -> float:
+        """When the slot after the newest is due."""
+        due = max(found.last.due, found.before + _SECOND)
+        if not background:
+            return due
+        evenly = 1 / self._calls
+        return max(
+            due, found.last.due + _CLOSER * evenly, found.lately + _QUARTER_CLOSER * evenly * _quarter(self._calls)
+        )
 
     def _move(self, name: str, number: int, to: float) -> Turn:
         """Let the slot count from a later time, and with it those made from it already, one from the other: where many
@@ -185,27 +206,31 @@ class Limiter:
         return Turn(slot.number, slot.due) if now - slot.due <= _LATE else self._move(name, slot.number, now)
 
 
-def _newest(read: Execute, name: str, calls: int) -> tuple[_Slot, float] | None:
-    """The newest slot, and when the one was due that the next counts from: long ago where that is gone."""
+def _quarter(calls: int) -> int:
+    return max(calls // 4, 1)
+
+
+def _newest(read: Execute, name: str, calls: int) -> _Found | None:
+    places_before = "(SELECT due FROM pacing_slots WHERE name = ? AND number = newest.number + 1 - ?)"
     rows = read(
-        "SELECT number, due, made, (SELECT due FROM pacing_slots WHERE name = ? AND number = newest.number + 1 - ?)"
+        f"SELECT number, due, made, {places_before}, {places_before}"  # noqa: S608  (constants)
         " FROM (SELECT number, due, made FROM pacing_slots WHERE name = ? ORDER BY number DESC LIMIT 1) AS newest",
-        name,
-        calls,
+        *(name, calls),
+        *(name, _quarter(calls)),
         name,
     )
-    return (_Slot(*rows[0][:3]), rows[0][3] or 0.0) if rows else None
+    return _Found(_Slot(*rows[0][:3]), rows[0][3] or 0.0, rows[0][4] or 0.0) if rows else None
 
 
-def _last(execute: Execute, name: str, now: float, calls: int) -> tuple[_Slot, float]:
+def _last(execute: Execute, name: str, now: float, calls: int) -> _Found:
     """`_newest`. Where the clock was set back, all slots give way to one that keeps a second of silence."""
-    last, before = _newest(execute, name, calls) or (_Slot(0, 0.0, 0.0), 0.0)
-    if last.made <= now + _CLOCK_WENT_BACK:
-        return last, before
+    found = _newest(execute, name, calls) or _Found(_Slot(0, 0.0, 0.0), 0.0, 0.0)
+    if found.last.made <= now + _CLOCK_WENT_BACK:
+        return found
     execute("DELETE FROM pacing_slots WHERE name = ?", name)
-    silence = _Slot(last.number + 1, now + _SECOND, now)
+    silence = _Slot(found.last.number + 1, now + _SECOND, now)
     _insert(execute, name, silence)
-    return silence, 0.0
+    return _Found(silence, 0.0, 0.0)
 
 
 def _insert(execute: Execute, name: str, slot: _Slot) -> None:

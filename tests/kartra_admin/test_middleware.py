@@ -52,6 +52,14 @@ def test_signed_out_an_error_is_a_page_too() -> None:
     assert Client().get("/fail/Denied/").status_code == 403
 
 
+def test_an_address_for_forms_leads_on_also_who_is_signed_out_by_now(client_of: ClientOf) -> None:
+    """As from the history, after the session has ended."""
+    for client, button in ((Client(), "/sign-in/"), (client_of("agent"), "/")):
+        answer = client.get("/leads/4174086/notes/")
+        assert answer.status_code == 405
+        assert f'<a class="button is-primary" href="{button}">' in answer.content.decode()
+
+
 @pytest.mark.urls("tests.kartra_admin.raising_urls")
 def test_a_mistake_of_ours_is_not_dressed_up(client_of: ClientOf) -> None:
     with pytest.raises(ZeroDivisionError):
