@@ -34,12 +34,17 @@ def why_not_refund(payment: Payment, *, doing: str = "") -> str:
         return "It was charged back: the customer's bank took the money back already."
     if transaction.is_beyond:
         return "It lies further back than is read here. Open it to see what was paid and what was refunded."
+    if transaction.is_refused:
+        return "Kartra does not give its details. Refund it in Kartra."
     if not transaction.has_details or transaction.amount is None:
         return "Kartra did not tell its amount. Reload to read it again."
     if transaction.amount <= 0:
         return "Nothing was paid."
     if payment.strays:
-        return "Kartra lists a refund without telling of which payment. Reload, or refund it in Kartra."
+        or_reload = "Refund it" if all(row.is_refused for row in payment.strays) else "Reload, or refund it"
+        return f"Kartra lists a refund without telling of which payment. {or_reload} in Kartra."
+    if any(row.is_refused for row in payment.refunds):
+        return "Kartra does not give the details of a refund of it, so what is left is not known. Refund it in Kartra."
     if payment.left is None:
         return "What was refunded so far is not known. Reload to read it again."
     if payment.left <= 0:
@@ -82,6 +87,8 @@ def why_unknown(subscription: Subscription) -> str:
     """Against any act on a subscription of which no more than its number was read."""
     if subscription.is_beyond:
         return "Its details lie further back than is read here. Open it to see them."
+    if subscription.is_refused:
+        return "Kartra does not give its details. Change or cancel it in Kartra."
     return "" if subscription.has_details else "Kartra did not tell its details. Reload to read them again."
 
 
@@ -108,6 +115,8 @@ def _paypal(group: MoneyGroup) -> str:
         return "PayPal holds this subscription. It can only be cancelled."
     if group.payments or not group.unplaced:
         return ""
-    if all(row.is_beyond for row in group.unplaced):
+    if group.is_unplaced_for_good:
+        return "Kartra does not tell its payments, so it is not known whether PayPal holds it. Change it in Kartra."
+    if all(row.is_beyond or row.is_refused for row in group.unplaced):
         return "Its payments lie further back than is read here. Open it to see whether PayPal holds it."
     return "Kartra did not tell its payments, so it is not known whether PayPal holds it. Reload to read them again."

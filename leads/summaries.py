@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
 from leads import labels
 from leads.models import JobLead, Operation, OperationStep, Outcome
+from leads.selectors.playbooks import Progress
 
 IN_DOUBT = (
     "No clear answer from Kartra. It may or may not have happened; nothing is sent again. "
@@ -47,10 +48,7 @@ def stands(operation: Operation) -> Standing:
     is_watched = now - (operation.send_at or operation.created_at) < WATCHED
     match operation.outcome:
         case Outcome.HELD:
-            seconds = seconds_left(operation)
-            return Standing(
-                "Held back", "waiting", f"leaves in {seconds} s" if seconds else "leaves now", 2 * is_watched
-            )
+            return Standing("Held back", "waiting", _soon("leaves", operation.send_at), 2 * is_watched)
         case Outcome.PENDING:
             return Standing("Being sent", "waiting", asks_again=2 * is_watched)
         case Outcome.UNKNOWN if operation.waits_for_person:
@@ -62,6 +60,16 @@ def stands(operation: Operation) -> Standing:
         case Outcome.FAILED:
             return Standing("Failed", "failed")
     return Standing("Succeeded", "succeeded")
+
+
+def run_stands(progress: Progress) -> Standing:
+    """Where the run of a playbook is."""
+    run, (word, kind) = progress.run, progress.badge
+    if progress.is_going_on:
+        return Standing(word, kind, asks_again=0 if progress.is_overdue else 3)
+    is_watched = timezone.now() - (run.begin_at or run.created_at) < WATCHED
+    note = _soon("begins", run.begin_at) if run.is_held else ""
+    return Standing(word, kind, note, 2 * (is_watched and (run.is_held or progress.is_at_work)))
 
 
 _LEAD_KINDS: dict[str, str] = {
@@ -93,11 +101,10 @@ def job_lead_what(row: JobLead, actions: Sequence[str]) -> str:
     return f"{deeds[:1].upper()}{deeds[1:]}. {row.sentence}".strip()
 
 
-def seconds_left(operation: Operation) -> int:
-    """Until a held operation leaves."""
-    if operation.send_at is None:
-        return 0
-    return max(0, round((operation.send_at - timezone.now()).total_seconds()))
+def _soon(verb: str, at: datetime | None) -> str:
+    """'leaves in 9 s', 'leaves now'."""
+    seconds = max(0, round((at - timezone.now()).total_seconds())) if at else 0
+    return f"{verb} in {seconds} s" if seconds else f"{verb} now"
 
 
 def can_still_be_taken_back() -> str:
@@ -114,8 +121,7 @@ def summarise(operation: Operation) -> Summary:
         case Outcome.PENDING:
             return Summary("This is being sent right now. Reload in a moment to see what came of it.", "waiting")
         case Outcome.HELD:
-            seconds = seconds_left(operation)
-            return Summary(f"{_held(steps[0])} {f'leaves in {seconds} s' if seconds else 'leaves now'}.", "neutral")
+            return Summary(f"{_held(steps[0])} {_soon('leaves', operation.send_at)}.", "neutral")
         case Outcome.WITHDRAWN:
             return Summary("Taken back. Nothing was sent.", "succeeded")
         case Outcome.UNKNOWN:

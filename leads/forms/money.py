@@ -136,6 +136,9 @@ class RefundForm(MoneyForm):
     def __init__(self, data: Any = None, *, about: str) -> None:
         super().__init__(data, about=about)
         self.fields["reason"].widget.attrs["autofocus"] = True
+        self.fields["amount"].widget.attrs["placeholder"] = (
+            "0.00"  # while it shows, the button for all is the filled one
+        )
 
     def show(self, seen: Seen) -> None:
         super().show(seen)

@@ -164,7 +164,8 @@ class Lead:
 @dataclass(frozen=True)
 class Transaction:
     """A movement of money. Without ``has_details`` only id, kind, lead id and lead email are known: ``is_beyond`` says
-    that one reading does not go so far, else the provider did not tell.
+    that one reading does not go so far, ``is_refused`` that the provider does not give them, so that no other reading
+    helps; else it did not tell them this time.
 
     ``kind``: sale, rebill, refund, partial_refund, failed, cancellation, chargeback, or the provider's own word.
     Amounts are in a currency the provider does not tell.
@@ -176,6 +177,7 @@ class Transaction:
     lead_email: str = ""
     has_details: bool = False
     is_beyond: bool = False
+    is_refused: bool = False
     product: str = ""
     product_id: str = ""
     price_point: str = ""
@@ -201,7 +203,7 @@ class Transaction:
 class Subscription:
     """A recurring payment. ``status``: active, paused, cancelled, terminated, or the provider's own word in lower case.
 
-    ``installments_left`` is a count or words. ``has_details`` and ``is_beyond`` are a transaction's.
+    ``installments_left`` is a count or words. ``has_details`` and what follows are a transaction's.
     """
 
     id: str
@@ -210,6 +212,7 @@ class Subscription:
     lead_email: str = ""
     has_details: bool = False
     is_beyond: bool = False
+    is_refused: bool = False
     product_id: str = ""
     price_point: str = ""
     started: Stamp | None = None
@@ -241,9 +244,14 @@ class Money:
         return sum(row.is_beyond for row in self._rows)
 
     @property
+    def refused(self) -> int:
+        """How many of them the provider does not give."""
+        return sum(row.is_refused for row in self._rows)
+
+    @property
     def untold(self) -> int:
-        """How many of them the provider was asked for in vain."""
-        return self.unread - self.beyond
+        """How many of them the provider was asked for in vain, and may tell another time."""
+        return self.unread - self.beyond - self.refused
 
     @property
     def _rows(self) -> tuple[Transaction | Subscription, ...]:

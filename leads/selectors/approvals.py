@@ -23,7 +23,7 @@ def open_in(account: Account) -> QuerySet[Approval]:
 
 def open_of_lead(account: Account, lead_id: str) -> QuerySet[Approval]:
     """The same of one lead, with who asked for it and nothing else beside it: every money card looks."""
-    return Approval.objects.filter(_open(), account=account, lead_id=lead_id).select_related("requester")
+    return Approval.objects.filter(_open(), account=account, lead_id=lead_id).prefetch_related("requester")
 
 
 def find_open(account: Account, change: Change) -> Approval | None:

@@ -25,7 +25,7 @@ def list_recents(account: Account, user: User) -> QuerySet[Recent]:
 
 
 def list_notes(account: Account, lead_id: str) -> QuerySet[Note]:
-    return Note.objects.filter(account=account, lead_id=lead_id).select_related("author").order_by("-created_at")
+    return Note.objects.filter(account=account, lead_id=lead_id).prefetch_related("author").order_by("-created_at")
 
 
 def list_recipes(account: Account) -> QuerySet[Recipe]:

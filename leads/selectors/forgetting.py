@@ -300,7 +300,7 @@ def _job_with(person: Person) -> Job | None:
 
 
 def _of(account: Account) -> QuerySet[Forgetting]:
-    return Forgetting.objects.filter(account=account).select_related("account", "requested_by", "ended_by")
+    return Forgetting.objects.filter(account=account).prefetch_related("account", "requested_by", "ended_by")
 
 
 def _named(account: Account, rows: QuerySet[Forgetting]) -> list[Asked]:

@@ -72,7 +72,8 @@ class Payment:
         if not self.is_payment:
             return _STATES.get(self.transaction.kind, (self.transaction.kind.capitalize(), "neutral"))
         if not self.refunds and not self.unlisted:
-            return ("Paid", "succeeded") if self.transaction.has_details else ("Details not read", "neutral")
+            untold = ("Details not given" if self.transaction.is_refused else "Details not read", "neutral")
+            return ("Paid", "succeeded") if self.transaction.has_details else untold
         is_full = any(refund.kind == "refund" for refund in self.refunds) or self.left == 0
         return ("Refunded", "neutral") if is_full else ("Part refunded", "waiting")
 
@@ -121,8 +122,22 @@ class MoneyGroup:
     @property
     def hides_last(self) -> bool:
         """Whether its last payment may be among those without details."""
+        return bool(self._newer_unplaced)
+
+    @property
+    def hides_last_for_good(self) -> bool:
+        """Whether no reading will tell."""
+        return self.hides_last and all(row.is_refused for row in self._newer_unplaced)
+
+    @property
+    def is_unplaced_for_good(self) -> bool:
+        """Whether no reading will place what is not."""
+        return bool(self.unplaced) and all(row.is_refused for row in self.unplaced)
+
+    @property
+    def _newer_unplaced(self) -> list[Transaction]:
         last = _number(self._last_placed.transaction.id) if self._last_placed else 0
-        return any(row.kind in ("", *_PAYMENTS) and _number(row.id) > last for row in self.unplaced)
+        return [row for row in self.unplaced if row.kind in ("", *_PAYMENTS) and _number(row.id) > last]
 
     @property
     def _last_placed(self) -> Payment | None:

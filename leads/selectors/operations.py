@@ -20,8 +20,7 @@ def _of(account: Account, viewer: User) -> QuerySet[Operation]:
     """What this person may see of them: who sees no money sees no operation on it."""
     found = (
         Operation.objects.filter(account=account)
-        .select_related("actor", "approved_by")
-        .prefetch_related("steps__undone_by", "undone_by")
+        .prefetch_related("actor", "approved_by", "steps__undone_by", "undone_by")
         .order_by("-created_at")
     )
     return found if viewer.has_permission("money.view") else found.exclude(_MOVES_MONEY)

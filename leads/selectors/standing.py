@@ -4,7 +4,7 @@ A few queries for a lead, however long his history.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from accounts import permissions
 from accounts.models import Account, User
 from leads import labels, rules
-from leads.models import OPEN, Approval, OperationStep
+from leads.models import OPEN, Approval, OperationStep, Outcome
 from leads.providers.base import Transaction
 from leads.selectors import approvals, playbooks
 from leads.selectors.money import MoneyGroup, Payment, count_own, match
@@ -24,6 +24,7 @@ _PAUSE = ("subscription.pause", "Pause", "subscription.pause")
 _RESUME = ("subscription.resume", "Resume", "subscription.pause")
 _EDIT = ("subscription.edit", "Edit", "subscription.edit")
 _CANCEL = ("subscription.cancel", "Cancel", "subscription.cancel")
+_NEWEST = 10  # payments of a group beside other cards; the page of all transactions has the others
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,16 @@ class GroupRow:
         return labels.to_do(self.doing.kind, self.doing.subject) if self.doing else ""
 
     @property
+    def newest(self) -> tuple[PaymentRow, ...]:
+        """The newest payments, and every older one that is not settled or waits for approval."""
+        return (*self.rows[:_NEWEST], *(row for row in self.rows[_NEWEST:] if row.doing or row.request))
+
+    @property
+    def older(self) -> int:
+        """How many are left out of ``newest``."""
+        return len(self.rows) - len(self.newest)
+
+    @property
     def whys(self) -> list[str]:
         found = [act.why_not for act in self.acts if act.why_not and not act.is_denied]
         return list(dict.fromkeys(found))
@@ -134,27 +145,34 @@ def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, us
     done = list(_money_steps(account, lead_id))
     for step in done:
         steps[step.kind.partition(".")[0], step.subject].append(step)
+    runs = playbooks.list_unfinished(account, lead_id)
+    held = {
+        subject
+        for row in runs
+        if row.run.is_held
+        for subject in (("transaction", row.run.transaction_id), ("subscription", row.run.subscription_id))
+    }
     rows = []
     for group in count_own(groups, done):
         payments = tuple(
-            _payment_row(payment, steps["transaction", payment.transaction.id], requests, user)
+            _payment_row(payment, steps["transaction", payment.transaction.id], requests, user, held)
             for payment in group.payments
         )
         if group.subscription is None:
             rows.append(GroupRow(group, payments))
             continue
         doing = _open(steps["subscription", group.subscription.id])
+        is_held = ("subscription", group.subscription.id) in held
         final = group.subscription.status in rules.FINISHED
         rows.append(
             GroupRow(
                 group,
                 payments,
-                () if final else _subscription_acts(group, user, _outcome(doing)),
+                () if final else _subscription_acts(group, user, _outcome(doing, is_held=is_held)),
                 doing,
                 rules.why_not_cancel(group.subscription) if final else "",
             )
         )
-    runs = playbooks.list_unfinished(account, lead_id)
     return Standing(tuple(rows), tuple(_denials(user, rows)), tuple(runs))
 
 
@@ -173,15 +191,24 @@ def _open(steps: Sequence[OperationStep]) -> OperationStep | None:
     return next((step for step in steps if step.outcome in OPEN), None)
 
 
-def _outcome(step: OperationStep | None) -> str:
-    return step.outcome if step else ""
+def _outcome(step: OperationStep | None, *, is_held: bool) -> str:
+    """``is_held``: by a playbook that is to touch it, and has not begun."""
+    if step:
+        return step.outcome
+    return Outcome.HELD if is_held else ""
 
 
 def _payment_row(
-    payment: Payment, steps: Sequence[OperationStep], requests: Mapping[str, Approval], user: User
+    payment: Payment,
+    steps: Sequence[OperationStep],
+    requests: Mapping[str, Approval],
+    user: User,
+    held: Set[tuple[str, str]],
 ) -> PaymentRow:
     doing = _open(steps)
-    why_not = rules.why_not_refund(payment, doing=_outcome(doing))
+    why_not = rules.why_not_refund(
+        payment, doing=_outcome(doing, is_held=("transaction", payment.transaction.id) in held)
+    )
     act = _act((_REFUND, "Refund", _REFUND), why_not, user)
     notes = tuple(_notes(payment, steps))
     return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))

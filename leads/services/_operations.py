@@ -187,7 +187,7 @@ def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
     """
     read = [step for step in steps if step.known is not None]
     if read:
-        Account.objects.select_for_update().get(pk=operation.account_id)
+        Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
     if any(known_of(step.lock) != step.known for step in read):
         raise _Moved("Something else of it was done just now. Nothing was sent: look again and decide anew.")
 

@@ -112,7 +112,7 @@ def _record_request(request: Approval) -> Approval:
     """One request for a payment at a time: who asks for it again is told of the first."""
     try:
         with transaction.atomic(durable=True):
-            Account.objects.select_for_update().get(pk=request.account_id)
+            Account.objects.select_for_update(no_key=True).get(pk=request.account_id)
             _operations.require_open_run(request.run_id)
             if waiting := selectors.find_open(request.account, request.change):
                 if waiting.pk == request.pk:
@@ -273,9 +273,9 @@ def _require_may_decide(actor: User, account: Account, approval: Approval) -> No
 
 def _require_fit(approval: Approval, decision: _Decision) -> None:
     """Both people as they are now, locked: a role that changes at this moment comes before or after, never between."""
-    Account.objects.select_for_update().get(pk=approval.account_id)
+    Account.objects.select_for_update(no_key=True).get(pk=approval.account_id)
     pks = {approval.requester_id, decision.by.pk}
-    people = {row.pk: row for row in User.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
+    people = {row.pk: row for row in User.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")}
     permissions.require(people[decision.by.pk], "approval.decide")
     requester = people[approval.requester_id]
     then = permissions.BY_ROLE.get(approval.requester_role, frozenset())

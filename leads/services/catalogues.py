@@ -84,19 +84,24 @@ def create_field(
 
 def read_catalogue(provider: Provider, account: Account, kind: CatalogueKind) -> Catalogue:
     """Read one catalogue and keep it. Raises `ProviderError`."""
-    match kind:
-        case "fields":
-            items: list[object] = [asdict(definition) for definition in provider.list_fields()]
-        case "tags":
-            items = [*provider.list_tags()]
-        case "lists":
-            items = [*provider.list_lists()]
-        case "sequences":
-            items = [*provider.list_sequences()]
-        case "pages":
-            items = [*provider.list_pages()]
+    items = list_items(provider, kind)
     with transaction.atomic():
         catalogue, _ = Catalogue.objects.update_or_create(
             account=account, kind=kind, defaults={"items": items, "read_at": timezone.now()}
         )
     return catalogue
+
+
+def list_items(provider: Provider, kind: CatalogueKind) -> list[object]:
+    """Read one catalogue, as `Catalogue.items` keeps it. Raises `ProviderError`."""
+    match kind:
+        case "fields":
+            return [asdict(definition) for definition in provider.list_fields()]
+        case "tags":
+            return [*provider.list_tags()]
+        case "lists":
+            return [*provider.list_lists()]
+        case "sequences":
+            return [*provider.list_sequences()]
+        case "pages":
+            return [*provider.list_pages()]

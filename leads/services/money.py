@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
@@ -16,7 +16,7 @@ from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from kartra_admin.lib.money import plain
 from leads import effects, rules
-from leads.models import OPEN, Operation, OperationStep, Outcome, PlaybookRun, lock_of
+from leads.models import HELD_RUN, OPEN, Operation, OperationStep, Outcome, PlaybookRun, lock_of
 from leads.providers import changes
 from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
@@ -126,12 +126,17 @@ class Plan:
 
 def doing_under(lock: str) -> str:
     """The outcome of what may still be on its way of it, or "". A new key of the same Kartra account makes another
-    account here, so what was left in one that nobody works in any more counts by the number that it is known by."""
-    _, noun, number = lock.split(":", 2)
+    account here, so what was left in one that nobody works in any more counts by the number that it is known by.
+
+    A playbook that is held back counts too, though nothing of it is recorded under a lock before it begins."""
+    account_id, noun, number = lock.split(":", 2)
     left = Account.objects.exclude(connections__user__is_active=True)
     locks = [lock, *(lock_of(account.pk, noun, number) for account in left)]
     found = OperationStep.objects.filter(lock__in=locks, outcome__in=OPEN)
-    return found.values_list("outcome", flat=True).first() or ""
+    if outcome := found.values_list("outcome", flat=True).first():
+        return outcome
+    runs = PlaybookRun.objects.filter(HELD_RUN, account=int(account_id), **{f"{noun}_id": number})
+    return Outcome.HELD if runs.exists() else ""
 
 
 def read_sale(provider: Provider, account: Account, whose: Whose, transaction_id: str) -> Sale:
@@ -306,6 +311,8 @@ def subscription_step(plan: Plan, change: Change, *, seen: str) -> _operations.S
 
 def require_told(plan: Plan) -> None:
     """Raise `Refused` where its details could not be read: what they are now is not known, changed or not."""
+    if plan.group.the_subscription.is_refused:
+        raise Refused("Kartra does not give the details of the subscription, so nothing was sent.")
     if rules.why_unknown(plan.group.the_subscription):
         raise Refused(
             "Kartra did not tell the details of the subscription, so nothing was sent. Try again in a minute."
@@ -324,7 +331,6 @@ def new_operation(
     held: bool,
 ) -> Operation:
     """The operation as it will be recorded; ``held`` leaves time to take it back."""
-    hold = timedelta(seconds=settings.MONEY_HOLD if held else 0)
     return Operation(  # type: ignore[misc]
         id=operation_id,
         account=account,
@@ -337,8 +343,13 @@ def new_operation(
         reason=terms.reason,
         note=terms.note,
         run=run,
-        send_at=timezone.now() + hold if hold else None,
+        send_at=held_until() if held else None,
     )
+
+
+def held_until() -> datetime | None:
+    """When what is confirmed now is done, where there is time to take it back; None where there is none."""
+    return timezone.now() + timedelta(seconds=settings.MONEY_HOLD) if settings.MONEY_HOLD else None
 
 
 def dispatch(

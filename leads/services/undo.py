@@ -44,7 +44,7 @@ def undo_operation(
     changes.require(actor, [step.undoing for step in steps], "recipe.run" if operation.label else "")
 
     def guard() -> None:
-        Account.objects.select_for_update().get(pk=operation.account_id)
+        Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
         if _undone(operation, but=operation_id) != known:
             raise Conflict("This was undone already, or is being undone right now.")
 

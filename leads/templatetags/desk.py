@@ -15,6 +15,7 @@ from leads import labels, summaries
 from leads.acts import Step, steps_of
 from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
 from leads.providers.base import Lead, Stamp
+from leads.selectors.playbooks import Progress
 
 register = template.Library()
 
@@ -41,6 +42,11 @@ def summary(operation: Operation) -> summaries.Summary:
 @register.filter
 def stands(operation: Operation) -> summaries.Standing:
     return summaries.stands(operation)
+
+
+@register.filter
+def run_stands(progress: Progress) -> summaries.Standing:
+    return summaries.run_stands(progress)
 
 
 @register.filter

@@ -4,16 +4,19 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import connections
 from leads.access import Desk, desk_for
-from leads.models import Limit, Reason
+from leads.models import Catalogue, Limit, Reason
+from leads.providers.base import CatalogueKind
 from leads.providers.kartra import client
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
 from leads.providers.kartra.sandbox.faults import arm
@@ -21,8 +24,8 @@ from leads.providers.kartra.sandbox.notable import NOTABLE
 from leads.providers.kartra.sandbox.seed import seed
 from leads.providers.kartra.sandbox.state import configure, connect, writing
 from leads.providers.kartra.sandbox.traffic import calls
-from leads.services.catalogues import refresh_catalogues
-from leads.wiring import sandbox_path
+from leads.services.catalogues import KINDS, list_items
+from leads.wiring import provider_with, sandbox_path
 
 ADA = NOTABLE["ada"]
 
@@ -91,6 +94,17 @@ def sandbox(seeded: Path, tmp_path: Path, settings: object, monkeypatch: pytest.
     sandbox.let_go()
 
 
+@cache
+def catalogues_as_seeded() -> dict[str, dict[CatalogueKind, list[object]]]:
+    """The catalogues of the accounts by API key, read from the first test's sandbox before anything changes it there,
+    and not anew for each test."""
+    found = {}
+    for keys in ACCOUNTS:
+        provider = provider_with(connections.Credentials(keys.api_key, keys.api_password))
+        found[keys.api_key] = {kind: list_items(provider, kind) for kind in KINDS}
+    return found
+
+
 @pytest.fixture
 def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., Desk]:
     """``desk_of("agent")``: that person with credentials of the first account; ``account=1`` of the second.
@@ -100,6 +114,7 @@ def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., D
     """
     Limit.objects.all().delete()
     Reason.objects.get_or_create(text="Goodwill")
+    catalogues = catalogues_as_seeded()
 
     def furnish(role: str, account: int = 0) -> Desk:
         person = user_of(role)
@@ -108,7 +123,11 @@ def desk_of(user_of: Callable[[str], User], sandbox: Sandbox) -> Callable[..., D
             connections.place(actor=person, owner=person, api_key=keys.api_key, api_password=keys.api_password)
         desk = desk_for(User.objects.get(pk=person.pk))
         if not desk.account.catalogues.exists():
-            refresh_catalogues(actor=person, connection=desk.connection)
+            read = [
+                Catalogue(account=desk.account, kind=kind, items=items, read_at=timezone.now())
+                for kind, items in catalogues[keys.api_key].items()
+            ]
+            Catalogue.objects.bulk_create(read)
         sandbox.calls()
         return desk
 

@@ -51,6 +51,15 @@ def test_nothing_else_may(kind: str) -> None:
         (payment(amount=None), "Kartra did not tell its amount. Reload to read it again."),
         (payment(refunded=None), "What was refunded so far is not known. Reload to read it again."),
         (Payment(Transaction("1", "sale")), "Kartra did not tell its amount. Reload to read it again."),
+        (Payment(Transaction("1", "sale", is_refused=True)), "Kartra does not give its details. Refund it in Kartra."),
+        (
+            replace(payment(), refunds=(Transaction("2", "refund", is_refused=True),)),
+            "Kartra does not give the details of a refund of it, so what is left is not known. Refund it in Kartra.",
+        ),
+        (
+            replace(payment(), strays=(Transaction("2", "refund", is_refused=True),)),
+            "Kartra lists a refund without telling of which payment. Refund it in Kartra.",
+        ),
         (payment(amount="19.955"), "Its amount has fractions of a cent. Refund it in Kartra."),
         (payment(refunded="5.005"), "Its amount has fractions of a cent. Refund it in Kartra."),
         (with_chargeback(), "It was charged back: the customer's bank took the money back already."),
@@ -120,6 +129,8 @@ def test_nothing_is_done_to_a_subscription_of_which_nothing_was_told(name: str) 
     status = "paused" if name == "resume" else "active"
     row = replace(group(status), subscription=Subscription("9", status))
     assert ACTS[name](row) == "Kartra did not tell its details. Reload to read them again."
+    refused = replace(row, subscription=Subscription("9", status, is_refused=True))
+    assert ACTS[name](refused) == "Kartra does not give its details. Change or cancel it in Kartra."
     far = replace(row, subscription=Subscription("9", status, is_beyond=True))
     assert ACTS[name](far) == "Its details lie further back than is read here. Open it to see them."
 
@@ -128,6 +139,7 @@ def test_nothing_is_done_to_a_subscription_of_which_nothing_was_told(name: str) 
     ("unplaced", "why"),
     [
         (Transaction("1", "sale"), "Kartra did not tell its payments, so it is not known whether PayPal holds it."),
+        (Transaction("1", "sale", is_refused=True), "Kartra does not tell its payments, so it is not known whether"),
         (Transaction("1", "sale", is_beyond=True), "Its payments lie further back than is read here."),
     ],
 )

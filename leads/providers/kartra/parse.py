@@ -266,7 +266,12 @@ def rows(items: Any, *id_names: str) -> dict[str, dict[str, Any]]:
 
 
 def transaction(
-    transaction_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, is_beyond: bool = False
+    transaction_id: str,
+    row: Mapping[str, Any],
+    details: Mapping[str, Any] | None = None,
+    *,
+    is_beyond: bool = False,
+    is_refused: bool = False,
 ) -> Transaction:
     """A row of retrieve_transactions_from_lead with what get_transaction_details told of it, if it did."""
     fields = Fields(_merged(row, details))
@@ -279,6 +284,7 @@ def transaction(
         lead_email=word(fields.take("lead_email")),
         has_details=details is not None,
         is_beyond=is_beyond,
+        is_refused=is_refused,
         product=word(fields.take("product_name")),
         product_id=id_of(fields.take("product_id")),
         price_point=word(fields.take("product_price_point")),
@@ -305,7 +311,12 @@ SUBSCRIPTION_IDS = ("subscription_id", "transaction_internal_subscription_id")
 
 
 def subscription(
-    subscription_id: str, row: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, is_beyond: bool = False
+    subscription_id: str,
+    row: Mapping[str, Any],
+    details: Mapping[str, Any] | None = None,
+    *,
+    is_beyond: bool = False,
+    is_refused: bool = False,
 ) -> Subscription:
     """A row of retrieve_subscriptions_from_lead, by today's names or those of 2021, with its details if any."""
     fields = Fields(_merged(row, details))
@@ -317,6 +328,7 @@ def subscription(
         lead_email=word(fields.take("lead_email", "buyer_email")),
         has_details=details is not None,
         is_beyond=is_beyond,
+        is_refused=is_refused,
         product_id=id_of(fields.take("subscription_product_id")),
         price_point=word(fields.take("subscription_price_point")),
         started=stamp(fields.take("subscription_start_date")),
@@ -335,9 +347,9 @@ _Row = TypeVar("_Row", Transaction, Subscription)
 
 
 def with_details(row: _Row, details: Mapping[str, Any] | None) -> _Row:
-    """A row that came without details, now that they were asked for: with what was told on top, if anything was."""
+    """A row that came without details, now that they were asked for: with what was told on top. None is a refusal."""
     if details is None:
-        return replace(row, is_beyond=False)
+        return replace(row, is_beyond=False, is_refused=True)
     if isinstance(row, Transaction):
         told: Transaction | Subscription = transaction(row.id, {"transaction_type": row.kind}, details)
     else:

@@ -47,7 +47,7 @@ _SUBSCRIPTIONS = _Kind(
 )
 
 _Rows = dict[str, dict[str, Any]]
-_Details = dict[tuple[_Kind, str], dict[str, Any]]
+_Details = dict[tuple[_Kind, str], dict[str, Any] | None]  # None where Kartra refuses them
 
 
 class KartraProvider:
@@ -139,7 +139,9 @@ class KartraProvider:
         beyond = set(wanted[MOST_DETAILS:])
 
         def told(kind: _Kind, row_id: str) -> dict[str, Any]:
-            return {"details": details.get((kind, row_id)), "is_beyond": (kind, row_id) in beyond}
+            key = kind, row_id
+            is_refused = key in details and details[key] is None
+            return {"details": details.get(key), "is_beyond": key in beyond, "is_refused": is_refused}
 
         return Money(
             tuple(
@@ -160,18 +162,13 @@ class KartraProvider:
             if error:
                 raise error
             details |= found
-        asked = set(wanted)
         return Money(
             tuple(
-                parse.with_details(row, details.get((_TRANSACTIONS, row.id)))
-                if (_TRANSACTIONS, row.id) in asked
-                else row
+                parse.with_details(row, details[_TRANSACTIONS, row.id]) if (_TRANSACTIONS, row.id) in details else row
                 for row in money.transactions
             ),
             tuple(
-                parse.with_details(row, details.get((_SUBSCRIPTIONS, row.id)))
-                if (_SUBSCRIPTIONS, row.id) in asked
-                else row
+                parse.with_details(row, details[_SUBSCRIPTIONS, row.id]) if (_SUBSCRIPTIONS, row.id) in details else row
                 for row in money.subscriptions
             ),
         )
@@ -248,7 +245,8 @@ class KartraProvider:
 
     def _details(self, wanted: Sequence[tuple[_Kind, str]]) -> tuple[_Details, ProviderError | None]:
         """Details of all rows in one call, by place or by id. Some of those that it did not bring are read alone, the
-        rest is left out; the error is one that may pass, and kept some of them from being told.
+        rest is left out; None is what Kartra refuses by a number that it names for that. The error is one that may
+        pass, and kept some of them from being told.
 
         The rows are known by now, so only refused credentials are worth failing for.
         """
@@ -268,26 +266,25 @@ class KartraProvider:
         found: _Details = {}
         lacking = []
         for index, (kind, row_id) in enumerate(wanted):
+            details, is_refused = None, len(wanted) == 1 and _is_for_good(refused, kind)
             try:
                 details = None if refused else self._details_at(body, asked, index, kind, row_id)
-            except (NotFound, Refused):
-                continue
+            except (NotFound, Refused) as error:
+                is_refused = _is_for_good(error, kind)
             details = details or told.get((kind, row_id))
-            if details is None:
+            if details is None and not is_refused:
                 lacking.append((kind, row_id))
             else:
                 found[kind, row_id] = details
-        if len(wanted) == 1 and isinstance(refused, NotFound | Refused):
-            return found, None
-        alone = lacking[:MOST_READ_ALONE] if len(wanted) > 1 else []
-        for kind, row_id in alone:
+        for kind, row_id in lacking[:MOST_READ_ALONE] if len(wanted) > 1 else []:
             try:
                 found[kind, row_id] = self._details_alone(kind, row_id)
-            except (NotFound, Refused):
-                continue
+            except (NotFound, Refused) as error:
+                if _is_for_good(error, kind):
+                    found[kind, row_id] = None
             except (RateLimited, Unavailable) as error:
                 return found, error
-        return found, Unreadable() if len(alone) < len(lacking) else None
+        return found, None if found.keys() >= set(wanted) else Unreadable()
 
     def _details_alone(self, kind: _Kind, row_id: str) -> dict[str, Any]:
         body = self._client.call({"actions": [kind.details_of(row_id)]}, is_write=False)
@@ -302,3 +299,8 @@ class KartraProvider:
         """The details at this position, unless they are another row's."""
         details = as_map(answers.result(body, asked, index, kind.details_key))
         return details if details and id_of(details.get(kind.ids[0])) in ("", row_id) else None
+
+
+def _is_for_good(error: ProviderError | None, kind: _Kind) -> bool:
+    """Whether no other reading brings the details. What Kartra says by another number, or by none, may pass."""
+    return error is not None and codes.is_documented(error.code, kind.details_command)

@@ -23,7 +23,7 @@ def approve(*, actor: User, account: Account, job: Job, note: str = "") -> Job:
         _back(job, "expired", None, LATE)
         raise AppError(f"{LATE} Nothing was started; it has to be asked for anew.")
     with transaction.atomic():
-        people = User.objects.select_for_update().filter(pk__in={actor.pk, job.actor_id}).order_by("pk")
+        people = User.objects.select_for_update(no_key=True).filter(pk__in={actor.pk, job.actor_id}).order_by("pk")
         permissions.require(next(person for person in people if person.pk == actor.pk), "bulk.approve")
         steering.connection_for(job)
         move(job, [State.ASKED], State.RUNNING, approved_by=actor, started_at=timezone.now(), sentence="")

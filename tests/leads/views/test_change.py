@@ -1,5 +1,6 @@
 """The small forms on the cards: in a dialog, in place, and as plain pages."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,7 @@ def test_in_place_it_answers_toast_side_column_and_activity(
     html = answer.content.decode()
     assert "<html" not in html
     assert 'id="lead-side"' in html
+    assert re.search('<section class="card" id="profile-card"[^>]* hx-swap-oob="true">', html)
     assert 'id="activity-card"' in html
     assert 'hx-swap-oob="beforeend:#toasts"' in html
     assert said in words(answer)

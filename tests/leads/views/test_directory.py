@@ -270,6 +270,9 @@ def test_views_of_others_are_seen_only_where_they_are_shared(at_desk: AtDesk, fi
     page = words(support.get("/directory/"))
     assert "Ours by Agent Person" in page
     assert "Mine" not in page
+    pages = [client.get("/directory/").content.decode() for client in (agent, support, at_desk("viewer"))]
+    assert ['aria-label="Delete view Ours"' in shown for shown in pages] == [True, True, False]
+    assert ['name="is_shared"' in shown for shown in pages] == [True, True, False]
     mine, ours = SavedView.objects.get(name="Mine"), SavedView.objects.get(name="Ours")
     assert support.post(f"/directory/views/{mine.pk}/delete/").status_code == 404
     assert at_desk("viewer").post(f"/directory/views/{ours.pk}/delete/").status_code == 403

@@ -33,8 +33,8 @@ def test_it_shows_mine_and_what_is_in_doubt_by_anybody(at_desk: AtDesk, desk_of:
     sandbox.arm("give_points_to_lead", "500")
     do(desk_of("support"), GivePoints(20), lead_id=NOTABLE["ben"].id)
     agent = words(at_desk("agent").get("/"))
-    assert "Agent Person at Ada Moreno : added tag advanced" in agent
-    assert "Support Person at Ben Osei :" in agent
+    assert "Agent Person for Ada Moreno : added tag advanced" in agent
+    assert "Support Person for Ben Osei :" in agent
     manager = words(at_desk("manager").get("/"))
     assert "added tag advanced" not in manager
     assert "Ben Osei" in manager

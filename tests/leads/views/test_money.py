@@ -1,5 +1,6 @@
 """Money: two calls however long the history, as a card and as a page."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,21 @@ def test_a_long_history_says_what_it_left_out(at_desk: AtDesk) -> None:
     assert "Open it to see what was paid and what was refunded." in text
     assert "Details not read" in text
     assert "Kartra did not tell" not in text
+
+
+def test_beside_other_cards_a_long_history_shows_its_newest_and_leads_to_the_others(at_desk: AtDesk) -> None:
+    """Or it would stand between whoever looks for a tag, and the tags."""
+    client, url = at_desk("viewer"), f"/leads/{NOTABLE['long_history'].id}/money/"
+    card, page = client.get(url, headers=HTMX).content.decode(), client.get(url).content.decode()
+    left_out = [int(number) for number in re.findall(rf'<a href="{url}">(\d+) older transactions</a>', card)]
+    assert left_out
+    assert rows_of(card) + sum(left_out) == rows_of(page)
+    assert max(map(rows_of, card.split("</table>"))) == 10
+    assert "older transactions" not in page
+
+
+def rows_of(html: str) -> int:
+    return html.count('data-label="What"')
 
 
 def test_a_lead_who_bought_nothing_says_so_in_one_call(at_desk: AtDesk, sandbox: Sandbox) -> None:

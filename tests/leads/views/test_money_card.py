@@ -104,6 +104,31 @@ def test_a_long_history_costs_no_more_queries(desk: Desk, django_assert_num_quer
             standing.of_money(groups, account=desk.account, lead_id=NOTABLE[key].id, user=desk.user)
 
 
+def test_an_old_payment_that_is_not_settled_stays_beside_the_newest(desk: Desk) -> None:
+    margit = NOTABLE["long_history"].id
+    reading = provider_for(desk.connection).get_money(LeadRef(id=margit))
+
+    def longest() -> standing.GroupRow:
+        found = standing.of_money(arrange(reading), account=desk.account, lead_id=margit, user=desk.user)
+        return max(found.groups, key=lambda group: len(group.rows))
+
+    before = longest()
+    oldest = next(row for row in reversed(before.rows[10:]) if not row.act.why_not).payment.transaction
+    sale = get_sale_for(desk, margit, oldest.id)
+    money.refund_transaction(
+        actor=desk.user,
+        connection=desk.connection,
+        whose=whose_for(desk, margit),
+        transaction_id=oldest.id,
+        amount=Decimal("0.05"),
+        terms=Terms("Late access", "", sale.digest),
+        operation_id=uuid4(),
+    )
+    after = longest()
+    assert [row.payment.transaction.id for row in after.newest[10:]] == [oldest.id]
+    assert (before.older, after.older) == (len(before.rows) - 10, len(before.rows) - 11)
+
+
 def test_what_is_held_counts_down_and_locks(at_desk: AtDesk, desk: Desk) -> None:
     operation = refund(desk)
     html = card(at_desk("support"))

@@ -30,8 +30,9 @@ DeskOf = Callable[..., Desk]
 
 
 @pytest.fixture
-def done(desk_of: DeskOf) -> None:
+def done(desk_of: DeskOf, settings: Any) -> None:
     """One subscription cancelled and 19.95 refunded, with a note that a spreadsheet would run."""
+    settings.MONEY_HOLD = 0
     desk = desk_of("support")
     steps = [{"act": "cancel"}, {"act": "refund"}]
     playbook = Playbook.objects.create(account=desk.account, name="+Cancel", steps=steps)

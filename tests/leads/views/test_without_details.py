@@ -18,6 +18,7 @@ from leads.acts import CANCEL, REFUND
 from leads.models import Operation, Outcome, Playbook, PlaybookRun
 from leads.providers.base import LeadRef
 from leads.providers.errors import Refused
+from leads.providers.kartra.sandbox.desk import Desk as SandboxDesk
 from leads.selectors.playbooks import progress_of
 from leads.services import held, runs
 from leads.services.money import Changed, Terms
@@ -199,6 +200,7 @@ def test_a_playbook_is_not_run_without_details(desk_of: Callable[..., Desk], san
     assert writes(sandbox) == []
 
 
+@pytest.mark.usefixtures("_at_once")
 def test_a_run_stops_where_the_details_are_not_told_any_more(
     desk_of: Callable[..., Desk], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,3 +233,72 @@ def test_cancel_and_refund_is_refused_without_details(at_desk: AtDesk, sandbox: 
     assert NOTHING_SENT in words(posted)
     assert not PlaybookRun.objects.exists()
     assert writes(sandbox) == []
+
+
+# Refused by Kartra for good: no reading helps, so none is offered
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``refuse("99432")``: Kartra lists the row, and says that there is no such."""
+    owned = SandboxDesk.owned
+
+    def refuse_rows(*numbers: str) -> None:
+        monkeypatch.setattr(
+            SandboxDesk, "owned", lambda desk, table, number: None if number in numbers else owned(desk, table, number)
+        )
+
+    return refuse_rows
+
+
+MONEY = f"/leads/{ADA.id}/money/"
+REFUSED = [
+    ("99432", MONEY, "Kartra does not give the details of 1 row. Without them nothing can be done here"),
+    ("99488", MONEY, "Details not given"),
+    ("99432", MONEY, "Kartra does not give its details. Refund it in Kartra."),
+    ("99432", SALE, "Kartra does not give the details of this transaction."),
+    ("99432", CLUB, "so it is not known which of them belong to this subscription."),
+    ("99517", MONEY, "Kartra lists a refund without telling of which payment. Refund it in Kartra."),
+    ("99488", f"{CLUB}cancel/", "Kartra did not tell which was its last. Refund it in Kartra."),
+    ("14833", MONEY, "details not given"),
+    ("14833", MONEY, "Kartra does not give its details. Change or cancel it in Kartra."),
+    ("14833", CLUB, "Kartra does not give the details of this subscription."),
+    ("14833", f"{CLUB}cancel/", "Kartra does not give its details. Change or cancel it in Kartra."),
+]
+
+
+@pytest.mark.parametrize(("number", "url", "said"), REFUSED)
+def test_what_kartra_refuses_for_good_is_said_and_no_reload_is_offered(
+    at_desk: AtDesk, refuse: Callable[..., None], number: str, url: str, said: str
+) -> None:
+    refuse(number)
+    text = words(at_desk("manager").get(url))
+    assert said in text
+    assert "Reload" not in text
+    assert "Try again" not in text
+
+
+def test_nothing_is_sent_to_a_subscription_that_kartra_refuses_to_tell(
+    at_desk: AtDesk, sandbox: Sandbox, refuse: Callable[..., None]
+) -> None:
+    client = at_desk("manager")
+    shown = fields(client.get(f"{CLUB}cancel/"))
+    refuse("14833")
+    posted = client.post(f"{CLUB}pause/", {**shown, "reason": "Goodwill"})
+    assert posted.status_code == 422
+    assert "Kartra does not give the details of the subscription, so nothing was sent." in words(posted)
+    assert not Operation.objects.exists()
+    assert writes(sandbox) == []
+
+
+def test_a_playbook_says_that_its_refund_is_to_be_made_in_kartra(
+    desk_of: Callable[..., Desk], refuse: Callable[..., None]
+) -> None:
+    desk = desk_of("manager")
+    playbook = Playbook.objects.create(account=desk.account, name="Refund", steps=[{"act": REFUND}])
+    refuse("99488")
+    shown = preview_playbook(
+        actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=ADA.id, chosen="14833"
+    )
+    (line,) = shown.lines
+    assert line.note == "Kartra did not tell which payment was its last. Refund it in Kartra."

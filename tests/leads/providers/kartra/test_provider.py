@@ -1,11 +1,12 @@
 """Money in two calls, several changes in one, and what is told of each."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from leads.providers.base import LeadRef, Provider
+from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import AssignTag, CreateLead, EditLead, RefundTransaction, SubscribeToList
 from leads.providers.errors import Misconfigured, NotFound, RateLimited, Refused, Unavailable
 from leads.providers.kartra import wire
@@ -161,26 +162,32 @@ def test_no_more_than_some_details_are_read_alone() -> None:
 
 def test_a_payment_that_is_gone_stays_a_row_without_details() -> None:
     provider, script = answering(lists([1, 2], []), enveloped(("get_transaction_details", flat("247")), sale(1)))
-    assert [(row.id, row.has_details) for row in provider.get_money(REF).transactions] == [("2", False), ("1", True)]
+    money = provider.get_money(REF)
+    assert [(row.id, row.has_details) for row in money.transactions] == [("2", False), ("1", True)]
+    assert [row.is_refused for row in money.transactions] == [True, False]
+    assert (money.refused, money.untold) == (1, 0)
     assert len(script.calls) == 2
 
 
 def test_one_payment_that_is_gone_is_not_asked_for_again() -> None:
     provider, script = answering(lists([1], []), flat("247"))
-    assert provider.get_money(REF).unread == 1
+    money = provider.get_money(REF)
+    assert (money.unread, money.refused, money.untold) == (1, 1, 0)
     assert len(script.calls) == 2
 
 
 def test_a_flat_refusal_of_many_details_is_read_one_by_one() -> None:
     provider, script = answering(lists([1, 2], []), flat("247"), flat("247"), enveloped(sale(1)))
-    assert [(row.id, row.has_details) for row in provider.get_money(REF).transactions] == [("2", False), ("1", True)]
+    money = provider.get_money(REF)
+    assert [(row.id, row.has_details) for row in money.transactions] == [("2", False), ("1", True)]
+    assert [row.is_refused for row in money.transactions] == [True, False]
     assert len(script.calls) == 4
 
 
 def test_rows_are_shown_where_the_details_fail() -> None:
     provider, _ = answering(lists([1, 2], []), *[(500, b"")] * 3)
     money = provider.get_money(REF)
-    assert (money.beyond, money.untold) == (0, 2)
+    assert (money.beyond, money.refused, money.untold) == (0, 0, 2)
 
 
 def test_details_that_one_reading_did_not_bring_are_read_in_one_more_call() -> None:
@@ -198,7 +205,7 @@ def test_details_that_one_reading_did_not_bring_are_read_in_one_more_call() -> N
     assert (filled["3"].has_details, filled["3"].amount, filled["3"].is_beyond) == (True, Decimal("1.00"), False)
     assert (filled["2"].has_details, filled["2"].is_beyond) == (False, False)  # there is no such transaction
     assert filled["1"] is rows["1"]
-    assert (found.beyond, found.untold) == (money.beyond - 2, 1)
+    assert (found.beyond, found.refused, found.untold) == (money.beyond - 2, 1, 0)
 
 
 def test_what_the_list_told_stays_where_the_details_do_not_tell_it() -> None:
@@ -223,10 +230,45 @@ def test_no_answer_for_one_more_row_is_an_error(answers: list[Any]) -> None:
         provider.add_details(money, money.transactions)
 
 
-def test_a_row_that_kartra_refuses_to_tell_is_none() -> None:
+def test_a_row_that_kartra_refuses_to_tell_is_known_for_that() -> None:
     provider, _ = answering(lists([1], []), *[(500, b"")] * 3, flat("247"))
     money = provider.get_money(REF)
-    assert provider.add_details(money, money.transactions) == money
+    (row,) = money.transactions
+    assert not row.is_refused
+    assert provider.add_details(money, [row]) == Money((replace(row, is_refused=True),), ())
+
+
+def test_what_is_refused_and_what_may_come_are_told_apart() -> None:
+    empty = ("get_transaction_details", {"transaction_details": {}})
+    answer = enveloped(("get_transaction_details", flat("247")), sale(2), empty)
+    provider, _ = answering(lists([1, 2, 3], []), answer, *[(500, b"")] * 3)
+    money = provider.get_money(REF)
+    assert [(row.id, row.is_refused) for row in money.transactions] == [("3", True), ("2", False), ("1", False)]
+    assert (money.refused, money.untold) == (1, 1)
+
+
+@pytest.mark.parametrize("passing", [flat("999", "Server busy"), flat("", "Try again later"), flat("224")])
+def test_what_kartra_says_by_no_number_of_the_command_may_pass(passing: Any) -> None:
+    one, _ = answering(lists([1], []), passing)
+    money = one.get_money(REF)
+    assert (money.refused, money.untold) == (0, 1)
+    several, _ = answering(lists([1, 2], []), enveloped(("get_transaction_details", passing), sale(1)), passing)
+    money = several.get_money(REF)
+    assert [row.has_details for row in money.transactions] == [False, True]
+    assert (money.refused, money.untold) == (0, 1)
+
+
+def test_a_fault_that_may_pass_is_an_error_where_one_more_row_is_asked_for() -> None:
+    provider, _ = answering(lists([1], []), flat("999", "Server busy"), flat("999", "Server busy"))
+    money = provider.get_money(REF)
+    with pytest.raises(Unavailable):
+        provider.add_details(money, money.transactions)
+
+
+def test_what_is_told_at_another_place_is_not_refused() -> None:
+    provider, _ = answering(lists([1, 2], []), enveloped(("get_transaction_details", flat("247")), sale(2)))
+    rows = {row.id: row for row in provider.get_money(REF).transactions}
+    assert (rows["2"].has_details, rows["2"].is_refused) == (True, False)
 
 
 def test_reading_alone_stops_when_kartra_stops_answering() -> None:
