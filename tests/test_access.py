@@ -145,6 +145,7 @@ TABLE = {
     "leads:playbook-run": Line("playbook.run"),
     "leads:playbook-progress": Line("lead.view"),
     "leads:playbook-status": Line("lead.view"),
+    "leads:playbook-withdraw": Line("playbook.run", "post"),
     "leads:playbook-resume": Line("playbook.run", "post"),
     "leads:playbook-close": Line("playbook.run", "post"),
     "leads:report": Line("report.view"),

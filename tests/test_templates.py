@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.template import Engine, engines
 
+pytestmark = pytest.mark.once
 FOLDER = Path(settings.BASE_DIR) / "templates"
 NAMES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.html"))
 ALLAUTH_PAGES = (
@@ -26,13 +27,15 @@ ALLAUTH_PAGES = (
 # Never sent as a page: it is read from a disk, where no policy holds, and brings its own style.
 KEPT_AS_FILES = {"accounts/audit/report.html"}
 
-# What would be refused by the policy (inline code and style), or is quietly skipped under it (event filters).
+# What would be refused by the policy (inline code and style), or is quietly skipped under it (event filters); and
+# what would take words of others for markup.
 FORBIDDEN = {
     "inline style": re.compile(r"<style\b|\sstyle\s*=", re.IGNORECASE),
     "inline script": re.compile(r"<script\b(?![^>]*\ssrc=)", re.IGNORECASE),
     "event attribute": re.compile(r"\son[a-z]+\s*=", re.IGNORECASE),
     "hx-on": re.compile(r"\s(?:data-)?hx-on\b", re.IGNORECASE),
     "event filter": re.compile(r"hx-trigger\s*=\s*(?:\"[^\"]*\[|'[^']*\[)", re.IGNORECASE),
+    "markup as it came": re.compile(r"\|\s*safe(?:seq)?\b|{%\s*autoescape\s+off"),
     "js: value": re.compile(r"(?:\bjs|javascript):", re.IGNORECASE),
     "other host": re.compile(
         r"<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)\s*=\s*[\"'](?:https?:)?//", re.IGNORECASE

@@ -115,15 +115,22 @@ function giveUp(element) {
   (panel.querySelector(".card-content") ?? panel).textContent = "Could not be loaded. Reload the page to try again.";
 }
 
-// Focus. What was refused is read first; whoever pressed something that the answer replaced stays at its card.
+// Focus. What was refused is read first; whoever pressed something that the answer replaced, or was at it, stays at its
+// card.
 
 const cardTitles = new WeakMap();
 
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt, requestConfig } = event.detail;
-  const isPressed = ["click", "submit"].includes(requestConfig.triggeringEvent?.type); // and not a page that waits
-  const card = isPressed && elt.closest("section[aria-labelledby]");
+function stayAtCardOf(element, requestConfig) {
+  const card = element.closest("section[aria-labelledby]");
   if (card) cardTitles.set(requestConfig, card.getAttribute("aria-labelledby"));
+}
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig } }) => {
+  const isPressed = ["click", "submit"].includes(requestConfig.triggeringEvent?.type); // and not a page that waits
+  if (isPressed) stayAtCardOf(elt, requestConfig);
+});
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  if (target.contains(document.activeElement)) stayAtCardOf(document.activeElement, requestConfig);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   const refused = event.detail.elt.querySelector("[data-focus]");

@@ -12,6 +12,7 @@ from django.urls import Resolver404, resolve
 from playwright.sync_api import Page, expect
 
 WIDTHS = (1440, 1024, 390)
+_BETWEEN = (961, 900, 800, 769)  # a tablet, half a window: least room for tables, and where columns change
 _TALL = {1440: 1000, 1024: 900, 390: 844}
 _THEMES = ("dark", "light")
 # What axe is asked, where: a theme changes colours only (`test_themes_differ_in_colours_alone`), a phone what is shown,
@@ -74,6 +75,8 @@ class Eye:
                 if rules is not None:
                     self.found += [f"{title}, {theme} at {width}: {what}" for what in axe(self.page, rules)]
                 _keep_picture(self.page, f"{title} {width} {theme}")
+        for width in _BETWEEN:
+            self._fit(title, width)
         self.page.set_viewport_size({"width": WIDTHS[0], "height": _TALL[WIDTHS[0]]})
         self.page.evaluate(_PAINTED)
 
@@ -81,11 +84,11 @@ class Eye:
         """Only its width, for a page of a kind that axe has seen already."""
         self.page.goto(address)
         settle(self.page)
-        for width in WIDTHS:
+        for width in (*WIDTHS, *_BETWEEN):
             self._fit(title, width)
 
     def _fit(self, title: str, width: int) -> None:
-        self.page.set_viewport_size({"width": width, "height": _TALL[width]})
+        self.page.set_viewport_size({"width": width, "height": _TALL.get(width, 900)})
         self.found += [f"{title} at {width}: {what}" for what in self.page.evaluate(_TOO_WIDE)]
 
 

@@ -168,6 +168,21 @@ def test_the_lead(eye: Eye, world: World) -> None:
         eye.measure(f"lead {who}", f"/leads/{NOTABLE[who].id}/")
 
 
+def test_a_lead_is_read_in_the_same_order_by_eye_on_a_phone_and_by_keyboard(page: Page, world: World) -> None:
+    """Who he is, then his money: support has him on the phone. On a wide screen they stand side by side."""
+    page.goto(f"/leads/{ADA.id}/")
+    settle(page)
+    where = "cards => cards.map(card => card.getBoundingClientRect()).map(({top, left}) => [left, top])"
+    cards = page.locator(".split .card")
+    wide = cards.evaluate_all(where)
+    assert wide[1][0] < wide[0][0]
+    assert wide[1][1] == wide[0][1]
+    page.set_viewport_size({"width": 390, "height": 844})
+    tops = [top for _, top in cards.evaluate_all(where)]
+    assert tops == sorted(tops)
+    assert cards.get_by_role("heading", level=2).all_inner_texts()[:3] == ["Profile", "Money", "Tags"]
+
+
 def test_a_long_history(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     sit_down("viewer")
     eye.measure("a long history", f"/leads/{NOTABLE['long_history'].id}/")
@@ -434,6 +449,7 @@ def test_errors(
     eye.see("nothing here", "/no-such-page/")
     eye.see("no such lead", "/leads/999/")
     eye.see("deleted lead", f"/leads/{NOTABLE['deleted'].id}/")
+    eye.see("takes only forms", f"/leads/{ADA.id}/notes/")
     eye.see("no such operation", f"/operations/{uuid4()}/")
     sandbox.arm("*", "500", times=9)
     eye.see("kartra fails", f"/leads/{ADA.id}/")

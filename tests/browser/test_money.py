@@ -1,5 +1,6 @@
 """Money in a browser: four interactions to a refund, Undo while it is held, the card that follows by itself."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -9,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from leads.access import Desk
-from leads.models import Limit, Operation, Outcome
-from leads.services import held
+from leads.models import Limit, Operation, Outcome, Playbook, PlaybookRun
+from leads.services import held, runs
 from tests.browser.hands import Keyboard
 from tests.browser.looking import settle
 from tests.leads.conftest import ADA, Sandbox
@@ -288,3 +289,42 @@ def test_without_javascript(browser_of: Callable[..., Page], desk_of: Callable[.
     page.get_by_role("main").get_by_role("button", name="Undo").click()
     expect(toasts(page)).to_contain_text("Taken back. Nothing was sent.")
     assert writes(sandbox) == []
+
+
+@pytest.fixture
+def held_run(page: Page, sit_down: Callable[..., Desk]) -> Page:
+    """The page of a playbook that was just confirmed."""
+    steps = [{"act": "cancel"}, {"act": "refund"}, {"act": "take-tag", "name": "vip"}]
+    playbook = Playbook.objects.create(account=sit_down("support").account, name="Leave", steps=steps)
+    page.goto(f"/leads/{ADA.id}/")
+    page.locator("summary", has_text="Playbook").click()
+    page.locator(f"#playbook-{playbook.pk}").click()
+    expect(dialog(page)).to_contain_text("You can take it back for 10 seconds.")
+    dialog(page).get_by_label("Reason").select_option("Goodwill")
+    dialog(page).get_by_role("button", name="Run Leave").click()
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"Held back\s+begins in \d+ s"))
+    return page
+
+
+def test_undo_takes_a_playbook_back(held_run: Page, sandbox: Sandbox) -> None:
+    main = held_run.get_by_role("main")
+    main.get_by_role("button", name="Undo: Leave").press("Enter")
+    expect(toasts(held_run)).to_contain_text("Taken back. Nothing was sent.")
+    expect(main).to_contain_text("It was taken back by Support Person before it began.")
+    expect(main.get_by_role("button")).to_have_count(0)
+    expect(main.get_by_role("heading", level=1)).to_be_focused()
+    PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(seconds=1))
+    runs.attend_all()
+    assert writes(sandbox) == []
+
+
+def test_the_page_follows_a_playbook_that_begins(held_run: Page, sandbox: Sandbox) -> None:
+    held_run.get_by_role("button", name="Undo: Leave").focus()
+    PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(seconds=1))
+    runs.attend_all()
+    main = held_run.get_by_role("main")
+    expect(main.get_by_role("heading", level=1)).to_contain_text("Done")
+    expect(main.get_by_role("listitem").filter(has_text="Done")).to_have_count(3)
+    expect(held_run.locator("[hx-trigger^=every]")).to_have_count(0)
+    expect(main.get_by_role("heading", level=1)).to_be_focused()
+    assert len(writes(sandbox)) == 3

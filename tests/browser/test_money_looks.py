@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from leads.access import Desk
-from leads.models import Limit, Operation
+from leads.models import Limit, Operation, PlaybookRun
 from leads.providers.changes import CancelSubscription
 from leads.providers.kartra.sandbox.notable import NOTABLE
 from tests.browser.conftest import enter
@@ -165,8 +166,9 @@ def test_held_and_in_doubt(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], 
 
 
 @pytest.mark.looks_at("leads:home")
-def test_home_with_what_waits(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -> None:
+def test_home_with_what_waits(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settings: Any) -> None:
     """What is in doubt for more than an hour is red."""
+    settings.MONEY_HOLD = 0
     page = sit_as("manager")
     world.sandbox.arm("assign_tag", "429", times=20)
     world.run(world.playbook("Welcome back", ("give-tag", "wholesale")))
@@ -255,9 +257,18 @@ def test_playbooks(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -
 
 
 @pytest.mark.looks_at("leads:playbook-progress")
-def test_runs(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -> None:
+def test_runs(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settings: Any) -> None:
     page = sit_as("support")
     welcome = world.playbook("Welcome back", ("give-tag", "wholesale"), ("take-tag", "vip"))
+    address = world.run(welcome)
+    PlaybookRun.objects.update(begin_at=timezone.now() + timedelta(hours=1))
+    eye.see("run held", address)
+    eye.see("lead with a held run", f"{ADAS}/")
+    page.goto(address)
+    page.get_by_role("main").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("main")).to_contain_text("Taken back")
+    eye.see("run taken back")
+    settings.MONEY_HOLD = 0
     world.sandbox.arm("assign_tag", "429", times=20)
     eye.see("run failed", world.run(welcome))
     refuse(page.get_by_role("region", name="Close this run"), "Close run")

@@ -31,7 +31,7 @@ STORY = [
     "Support Person: Asked to: Refund transaction #99432",
     "Support Person: Sending to Kartra: Refund transaction #99432",
     "Support Person: No clear answer: Refund transaction #99432",
-    "reconcile: Refunded transaction #99432",
+    "Kartra Admin, to reconcile: Refunded transaction #99432",
     "Support Person: Asked to: Pause subscription #14833",
     "Support Person: Sending to Kartra: Pause subscription #14833",
     "Support Person: Paused subscription #14833",
