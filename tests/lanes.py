@@ -1,9 +1,9 @@
 """Pytest plugin: which tests belong to this run, and no other way to leave one out.
 
 A run is on SQLite, or on PostgreSQL where TEST_DATABASE_URL says so. What does not depend on the database (Chromium,
-PHP, Redis, and the providers, which know no models) is run on SQLite only. Tests whose part is missing are deselected
-and the part is named in the last lines; anything else that skips itself fails, since a skipped test looks like a passed
-one.
+PHP, Redis, the providers, which know no models, and what is marked so) is run on SQLite only. Tests whose part is
+missing are deselected and the part is named in the last lines; anything else that skips itself fails, since a skipped
+test looks like a passed one.
 """
 
 import os
@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if _ON_POSTGRES:
-        elsewhere = {"browser", "php", "redis"}
+        elsewhere = {"browser", "php", "redis", "once"}
     else:
         elsewhere = {"postgres"} | {part.marker for part in parts.missing()}
     left_out = [

@@ -10,7 +10,7 @@ import pytest
 from kartra_admin.settings import BASE_DIR
 from tests import parts
 
-MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n"
+MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n    once\n"
 
 
 def run(folder: Path, code: str, **variables: str) -> tuple[int, str]:
@@ -56,8 +56,10 @@ def test_what_this_machine_lacks_is_left_out_and_named(tmp_path: Path) -> None:
 
 
 def test_what_does_not_depend_on_the_database_is_run_once(tmp_path: Path) -> None:
-    code = "@pytest.mark.postgres\ndef test_one(): pass\n@pytest.mark.browser\ndef test_two(): assert False"
-    assert "1 passed, 1 deselected" in run(tmp_path, code, TEST_DATABASE_URL="postgres://nowhere/nothing")[1]
+    code = "@pytest.mark.postgres\ndef test_one(): pass\n" + "".join(
+        f"@pytest.mark.{marker}\ndef test_{marker}(): assert False\n" for marker in ("browser", "once")
+    )
+    assert "1 passed, 2 deselected" in run(tmp_path, code, TEST_DATABASE_URL="postgres://nowhere/nothing")[1]
 
 
 def test_each_marker_of_a_part_is_known_to_pytest(pytestconfig: pytest.Config) -> None:

@@ -63,6 +63,7 @@ def test_no_act_is_done_twice_lost_or_misjudged(runs: int, parts: list[str]) -> 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("runs", "part", "act", "sabotage"),
     [
@@ -100,6 +101,7 @@ def test_the_bulk_rig_says_what_trouble_there_was_not() -> None:
     ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "sabotage",
     [
@@ -125,6 +127,7 @@ def test_no_secret_is_lost_though_the_rotation_of_keys_is_killed() -> None:
     assert " 0 unreadable, 0 left" in done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "sabotage",
     [

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts import audit_terms, subjects
+from accounts import audit_actions, audit_terms, subjects
 from accounts.models import Account, AuditEntry, AuditTerm, SavedFilter, User
 from accounts.selectors import audit as selectors
 from accounts.services import audit
@@ -101,6 +101,24 @@ def test_a_program_a_former_name_and_who_has_left_are_found(auditor: Client, use
     User.objects.filter(pk=user_of("agent").pk).update(name="Somebody Else", is_active=False)
     assert shown(auditor, text="rotatekeys") == [by_program.pk]
     assert shown(auditor, text="agent refund") == [by_agent.pk]
+
+
+@pytest.mark.parametrize(("name", "read"), audit_actions.PROGRAMS.items())
+def test_a_program_is_called_by_a_plain_name_and_found_by_it_on_new_and_old_entries(
+    auditor: Client, user_of: UserOf, name: str, read: str
+) -> None:
+    person = user_of("support")
+    User.objects.filter(pk=person.pk).update(name=name)
+    person.refresh_from_db()
+    entry, by_person = refund(actor_name=name), refund(actor=person)
+    assert (entry.actor_name, entry.who, by_person.who) == (name, read, name)
+    assert read in auditor.get(AUDIT).content.decode()
+    assert read in auditor.get(reverse("accounts:audit-entry", args=[entry.pk])).content.decode()
+    assert shown(auditor, text=read) == [entry.pk]
+    kartra_admin = audit_terms.digests("Kartra Admin")
+    AuditTerm.objects.filter(digest__in=kartra_admin).delete()  # as of an entry from before it had that name
+    assert shown(auditor, text=name) == [by_person.pk, entry.pk]
+    assert name in read.replace(",", "").split()
 
 
 def test_no_word_of_a_lead_can_be_read_in_the_table(auditor: Client) -> None:
@@ -312,6 +330,10 @@ def test_others_see_what_is_shared_and_only_an_admin_deletes_it(auditor: Client,
     assert "Shared one" in page
     assert "Auditor Person" in page
     assert ">Refunds<" not in page
+    button = 'aria-label="Delete filter Shared one"'
+    offered = [button in client.get(AUDIT).content.decode() for client in (auditor, manager, admin)]
+    assert offered == [True, False, True]
+    assert 'name="is_shared"' in page
     own, shared = SavedFilter.objects.order_by("is_shared")
     for client, kept, code in ((manager, own, 404), (manager, shared, 403), (admin, own, 404), (admin, shared, 302)):
         assert client.post(reverse("accounts:audit-filter-delete", args=[kept.pk])).status_code == code

@@ -245,7 +245,7 @@ class Run(Act):
 
     def goes_on(self, run: PlaybookRun) -> bool:
         """Whether the worker does it. Never begun by him is what nobody knows to have begun."""
-        return run.goes_on and run.operations.exists()
+        return run.is_held or (run.goes_on and run.operations.exists())
 
     def judge(self) -> None:
         if self.payment.done() and not self.plan.done():
@@ -283,9 +283,10 @@ class Ending(Run):
 
 
 class Playbook(Run):
-    """From the lead's page, after a preview, with a tag before the money."""
+    """From the lead's page, after a preview, with a tag before the money. Held back as a whole, and not its parts."""
 
     is_held = False
+    where: ClassVar = points.RUNNING | points.BEGINNING
 
     def see(self, who: Any) -> str:
         return preview_playbook(

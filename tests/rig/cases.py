@@ -8,13 +8,13 @@ from uuid import UUID
 
 from django.conf import settings
 
-from leads.models import OPEN, Operation, Outcome
+from leads.models import HELD_RUN, OPEN, Operation, Outcome, PlaybookRun
 from leads.providers.kartra.sandbox.faults import MODES
-from leads.services import outcomes
+from leads.services import outcomes, runs
 from leads.services.reconcile import reconcile
 from tests.rig import points, world
 from tests.rig.acts import ACTS, REFUND, Subject
-from tests.rig.points import CLAIMING, CONFIRMING, SENDING, SETTLING
+from tests.rig.points import BEGINNING, CLAIMING, CONFIRMING, SENDING, SETTLING
 
 HOLD = 10
 # Seconds between the worker's rounds, until everything is settled.
@@ -170,7 +170,7 @@ class Case:
     def place_to_die(self) -> tuple[str, points.Point]:
         steps = CONFIRMING | SENDING | SETTLING | self.act.where
         if self.what:
-            settings.MONEY_HOLD = HOLD if self.what in CLAIMING else 0
+            settings.MONEY_HOLD = HOLD if self.what in CLAIMING | BEGINNING else 0
             if self.what in SETTLING:
                 world.arm(self.act.commands[0], "lost", 1)
             return self.what, (steps | CLAIMING)[self.what]
@@ -210,6 +210,8 @@ class Case:
     def undo(self) -> None:
         for operation in self.operations().filter(outcome=Outcome.HELD):
             outcomes.withdraw(actor=self.agent, operation=operation)
+        for run in self.held_runs():
+            runs.withdraw_run(actor=self.agent, run=run)
 
     def locked(self) -> None:
         if self.chance.random() < 0.5:
@@ -261,6 +263,9 @@ class Case:
     def operations(self) -> Any:
         return world.operations(self.customer)
 
+    def held_runs(self) -> Any:
+        return PlaybookRun.objects.filter(HELD_RUN, lead_id=str(self.customer.lead_id))
+
     def steps_of(self, subject: Subject) -> list[Any]:
         """What the desk did, or tried, on the payment or subscription."""
         found = self.operations().prefetch_related("steps")
@@ -283,7 +288,7 @@ class Case:
             world.pass_time(self.customer, HOLD + 1)
             world.tick()
         for number, seconds in enumerate(ROUNDS):
-            is_open = self.operations().filter(outcome__in=OPEN).exists()
+            is_open = self.operations().filter(outcome__in=OPEN).exists() or self.held_runs().exists()
             if not is_open and self.is_done():
                 return
             if number == again:

@@ -75,6 +75,11 @@ RUNNING = {
     "after part": Point(runs, "_attempt", "after"),
     "before stock": Point(runs, "_take_stock", "before"),
 }
+# Of a playbook that was held back.
+BEGINNING = {
+    "before begin": Point(runs, "_begin_due", "before"),
+    "after begin": Point(runs, "_go_on_for_actor", "before"),
+}
 
 
 @contextmanager

@@ -293,8 +293,11 @@ def pass_time(customer: Customer, seconds: float) -> None:
     back = timedelta(seconds=seconds)
     Clock.passed += seconds
     operations(customer).update(**{field: F(field) - back for field in _UNTIL})
-    for model in (Approval, PlaybookRun):
-        model.objects.filter(lead_id=str(customer.lead_id)).update(created_at=F("created_at") - back)
+    about = {"lead_id": str(customer.lead_id)}
+    Approval.objects.filter(**about).update(created_at=F("created_at") - back)
+    PlaybookRun.objects.filter(**about).update(
+        **{field: F(field) - back for field in ("created_at", "begin_at", "leased_until")}
+    )
 
 
 def tick() -> None:
