@@ -93,7 +93,8 @@ class Eye:
 
 
 def settle(page: Page) -> None:
-    """Wait until what loads beside the page is there."""
+    """Wait until the page is there, and what loads beside it: a click on a link waits for no more than its address."""
+    page.wait_for_load_state()
     for sign in ("[data-loading]", ".htmx-request", ".htmx-swapping", ".htmx-settling", ".htmx-added"):
         expect(page.locator(sign)).to_have_count(0)
 
