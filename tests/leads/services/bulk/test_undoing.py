@@ -62,7 +62,7 @@ def test_one_undo_takes_back_what_all_attempts_did(manager: Desk, retried: Job, 
     assert after.score == (before.score or 0) - 5
     assert len(writes(sandbox)) == 4
     assert Operation.objects.filter(undoes__isnull=False, outcome="succeeded").count() == 4
-    with pytest.raises(AppError, match="Nothing of this job can be taken back"):
+    with pytest.raises(AppError, match="Nothing in this job can be undone"):
         undo(manager, retried)
 
 
