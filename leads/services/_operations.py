@@ -161,7 +161,10 @@ def record(
             raise Conflict("This was undone already, or is being undone right now.") from None
         if isinstance(error, _Moved):
             raise
-        raise Locked("Something else of it is not settled yet. Nothing was sent; wait until that is done.") from None
+        raise Locked(
+            "Another change of this payment or subscription is still being settled. Nothing was sent; wait until it is "
+            "done."
+        ) from None
     return operation
 
 
@@ -189,7 +192,9 @@ def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
     if read:
         Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
     if any(known_of(step.lock) != step.known for step in read):
-        raise _Moved("Something else of it was done just now. Nothing was sent: look again and decide anew.")
+        raise _Moved(
+            "This payment or subscription has just been changed. Nothing was sent: look again and decide again."
+        )
 
 
 def _row(operation: Operation, position: int, step: Step) -> OperationStep:

@@ -236,7 +236,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
     operation.refresh_from_db()
     if operation.is_money and operation.outcome == Outcome.UNKNOWN:
         if not operation.waits_for_person:
-            raise Conflict("This is still being read for. Nobody can decide it before that is over.")
+            raise Conflict("This is still being checked. You can decide once the checks are over.")
         if not happened:
             operation = _read_before_no(operation, connection, actor)
             if operation.is_settled:

@@ -123,7 +123,7 @@ def test_a_second_refund_goes_up_to_what_is_left(desk: Desk, sandbox: Sandbox) -
         refund(desk, "4.96")
     assert writes(sandbox) == []
     assert refund(desk, "4.95").outcome == Outcome.SUCCEEDED
-    with pytest.raises(Refused, match="refunded already"):
+    with pytest.raises(Refused, match="already been refunded"):
         refund(desk, "0.01")
 
 
@@ -271,7 +271,7 @@ def test_nobody_decides_money_before_it_was_read_for_and_has_aged(desk: Desk, sa
     for change in ({"readings": 9}, {"readings": 1, "sent_at": timezone.now() - timedelta(hours=1)}):
         Operation.objects.filter(pk=operation.pk).update(**change)
         for happened in (False, True):
-            with pytest.raises(Conflict, match="still being read for"):
+            with pytest.raises(Conflict, match="still being checked"):
                 decide(desk, operation, happened=happened)
     assert sale(desk).why_not(), "it stays locked"
 
