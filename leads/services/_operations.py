@@ -27,7 +27,7 @@ from accounts.models import Account, Connection, Subject, User
 from accounts.services import audit
 from kartra_admin.lib.deadline import Deadline
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.models import Operation, OperationStep, Outcome, PlaybookRun
+from leads.models import Operation, OperationStep, Outcome, PlaybookRun, SettledBy
 from leads.providers import base
 from leads.providers.base import LeadRef
 from leads.providers.changes import Change
@@ -300,7 +300,10 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             if row.is_open or outcome.state != "unknown"  # not to know is no news of what is settled
         ]
         for row, outcome in told:
-            row.outcome = outcome.state
+            if outcome.state == "unknown":
+                row.outcome = Outcome.UNKNOWN
+            else:
+                row.settle(outcome.state, SettledBy.ANSWER)
             row.code = outcome.code
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
@@ -360,7 +363,7 @@ def log_step(
         "code": step.code,
         "words": step.words,
         "sentence": step.sentence,
-        "settled_by": step.settled_by,
+        "settled_by": step.settler,
         "seen": seen,
     }
     audit.record(

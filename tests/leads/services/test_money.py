@@ -284,7 +284,8 @@ def test_a_no_is_not_taken_where_kartra_shows_the_refund(desk: Desk, sandbox: Sa
         decide(desk, operation, happened=False)
     operation.refresh_from_db()
     assert operation.outcome == Outcome.SUCCEEDED
-    assert operation.steps.get().settled_by == "reading"
+    step = operation.steps.get()
+    assert (step.settled_by, step.decided_by) == ("reading", None)
 
 
 def test_a_no_is_not_taken_while_kartra_cannot_be_read(desk: Desk, sandbox: Sandbox) -> None:
@@ -338,7 +339,7 @@ def test_a_reading_that_finds_it_while_a_person_says_no_sets_it_right(
 
     def slowly(*given: Any) -> Any:
         found = read(*given)
-        OperationStep.objects.update(outcome=Outcome.FAILED, settled_by="Manager Person")
+        OperationStep.objects.update(outcome=Outcome.FAILED, settled_by="person", decided_by=desk.user)
         Operation.objects.update(outcome=Outcome.FAILED, finished_at=timezone.now())
         return found
 

@@ -555,7 +555,7 @@ def test_what_is_done_or_on_its_way_is_not_closed(desk: Desk, sandbox: Sandbox) 
     with pytest.raises(Refused, match="All steps are done"):
         runs.close_run(actor=desk.user, run=run, note="Too late")
     Operation.objects.update(outcome=Outcome.PENDING)
-    Operation.objects.get().steps.update(outcome=Outcome.PENDING)
+    Operation.objects.get().steps.update(outcome=Outcome.PENDING, settled_by="")
     with pytest.raises(Refused, match="being sent"):
         runs.close_run(actor=desk.user, run=run, note="Too late")
 
