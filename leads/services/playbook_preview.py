@@ -66,7 +66,7 @@ class Preview:
         if any(line.state == CANNOT for line in self.lines):
             return "Not every step can be done, so none is. The steps above say why."
         if all(line.state == SO for line in self.lines):
-            return "Every step is already done. There is nothing to run."
+            return "Every step is already done. There is nothing to do."
         return ""
 
     def subject_of(self, act: str) -> str:

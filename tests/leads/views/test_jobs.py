@@ -368,7 +368,7 @@ def test_undo_is_a_job_of_its_own(manager: Client, desk: Desk) -> None:
     undoing = work(Job.objects.get(undoes=job))
     assert answer["Location"] == f"/bulk/{undoing.pk}/"
     page = words(manager.get(answer["Location"]))
-    assert "takes back Spring sale" in page
+    assert "undoes Spring sale" in page
     steering.start(actor=desk.user, job=undoing)
     assert work(undoing).state == "done"
     lead = read(desk)

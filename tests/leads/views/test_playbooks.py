@@ -176,7 +176,7 @@ def test_another_subscription_is_a_link(support: Client, playbook: Playbook) -> 
     page = support.get(address(playbook)).content.decode()
     assert f'href="{address(playbook)}?of=14700"' in page
     other = support.get(f"{address(playbook)}?of=14700")
-    assert "It is cancelled already." in words(other)
+    assert "Already cancelled." in words(other)
     assert posted_again(other, "chosen") == ["14700"]
 
 
@@ -325,7 +325,7 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
     page = support.get(url)
     text = words(page)
     assert re.search(
-        r"Held back begins in \d+ s Undo Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
+        r"Held back begins in \d+ s Take back Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
     )
     assert text.count("Not begun") == 3
     assert "Resume playbook" not in text

@@ -123,7 +123,7 @@ def test_an_undo_that_a_person_settled_after_the_end_is_finished_by_a_retry(
         )
     slices.sweep()
     assert states(undoing) == ["failed", "failed"]
-    assert "retry" in leads_of(undoing)[0].sentence
+    assert "Retry" in leads_of(undoing)[0].sentence
     undoing = work(steering.retry(actor=manager.user, job=undoing))
     assert states(undoing) == ["succeeded", "succeeded"]
     assert TAG not in read(manager).tags
