@@ -40,4 +40,5 @@ urlpatterns = [
     path("", include("leads.urls")),
 ]
 
+handler500 = "kartra_admin.views.broken"
 handler429 = "kartra_admin.views.too_many"
