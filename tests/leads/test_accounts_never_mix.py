@@ -165,7 +165,9 @@ def test_recipes_of_the_other_account_are_not_found(pair: Pair, sandbox: Sandbox
 
 @pytest.mark.parametrize("make", [
     lambda desk: Playbook.objects.create(account=desk.account, name="Leave", steps=[{"act": "cancel"}]),
-    lambda desk: Entry.objects.create(account=desk.account, email="ada@example.com", seen_at=timezone.now()),
+    lambda desk: Entry.objects.create(
+        account=desk.account, email="ada@example.com", seen_at=timezone.now(), changed_at=timezone.now()
+    ),
     lambda desk: Forgetting.objects.create(
         account=desk.account, lead_id=ADA.id, requested_by=desk.user, reason="Asked", due_at=timezone.now()
     ),
