@@ -71,6 +71,18 @@ def test_kartras_command_names_stay_in_its_folder() -> None:
     assert not breaches
 
 
+def test_who_is_refused_stands_in_the_log() -> None:
+    """`access.require` and `access.deny` write it down; inside a transaction `permissions.require` stands alone."""
+    breaches = [
+        f"{path}:{node.lineno}"
+        for path, tree in sources(*OURS)
+        if path not in (Path("accounts/permissions.py"), Path("accounts/services/access.py"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and node.exc and ast.unparse(node.exc).startswith("Denied")
+    ]
+    assert not breaches
+
+
 # The environment
 
 
