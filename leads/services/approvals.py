@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +18,7 @@ from django.utils import timezone
 from accounts import permissions
 from accounts.models import Account, Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib import context
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict
 from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.errors import NotFound
 from leads.selectors import approvals as selectors
@@ -151,7 +149,7 @@ def approve(*, actor: User, connection: Connection, approval: Approval, note: st
     if approval.requester_id != actor.pk:
         return _run(approval, connection, _Decision(actor, note), was=Status.WAITING)
     if not selectors.is_alone(actor, connection.account):
-        _deny(actor, "approve one's own request", "You cannot approve your own request. Somebody else has to.")
+        access.deny(actor, "approve one's own request", "You cannot approve your own request. Somebody else has to.")
     return _cool(approval, connection, _Decision(actor, note, alone=True))
 
 
@@ -173,7 +171,7 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
     """Say no, with a reason. Somebody who joined meanwhile may decline what is cooling, too."""
     _require_may_decide(actor, connection.account, approval)
     if approval.requester_id == actor.pk:
-        raise Denied("This is your own request. Take it back instead.")
+        access.deny(actor, "decline one's own request", "This is your own request. Take it back instead.")
     if not note.strip():
         raise AppError("Say why, so that the person who asked can tell the customer.")
     return _close(approval, Status.DECLINED, actor=actor, note=note)
@@ -182,7 +180,7 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
 def recall(*, actor: User, approval: Approval) -> Approval:
     """Take one's own request back, as long as nothing was sent."""
     if approval.requester_id != actor.pk:
-        _deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
+        access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
     return _close(approval, Status.RECALLED, actor=actor)
 
 
@@ -330,13 +328,6 @@ def _fresh(approval: Approval) -> Approval:
 
 def _whose(approval: Approval) -> Whose:
     return Whose(approval.lead_id, approval.lead_name, approval.lead_email)
-
-
-def _deny(actor: User, what: str, sentence: str) -> NoReturn:
-    """Refuse what no permission gives, and say so in the log."""
-    detail = {"permission": what, "path": context.current.get().path}
-    audit.record(action="permission.denied", outcome="denied", actor=actor, detail=detail)
-    raise Denied(sentence)
 
 
 def _log(approval: Approval, action: str, *, actor: User | None, **detail: str) -> None:

@@ -18,13 +18,13 @@ from leads.access import (
     find_lead_for,
     get_lead_for,
     get_money_for,
-    get_note_for,
+    get_object_or_404,
     look_up_lead_for,
 )
 from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
-from leads.models import Operation, Outcome, Recent
+from leads.models import Note, Operation, Outcome, Recent
 from leads.selectors import desk as desk_selectors
 from leads.selectors import events, forgetting, operations, search, standing
 from leads.selectors.catalogues import for_account
@@ -259,7 +259,7 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
     desk = desk_for(request.user)
     form = NoteForm(request.POST)
     if request.POST.get("delete", "").isdecimal():
-        note = get_note_for(desk, lead_id, int(request.POST["delete"][:18]))
+        note = get_object_or_404(desk, Note, lead_id=lead_id, pk=int(request.POST["delete"][:18]))
         note_services.delete_note(actor=request.user, note=note)
         form = NoteForm()
     elif form.is_valid():

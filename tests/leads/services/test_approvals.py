@@ -224,6 +224,14 @@ def test_nobody_approves_his_own_where_somebody_else_could(manager: Desk, desk_o
     assert log("permission.denied")[0].detail["permission"] == "approve one's own request"
 
 
+def test_nobody_declines_his_own(manager: Desk, sandbox: Sandbox) -> None:
+    Limit.objects.create(role="manager", per_transaction=Decimal(100))
+    approval = ask(manager)
+    with pytest.raises(Denied, match="Take it back instead"):
+        approvals.decline(actor=manager.user, connection=manager.connection, approval=approval, note="No")
+    assert log("permission.denied")[0].detail["permission"] == "decline one's own request"
+
+
 def test_a_request_of_another_account_is_not_found(support: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
     approval = ask(support)
     with pytest.raises(NotFound):
