@@ -27,7 +27,7 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "lead.tag": ("change the tags of leads", _DESK),
     "lead.subscribe": ("change the lists, sequences and calendars of leads", _DESK),
     "lead.points": ("give and remove points", _DESK),
-    "money.view": ("see transactions and subscriptions", _EVERYONE),
+    "money.view": ("see payments and subscriptions", _EVERYONE),
     "transaction.refund": ("refund", _REFUNDING),
     "subscription.cancel": ("cancel subscriptions", _REFUNDING),
     "subscription.pause": ("pause and resume subscriptions", _REFUNDING),

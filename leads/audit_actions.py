@@ -84,7 +84,7 @@ register(
 )
 
 _APPROVAL_KEEPS = frozenset({"amount", "subject", "reason", "note", "above", "requester", "alone", "until"})
-_REFUND = "the refund of {amount} of transaction #{subject}"
+_REFUND = "the refund of {amount} of payment #{subject}"
 register(
     "Money",
     {

@@ -40,7 +40,7 @@ CHANGE_WORDS = {
     "calendar.subscribe": ("Book into calendar {}", "booked into calendar {}"),
     "calendar.cancel": ("Cancel calendar {}", "cancelled calendar {}"),
     "field.create": ("Create custom field {}", "created custom field {}"),
-    "transaction.refund": ("Refund transaction #{}", "refunded transaction #{}"),
+    "transaction.refund": ("Refund payment #{}", "refunded payment #{}"),
     "subscription.cancel": ("Cancel subscription #{}", "cancelled subscription #{}"),
     "subscription.pause": ("Pause subscription #{}", "paused subscription #{}"),
     "subscription.resume": ("Resume subscription #{}", "resumed subscription #{}"),
@@ -54,14 +54,14 @@ def person(name: str, email: str) -> str:
 
 
 def to_do(kind: str, subject: str, amount: Decimal | None = None) -> str:
-    """The change as an order: 'Add tag vip', 'Refund 20.00 of transaction #99432'."""
+    """The change as an order: 'Add tag vip', 'Refund 20.00 of payment #99432'."""
     if amount is not None:
-        return f"Refund {amount:.2f} of transaction #{subject}"
+        return f"Refund {amount:.2f} of payment #{subject}"
     return CHANGE_WORDS[kind][0].format(subject).strip()
 
 
 def done(kind: str, subject: str, amount: Decimal | None = None) -> str:
-    """The change as a deed: 'added tag vip', 'refunded 20.00 of transaction #99432'."""
+    """The change as a deed: 'added tag vip', 'refunded 20.00 of payment #99432'."""
     if amount is not None:
-        return f"refunded {amount:.2f} of transaction #{subject}"
+        return f"refunded {amount:.2f} of payment #{subject}"
     return CHANGE_WORDS[kind][1].format(subject).strip()

@@ -95,7 +95,7 @@ class MoneyGroup:
         named = next((product for product in products if product), "")
         if self.subscription is None:
             is_told = all(payment.transaction.has_details for payment in self.payments)
-            return "Single purchases" if is_told else "Other transactions"
+            return "Single payments" if is_told else "Other payments"
         return named or f"Product {self.subscription.product_id or 'unknown'}"
 
     @property

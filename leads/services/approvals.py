@@ -258,8 +258,8 @@ def _read_again(approval: Approval, connection: Connection) -> _operations.Step:
         if step.change != approval.change:
             raise Changed
     except (Changed, NotFound):
-        _expire(approval, "The sale has changed since it was asked for.")
-        raise Over("The sale has changed since this was asked for, so nothing was sent. Ask anew.") from None
+        _expire(approval, "The payment has changed since the request was made.")
+        raise Over("The payment has changed since this was requested. Nothing was sent. Ask again.") from None
     return step
 
 

@@ -168,7 +168,7 @@ def _find_payment(account: Account, read: Money, transaction_id: str) -> tuple[M
             for row in (*payment.refunds, *payment.chargebacks):
                 if row.id == transaction_id:
                     return replace(group, payments=(Payment(row),)), Payment(row)
-    raise NotFound("This lead has no such transaction.")
+    raise NotFound("This lead has no such payment.")
 
 
 def arrange_for(account: Account, read: Money) -> list[MoneyGroup]:

@@ -141,7 +141,7 @@ def take(page_of: Callable[..., Page]) -> None:
     keep(page, "phone")
     page = page_of("manager")
     page.goto("/approvals/")
-    page.get_by_role("link", name="Refund transaction #99601").click()
+    page.get_by_role("link", name="Refund payment #99601").click()
     keep(page, "approval")
     page = page_of("auditor", color_scheme="dark")
     page.goto("/audit/")

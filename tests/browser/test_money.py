@@ -212,7 +212,7 @@ def test_it_counts_down_leaves_and_the_card_follows(lead_page: Page, sandbox: Sa
     assert writes(sandbox) == []
     leave()
     expect(card(page)).to_contain_text("by Support Person, “Goodwill”")
-    expect(toasts(page)).to_contain_text("Refunded 5.00 of transaction #99488.")
+    expect(toasts(page)).to_contain_text("Refunded 5.00 of payment #99488.")
     expect(toasts(page).locator("[data-toast]")).to_have_count(1)
     expect(card(page).get_by_role("row", name="Rebill 2 #99488")).to_contain_text("14.95")
     expect(page.locator("[hx-trigger^=every]")).to_have_count(0)

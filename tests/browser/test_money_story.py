@@ -19,19 +19,19 @@ from tests.leads.helpers import writes
 pytestmark = pytest.mark.browser
 REFUND, STATUS = ("refund_transaction",), ("modify_subscription_status",)
 STORY = [
-    "Support Person: Asked to: Refund transaction #99488",
-    "Support Person: Sending to Kartra: Refund transaction #99488",
-    "Support Person: Refunded transaction #99488",
-    "Support Person: Asked for approval of the refund of 12.00 of transaction #99488, above 10.00 of one payment,"
+    "Support Person: Asked to: Refund payment #99488",
+    "Support Person: Sending to Kartra: Refund payment #99488",
+    "Support Person: Refunded payment #99488",
+    "Support Person: Asked for approval of the refund of 12.00 of payment #99488, above 10.00 of one payment,"
     " of which 5.00 is used",
-    "Manager Person: Approved the refund of 12.00 of transaction #99488, asked for by Support Person",
-    "Support Person: Asked to: Refund transaction #99488",
-    "Support Person: Sending to Kartra: Refund transaction #99488",
-    "Support Person: Refunded transaction #99488",
-    "Support Person: Asked to: Refund transaction #99432",
-    "Support Person: Sending to Kartra: Refund transaction #99432",
-    "Support Person: No clear answer: Refund transaction #99432",
-    "Kartra Admin, to reconcile: Refunded transaction #99432",
+    "Manager Person: Approved the refund of 12.00 of payment #99488, asked for by Support Person",
+    "Support Person: Asked to: Refund payment #99488",
+    "Support Person: Sending to Kartra: Refund payment #99488",
+    "Support Person: Refunded payment #99488",
+    "Support Person: Asked to: Refund payment #99432",
+    "Support Person: Sending to Kartra: Refund payment #99432",
+    "Support Person: No clear answer: Refund payment #99432",
+    "Kartra Admin, to reconcile: Refunded payment #99432",
     "Support Person: Asked to: Pause subscription #14833",
     "Support Person: Sending to Kartra: Pause subscription #14833",
     "Support Person: Paused subscription #14833",
@@ -42,9 +42,9 @@ STORY = [
     "Support Person: Asked to: Cancel subscription #14833",
     "Support Person: Sending to Kartra: Cancel subscription #14833",
     "Support Person: Cancelled subscription #14833",
-    "Support Person: Asked to: Refund transaction #99488",
-    "Support Person: Sending to Kartra: Refund transaction #99488",
-    "Support Person: Refunded transaction #99488",
+    "Support Person: Asked to: Refund payment #99488",
+    "Support Person: Sending to Kartra: Refund payment #99488",
+    "Support Person: Refunded payment #99488",
 ]
 REBILL, SALE = "Refund Rebill 2, #99488", "Refund Sale, #99432"
 
@@ -137,7 +137,7 @@ def test_money_goes_back_once_by_the_right_people_and_the_log_tells_it(
     manager = browser_of("manager")
     manager.goto("/")
     manager.get_by_role("link", name="Approvals 1 to decide").click()
-    manager.get_by_role("link", name="Refund transaction #99488").click()
+    manager.get_by_role("link", name="Refund payment #99488").click()
     manager.get_by_role("button", name="Approve and refund 12.00").click()
     expect(manager.get_by_role("main")).to_contain_text("Approved")
     assert writes(sandbox) == [REFUND]
@@ -153,7 +153,7 @@ def test_money_goes_back_once_by_the_right_people_and_the_log_tells_it(
     expect(support.card.get_by_role("link", name=SALE)).to_have_count(0)
     expect(support.card.locator("[hx-get*='was=unknown']")).to_be_visible()  # the card was read anew and asks again
     read()
-    expect(support.toasts).to_contain_text("Refunded 3.00 of transaction #99432.")
+    expect(support.toasts).to_contain_text("Refunded 3.00 of payment #99432.")
     expect(support.row("Sale #99432")).to_contain_text("7.00")
     assert writes(sandbox) == [REFUND]
 

@@ -77,7 +77,7 @@ def test_find_edit_undo(
     if hands.scripts:
         expect(page.get_by_role("region", name="Money")).to_contain_text("#99432")
     else:
-        hands.press(page.get_by_role("link", name="See transactions and subscriptions"))
+        hands.press(page.get_by_role("link", name="See payments and subscriptions"))
         expect(page.get_by_role("region", name="Money")).to_contain_text("#99432")
         page.go_back()
 

@@ -179,7 +179,7 @@ CODES: dict[str, Code] = {
     # Transactions
     "247": Code(
         NotFound,
-        "Kartra has no transaction of this number. Read the lead's transactions again.",
+        "Kartra has no payment with this transaction id. Reload the lead's payments.",
         ("search_transaction", "get_transaction_details", "refund_transaction"),
     ),
     "250": Code(
@@ -192,13 +192,13 @@ CODES: dict[str, Code] = {
     ),
     "253": Code(
         Refused,
-        "Only real sales and rebills can be refunded or cancelled, and this is another kind, or a test payment.",
+        "Only real sales and rebills can be refunded or cancelled. This is another kind of payment, or a test.",
         ("refund_transaction", "cancel_transaction"),
     ),
     "266": Code(
         OutcomeUnknown,
-        "Kartra reports that the refund failed, and does not say whether money moved. Do not repeat it: read the "
-        "lead's transactions first, and look at the payment processor.",
+        "Kartra reports that the refund failed, and does not say whether money moved. Do not repeat it: reload the "
+        "lead's payments first, and check the payment processor.",
         ("refund_transaction",),
     ),
     "268": Code(

@@ -31,7 +31,7 @@ _CANDIDATES = 200
 @dataclass(frozen=True)
 class Hit:
     """``parts`` are the folded parts by which it was found, for marking. ``by`` says what else it was found by, such as
-    "transaction 9001"."""
+    "payment 9001"."""
 
     entry: Entry
     parts: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Found:
     @property
     def names_a_payment(self) -> bool:
         """Whether the text is the number of a payment, and no lead has it for an id."""
-        return bool(self.hits) and self.hits[0].by.startswith(("transaction ", "subscription "))
+        return bool(self.hits) and self.hits[0].by.startswith(("payment ", "subscription "))
 
     @property
     def id_beside_payment(self) -> str:
@@ -156,8 +156,8 @@ class _Search:
         elif query.ref:
             yield from (Hit(entry, by=f"id {query.ref.id}") for entry in among.filter(lead_id=query.ref.id))
         if query.number:
-            for name in ("transaction", "subscription"):
-                yield from self._who_paid(f"{name} {query.number}", **{f"{name}_id": query.number})
+            yield from self._who_paid(f"payment {query.number}", transaction_id=query.number)
+            yield from self._who_paid(f"subscription {query.number}", subscription_id=query.number)
         for last_four, amount in query.cards:
             yield from self._who_paid(f"{amount:.2f} by card ·· {last_four}", last_four=last_four, amount=amount)
 

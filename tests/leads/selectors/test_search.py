@@ -189,7 +189,7 @@ def test_an_amount_is_read_as_people_write_it(account: Account, text: str, amoun
 
 
 def test_what_a_payment_was_found_by_is_said(account: Account) -> None:
-    assert search.find(account, "9001").hits[0].by == "transaction 9001"
+    assert search.find(account, "9001").hits[0].by == "payment 9001"
     assert search.find(account, "4242 19.95").hits[0].by == "19.95 by card ·· 4242"
     directory.remember_money(account, "1", Money((Transaction("7", "sale", subscription_id="9002"),), ()), at=AT)
     assert search.find(account, "9002").hits[0].by == "subscription 9002"

@@ -243,11 +243,14 @@ def test_a_sale_that_changed_ends_the_request(support: Desk, manager: Desk, sand
     approval = ask(support)
     sell_behind(manager)
     sandbox.calls()
-    with pytest.raises(Over, match="The sale has changed"):
+    with pytest.raises(Over, match="The payment has changed"):
         approve(manager, approval)
     assert writes(sandbox) == []
     approval.refresh_from_db()
-    assert (approval.status, approval.decision_note) == ("expired", "The sale has changed since it was asked for.")
+    assert (approval.status, approval.decision_note) == (
+        "expired",
+        "The payment has changed since the request was made.",
+    )
     assert log("approval.decide.expired")[0].actor_name == "expiry"
 
 

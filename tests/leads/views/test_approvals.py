@@ -86,7 +86,7 @@ def test_figures_then_and_now(at_desk: AtDesk, desk_of: DeskOf, request_: Approv
     provider_for(desk_of("manager").connection).send(LeadRef(id=JON), [RefundTransaction(SALE, amount="10.00")])
     page = words(client.get(url(request_)))
     assert "Left 590.00 580.00" in page
-    assert "The sale has changed since this was asked for" in page
+    assert "The payment has changed since this was requested" in page
 
 
 def test_approve_on_the_page(at_desk: AtDesk, sandbox: Sandbox, request_: Approval) -> None:

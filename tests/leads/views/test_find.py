@@ -154,7 +154,7 @@ def test_the_number_of_a_payment_finds_who_paid(at_desk: AtDesk) -> None:
     see(client)
     client.get(f"/leads/{ADA.id}/money/")
     answer = client.get("/leads/", {"q": "99432"})
-    assert "transaction 99432" in words(answer)
+    assert "payment 99432" in words(answer)
     assert f'href="/leads/{ADA.id}/"' in answer.content.decode()
 
 
@@ -183,7 +183,7 @@ def test_a_number_after_a_hash_is_always_a_leads(at_desk: AtDesk) -> None:
     client.get(f"/leads/{ADA.id}/money/")
     fragment = client.get("/leads/", {"q": "#99432"}, headers=HTMX)
     assert "Enter asks Kartra for #99432" in words(fragment)
-    assert "transaction" not in words(fragment)
+    assert "payment 99432" not in words(fragment)
     assert client.get("/leads/", {"q": "#99432"})["Location"] == "/leads/99432/"
 
 

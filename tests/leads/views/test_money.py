@@ -17,7 +17,7 @@ def test_transactions_and_subscriptions_come_with_details(at_desk: AtDesk) -> No
     text = words(at_desk("viewer").get(f"/leads/{ADA.id}/money/", headers=HTMX))
     for piece in (
         "2 subscriptions", "Kiln Club", "#14833", "Active", "#99432", "·· 4242", "19.95", "10.00",
-        "Partial refund 9.95", "#99517", "Part refunded", "Cancelled", "EST", "Single purchases",
+        "Partial refund 9.95", "#99517", "Part refunded", "Cancelled", "EST", "Single payments",
     ):  # fmt: skip
         assert piece in text, piece
 
@@ -51,11 +51,11 @@ def test_beside_other_cards_a_long_history_shows_its_newest_and_leads_to_the_oth
     """Or it would stand between whoever looks for a tag, and the tags."""
     client, url = at_desk("viewer"), f"/leads/{NOTABLE['long_history'].id}/money/"
     card, page = client.get(url, headers=HTMX).content.decode(), client.get(url).content.decode()
-    left_out = [int(number) for number in re.findall(rf'<a href="{url}">(\d+) older transactions</a>', card)]
+    left_out = [int(number) for number in re.findall(rf'<a href="{url}">(\d+) older payments</a>', card)]
     assert left_out
     assert rows_of(card) + sum(left_out) == rows_of(page)
     assert max(map(rows_of, card.split("</table>"))) == 10
-    assert "older transactions" not in page
+    assert "older payments" not in page
 
 
 def rows_of(html: str) -> int:
@@ -64,7 +64,7 @@ def rows_of(html: str) -> int:
 
 def test_a_lead_who_bought_nothing_says_so_in_one_call(at_desk: AtDesk, sandbox: Sandbox) -> None:
     text = words(at_desk("viewer").get(f"/leads/{NOTABLE['empty'].id}/money/", headers=HTMX))
-    assert "No transactions and no subscriptions" in text
+    assert "No payments or subscriptions" in text
     assert len(sandbox.calls()) == 1
 
 
@@ -76,4 +76,4 @@ def test_rows_stay_when_the_details_cannot_be_read(at_desk: AtDesk, sandbox: San
     assert "#99432" in words(answer)
     assert "Kartra did not return the details of 9 rows. Reload to read them again" in words(answer)
     assert "no more" not in words(answer)
-    assert "Single purchases" not in words(answer)
+    assert "Single payments" not in words(answer)

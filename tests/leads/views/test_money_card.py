@@ -151,7 +151,7 @@ def test_the_status_stops_asking_by_itself(at_desk: AtDesk, desk: Desk) -> None:
     sent = client.get(url, headers=HTMX)
     assert "every" not in sent.content.decode()
     assert "money-changed" in sent["HX-Trigger"]
-    assert "Refunded 5.00 of transaction #99488." in words(sent)
+    assert "Refunded 5.00 of payment #99488." in words(sent)
     assert "every" not in client.get(url.replace("held", "succeeded"), headers=HTMX).content.decode()
 
 
@@ -192,7 +192,7 @@ def test_a_refund_made_here_names_who_why_and_who_approved(
     assert len(re.findall(who, text)) == 2
     assert len(re.findall(f"{who}, approved by Manager Person", text)) == 1
     assert "Partial refund 9.95 on" in text
-    assert "not listed by Kartra yet" not in text
+    assert "not yet listed by Kartra" not in text
 
 
 def test_what_was_taken_back_leaves_no_trace_on_the_card(at_desk: AtDesk, desk: Desk) -> None:
@@ -216,7 +216,7 @@ def test_the_page_of_an_operation_tells_the_whole_story(
     come_to_wait(operation)
     text = words(client.get(f"/operations/{operation.pk}/"))
     for piece in (
-        "Refund 5.00 of transaction #99488", "Left", "19.95", "14.95", "Late access", "Waits for a person",
+        "Refund 5.00 of payment #99488", "Left", "19.95", "14.95", "Late access", "Waits for a person",
         "Read 3 times so far", "look for a refund of 5.00", "does not prove that it did not", "Decide yourself",
         "Asked to: Refund", "Sending to Kartra", "No clear answer", "Support Person",
     ):  # fmt: skip

@@ -169,7 +169,7 @@ def test_cancel_and_refund_the_last_payment(at_desk: AtDesk, sandbox: Sandbox) -
     assert "Refund the last payment too: 19.95 of #99488" in words(client.get(f"{URL}cancel/", headers=HTMX))
     text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
     assert "Cancel and refund: cancelled subscription #14833." in text
-    assert "Cancel and refund: refunded 19.95 of transaction #99488." in text
+    assert "Cancel and refund: refunded 19.95 of payment #99488." in text
     assert writes(sandbox) == [("modify_subscription_status",), ("refund_transaction",)]
 
 

@@ -74,7 +74,7 @@ def test_a_transaction_of_somebody_else_is_not_found(at_desk: AtDesk, who: tuple
     """Another lead's, another account's, or none."""
     answer = at_desk(*who).get(f"/leads/{ADA.id}/transactions/{number}/")
     assert answer.status_code == 404
-    assert re.search("no such transaction|does not find this lead|no lead", words(answer))
+    assert re.search("no such payment|does not find this lead|no lead", words(answer))
 
 
 @pytest.mark.parametrize("odd", ["99488%3Cb%3E", "10^30", "NaN", "-99488", "99488.0", "9" * 21])
@@ -351,7 +351,7 @@ def test_above_the_limit_it_is_a_request(at_desk: AtDesk, desk_of: DeskOf, sandb
     answer = confirm(client, amount="5")
     assert answer.status_code == 200
     text = words(answer)
-    for piece in ("Approval is asked for", "5.00 of transaction #99488", "4.00 of one payment", "Manager Person"):
+    for piece in ("Approval is asked for", "5.00 of payment #99488", "4.00 of one payment", "Manager Person"):
         assert piece in text, piece
     assert writes(sandbox) == []
     assert Approval.objects.get().amount == Decimal("5.00")
@@ -400,7 +400,7 @@ def test_all_of_it_above_the_limit_is_a_request(at_desk: AtDesk, desk_of: DeskOf
     client = at_desk("support")
     desk_of("manager")
     Limit.objects.create(role="support", per_transaction=Decimal(4))
-    assert "19.95 of transaction #99488" in words(confirm(client, much="full", amount=""))
+    assert "19.95 of payment #99488" in words(confirm(client, much="full", amount=""))
     assert writes(sandbox) == []
     assert Approval.objects.get().amount == Decimal("19.95")
 

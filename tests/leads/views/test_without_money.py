@@ -93,7 +93,7 @@ def test_who_may_not_see_money_meets_none(
         for headers in ({}, HTMX):
             answer = client.get(url, headers=headers)
             assert answer.status_code == 403, url
-            assert "see transactions and subscriptions" in words(answer)
+            assert "see payments and subscriptions" in words(answer)
     for url in SHOWN:
         answer = client.get(url)
         assert answer.status_code == 200
