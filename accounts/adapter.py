@@ -23,8 +23,8 @@ UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  (what stands in the list of sessions 
 class StaffAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "too_many_login_attempts": "Too many tries. Wait five minutes at most, then try again.",
-        "rate_limited": "Too many tries. Wait a few minutes, then try again.",
+        "too_many_login_attempts": "Too many attempts. Wait up to five minutes, then try again.",
+        "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

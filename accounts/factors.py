@@ -14,8 +14,8 @@ from accounts.services import second_factor
 class StaffMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": "This was not accepted. A code counts once, and a passkey only for this desk's own address.",
-        "incorrect_password_or_code": "The password or the code is wrong. A code counts once.",
+        "incorrect_code": "Not accepted. A code works only once, and a passkey works only for this desk's own address.",
+        "incorrect_password_or_code": "The password or the code is wrong. A code works only once.",
         "cannot_delete_authenticator": "Your role needs a second factor. Add another one first, then remove this one.",
     }
 

@@ -44,7 +44,7 @@ class SessionGuardMiddleware:
             if why := sessions.over(request.session):
                 audit.record(action="session.expire.succeeded", outcome="succeeded", actor=user, detail={"why": why})
                 _forget(request)
-                messages.warning(request, f"You were signed out, because {why}.")
+                messages.warning(request, f"You were signed out because {why}.")
             else:
                 try:
                     addresses.require(user, current.get().ip)

@@ -19,7 +19,7 @@ class OwnWordsValidator:
         for word in sorted({*WORDS, *hosts}, key=len, reverse=True):
             left = left.replace(word, "")
         if len(left) < min(_LEFT_AT_LEAST, len(password)):
-            raise ValidationError("This password is little more than words that stand on this desk.")
+            raise ValidationError("This password is little more than words that appear on this desk.")
 
     def get_help_text(self) -> str:
         return "Your password can’t be made of this desk’s own words."

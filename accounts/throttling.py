@@ -24,4 +24,4 @@ def wait_sentence(request: HttpRequest, action: str, key: str) -> str:
     """The same for a person. It says nothing about whether the key, an email, is anybody's."""
     seconds = max(wait_seconds(request, action, key), 1)
     wait = f"{seconds} seconds" if seconds < 100 else f"{math.ceil(seconds / 60)} minutes"
-    return f"Too many tries. Wait {wait}, then try again; the right password does not help before."
+    return f"Too many attempts. Wait {wait}, then try again; until then even the right password is refused."

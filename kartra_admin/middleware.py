@@ -32,10 +32,10 @@ _STATUS: tuple[tuple[type[AppError], int], ...] = (
 )
 
 _BLOCKED = (
-    "The audit log does not take an entry, so nothing was done. Ask whoever runs this desk to run auditverify, and to "
-    "read in docs/operations.md how to mend it."
+    "The audit log cannot take an entry, so nothing was done. Ask whoever runs this desk to run auditverify and see "
+    "docs/operations.md for how to repair it."
 )
-_TAKES_FORMS = "This address takes what a form sends, and shows nothing by itself. Nothing was changed."
+_TAKES_FORMS = "This address only accepts forms and has no page to show. Nothing was changed."
 
 # Posted by a machine, and read by its view alone, which bounds what it reads.
 _POSTED_FROM_OUTSIDE = ("/hooks/", "/csp-report/")
@@ -56,10 +56,12 @@ class RequestContextMiddleware:
         request_id = uuid.uuid4().hex
         with asking(client_ip(request), request_id, request.path[:200], lambda: _signed_in(request)):
             if _is_too_large(request):
-                large = BadRequest(f"This is larger than {settings.IMPORT_MAX_MB} MB. Nothing was read of it.")
+                large = BadRequest(f"This is larger than {settings.IMPORT_MAX_MB} MB, so none of it was read.")
                 response = error_response(request, large, 413)
             elif _holds_nul(request):
-                response = error_response(request, BadRequest("The request holds a character that no text has."), 400)
+                response = error_response(
+                    request, BadRequest("The request contains a character that is not text. Nothing was changed."), 400
+                )
             else:
                 response = self.get_response(request)
             _note_refusal(request, response)

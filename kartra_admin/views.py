@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from kartra_admin.lib.errors import AppError, Denied
 from kartra_admin.typed import Typed
 
-_TITLES = {403: "Not allowed", 404: "Nothing here", 405: "Nothing to show"}
+_TITLES = {403: "Not allowed", 404: "Not found", 405: "No page here"}
 
 
 def error_response(
@@ -35,7 +35,9 @@ def error_response(
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The answer to a form without its token."""
     if getattr(request, "htmx", False):
-        return error_response(request, Denied("This page was open too long: load it again. Nothing was saved."), 403)
+        return error_response(
+            request, Denied("This page has expired. Nothing was saved. Reload it and try again."), 403
+        )
     # Only a form of our own pages is offered again: a stranger's page cannot write this header.
     is_ours = request.headers.get("Origin") in settings.CSRF_TRUSTED_ORIGINS and request.user.is_authenticated
     return render(request, "403_csrf.html", {"typed": Typed.of(request) if is_ours else None}, status=403)

@@ -103,7 +103,7 @@ class ActivateForm(ActivateTOTPForm):  # type: ignore[misc]
             del session[SECRET_SESSION_KEY]
         super().__init__(*args, **kwargs)
         session[SECRET_SESSION_KEY] = seal.encrypt(self.secret)
-        self.fields["code"].label = "Code that the app shows"
+        self.fields["code"].label = "Code from the app"
         self.fields["code"].widget.attrs |= {"inputmode": "numeric", "maxlength": _LONGEST_CODE}
         self.fields["code"].widget.attrs.pop("placeholder", None)
 
@@ -145,7 +145,7 @@ class ConfirmPasskeyForm(_Answer, ReauthenticateWebAuthnForm):  # type: ignore[m
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
     """Every passkey asks for the finger or PIN, so each can sign in alone; there is nothing to choose."""
 
-    name = forms.CharField(required=False, max_length=60, help_text="So that you know it again, such as ‘Phone’.")
+    name = forms.CharField(required=False, max_length=60, help_text="To recognize it later, such as ‘Phone’.")
     passwordless = None
 
     def clean(self) -> dict[str, Any]:

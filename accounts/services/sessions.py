@@ -28,9 +28,9 @@ def over(session: MutableMapping[str, Any]) -> str:
     now = time.time()
     began = session.get(_BEGAN, now)
     if now - began >= settings.SESSION_HOURS * 3600:
-        return f"a sign-in lasts {settings.SESSION_HOURS} hours"
+        return f"a session lasts at most {settings.SESSION_HOURS} hours"
     if now - session.get(_SEEN, began) >= settings.SESSION_IDLE_MINUTES * 60:
-        return f"nothing was done for {settings.SESSION_IDLE_MINUTES} minutes"
+        return f"there was no activity for {settings.SESSION_IDLE_MINUTES} minutes"
     return ""
 
 

@@ -7,7 +7,7 @@ async function optionsFor(form) {
   const given = document.getElementById("passkey-options");
   if (given) return JSON.parse(given.textContent).publicKey;
   const response = await fetch(form.action, { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error("The desk gave no answer. Load the page again.");
+  if (!response.ok) throw new Error("The desk did not answer. Reload the page.");
   return (await response.json()).request_options.publicKey;
 }
 
@@ -33,7 +33,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       form.requestSubmit();
     } catch (error) {
       trouble.textContent =
-        error.name === "NotAllowedError" ? "The passkey was not used: it was cancelled, or took too long." : error.message;
+        error.name === "NotAllowedError" ? "The passkey was not used: you cancelled, or it took too long." : error.message;
       trouble.hidden = false;
     }
   });

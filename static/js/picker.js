@@ -149,8 +149,8 @@ class Picker {
   };
 
   nothing() {
-    if (this.query()) return "Nothing by that name.";
-    return this.choices.length ? "All are chosen." : "There is nothing to choose.";
+    if (this.query()) return "No matches.";
+    return this.choices.length ? "All are chosen." : "There is nothing to choose from.";
   }
 
   close() {
@@ -243,7 +243,7 @@ class Picker {
     if (!this.multiple) return;
     this.chips.replaceChildren(
       ...chosen.map((choice) => {
-        const remove = make("button", { type: "button", class: "chip-remove", "aria-label": `Take off ${choice.label}`, "data-index": this.choices.indexOf(choice) }, "×");
+        const remove = make("button", { type: "button", class: "chip-remove", "aria-label": `Remove ${choice.label}`, "data-index": this.choices.indexOf(choice) }, "×");
         return make("span", { class: "chip" }, `${choice.label} `, remove);
       }),
     );

@@ -2,16 +2,16 @@
 
 const LONGEST = 90_000; // longer than the server waits for Kartra, so that its own answer comes first
 const NO_ANSWER_READ = "No answer from the desk. Check the connection and try again.";
-const NO_ANSWER_WRITE = "No answer from the desk. It may have been saved or not: reload and look before you repeat it.";
+const NO_ANSWER_WRITE = "No answer from the desk. It may or may not have been saved: reload and check before you repeat it.";
 const SENTENCES = {
   400: "The desk could not read that request. Nothing was changed. Reload the page and try again.",
-  403: "Not allowed, or this page was open too long. Nothing was changed. Reload the page and try again.",
-  404: "That is no longer here. Nothing was changed. Reload the page.",
-  413: "That is too much at once. Nothing was changed.",
+  403: "Not allowed, or this page has expired. Nothing was changed. Reload the page and try again.",
+  404: "This is no longer here. Nothing was changed. Reload the page.",
+  413: "This is too large to send at once. Nothing was changed.",
   429: "Too many requests. Nothing was changed. Wait a moment and try again.",
 };
 const BROKE_READ = "The desk failed while answering. Nothing was changed. Try again.";
-const BROKE_WRITE = "The desk failed while answering. It may have been saved or not: reload and look before you repeat it.";
+const BROKE_WRITE = "The desk failed while answering. It may or may not have been saved: reload and check before you repeat it.";
 
 window.htmx.config.timeout = LONGEST;
 window.htmx.config.defaultSettleDelay = 0; // what was swapped in works at once: a form sent before would leave the page

@@ -52,7 +52,7 @@ def test_pages_say_so_and_health_names_it(client_of: Callable[[str], Client]) ->
         stranger.post(reverse("account_login"), {"login": "nobody@example.com", "password": "x"}),
     ):
         page = answer.content.decode()
-        assert (answer.status_code, "The audit log does not take an entry, so nothing was done." in page) == (503, True)
+        assert (answer.status_code, "The audit log cannot take an entry, so nothing was done." in page) == (503, True)
     assert "nothing can be done" in client.get("/settings/health/").content.decode()
     assert said() == [("kartra_admin.blocked_log", True)]
     with pytest.raises(CommandError, match=f"Entry {number}: it is not of the chain"):

@@ -80,7 +80,7 @@ def test_a_code_counts_once(user_of: UserOf) -> None:
     cache.clear()
     again = begin("manager@example.com")
     answer = again.post(FACTOR, {"code": code}, **HOST)
-    assert "A code counts once" in answer.content.decode()
+    assert "A code works only once" in answer.content.decode()
     assert not is_in(again)
     assert log()[-1] == "factor.check.failed"
 
@@ -108,7 +108,7 @@ def test_guessing_codes_is_stopped_and_says_so(user_of: UserOf) -> None:
     for _ in range(5):
         client.post(FACTOR, {"code": "123456"}, **HOST)
     answer = client.post(FACTOR, {"code": code_for(secret)}, **HOST)
-    assert "Wait five minutes at most" in answer.content.decode()
+    assert "Wait up to five minutes" in answer.content.decode()
     assert not is_in(client)
 
 
@@ -351,8 +351,8 @@ def test_step_up_tells_nobody_which_of_the_two_was_wrong(user_of: UserOf, client
         client, before = client_of("admin", stale=True), AuditEntry.objects.count()
         pages = [confirm(client, password, code) for _ in range(6)]
         assert [BOTH_WRONG in page for page in pages] == [True] * 5 + [False]
-        assert "Wait five minutes at most" in pages[5]
-        assert "Wait five minutes at most" in confirm(client, PASSWORD, code_for(secret))
+        assert "Wait up to five minutes" in pages[5]
+        assert "Wait up to five minutes" in confirm(client, PASSWORD, code_for(secret))
         assert not is_confirmed(client)
         notice = [re.search(r'role="alert".*?</div>', page, re.DOTALL)[0] for page in pages]  # type: ignore[index]
         said.append((notice, [(entry.action, entry.detail) for entry in AuditEntry.objects.order_by("pk")[before:]]))

@@ -126,8 +126,8 @@ def test_a_session_is_over_after_its_hours_however_much_it_is_used(user_of: User
     assert is_in(client)
     age(client, began=settings.SESSION_HOURS * 3600)
     assert not is_in(client)
-    assert last().detail == {"why": "a sign-in lasts 12 hours"}
-    assert "because a sign-in lasts 12 hours" in client.get("/sign-in/").content.decode()
+    assert last().detail == {"why": "a session lasts at most 12 hours"}
+    assert "because a session lasts at most 12 hours" in client.get("/sign-in/").content.decode()
 
 
 def test_a_session_that_nobody_uses_is_over(user_of: UserOf, settings: Settings) -> None:
@@ -140,7 +140,7 @@ def test_a_session_that_nobody_uses_is_over(user_of: UserOf, settings: Settings)
     age(client, used=15 * 60)
     answer = client.post("/profile/", {"name": "Typed late"})
     assert answer["Location"] == "/sign-in/?next=%2Fnot-sent%2F", "what was typed is kept"
-    assert last().detail == {"why": "nothing was done for 15 minutes"}
+    assert last().detail == {"why": "there was no activity for 15 minutes"}
     assert not Session.objects.filter(session_data__contains="began_at").exists()
 
 

@@ -81,7 +81,7 @@ def test_what_was_typed_waits_and_is_sent_when_the_person_says_so(client_of: Sig
     assert f'action="{url}"' in page
     assert '<input type="hidden" name="name" value="Somebody Else">' in page
     assert "a secret word" not in page
-    assert "Passwords and keys are never kept. The form will ask for them again." in page
+    assert "Passwords and keys are never kept. The form asks for them again." in page
     someone.refresh_from_db()
     assert someone.name == "Viewer Person"
     client.post(url, {"name": "Somebody Else", "role": "agent"})

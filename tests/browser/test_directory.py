@@ -150,7 +150,7 @@ def test_the_directory_is_narrowed_walked_and_kept(eye: Eye, home: Page) -> None
     page.keyboard.press("Escape")
     expect(page.get_by_label("Company", exact=True)).to_be_hidden()
     page.reload()
-    page.get_by_text("Keep as a view").click()
+    page.get_by_text("Save as a view").click()
     page.get_by_label("Name of the view").fill("Important people")
     eye.see("directory with a view")
     page.get_by_role("button", name="Save view").click()

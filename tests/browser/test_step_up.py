@@ -40,7 +40,7 @@ def money(page: Page) -> Locator:
 
 def confirm(hands: Mouse, password: str = PASSWORD) -> None:
     page = hands.page
-    expect(page.get_by_role("heading", name="Confirm it is you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Confirm your identity")).to_be_visible()
     hands.type(page.get_by_label("Password"), password)
     hands.press(page.get_by_role("button", name="Confirm"))
 

@@ -80,7 +80,7 @@ def test_a_dialog_keeps_what_was_typed_when_the_save_fails(lead_page: Page, sand
     sandbox.arm("*", "500", times=9)
     page.get_by_role("button", name="Add tags").click()
     expect(page.locator("dialog[open] [data-toast]")).to_contain_text("Kartra")
-    expect(page.get_by_role("button", name="Take off wholesale")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove wholesale")).to_be_visible()
     nothing_spins(page)
 
 
@@ -100,7 +100,7 @@ def test_a_cut_network_says_so(lead_page: Page, watch: Watch) -> None:
     page.context.set_offline(True)
     page.get_by_role("button", name="Remove tag vip").click()
     toasts = page.get_by_role("region", name="Notices")
-    expect(toasts).to_contain_text("It may have been saved or not")
+    expect(toasts).to_contain_text("It may or may not have been saved")
     nothing_spins(page)
     page.get_by_role("link", name="Add tag", exact=True).click()
     expect(toasts).to_contain_text("Check the connection and try again")

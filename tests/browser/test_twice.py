@@ -78,7 +78,7 @@ def test_two_tabs_edit_the_same_lead(page: Page, sit_down: Callable[..., Desk], 
     expect(refused).to_contain_text("Now reads “Dallas” in Kartra. Saving again overwrites it.")
     expect(second.get_by_label("City")).to_have_value("Denver")
     expect(second.get_by_label("Company")).to_have_value("Moreno & Daughters")
-    expect(second.get_by_role("button", name="Take off wholesale")).to_be_visible()
+    expect(second.get_by_role("button", name="Remove wholesale")).to_be_visible()
     assert writes(sandbox) == []
     second.get_by_role("button", name="Save changes").click()
     expect(second.get_by_role("region", name="Profile")).to_contain_text("Denver")

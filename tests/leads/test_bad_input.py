@@ -222,7 +222,7 @@ def test_getting_what_only_posts_is_405_and_changes_nothing(admin: Client, sandb
     ):  # fmt: skip
         answer = admin.get(url, {"operation_id": str(uuid4())})
         assert (answer.status_code, answer["Allow"]) == (405, "POST")
-        assert "shows nothing by itself. Nothing was changed." in answer.content.decode(), "as by Reload after a form"
+        assert "has no page to show. Nothing was changed." in answer.content.decode(), "as by Reload after a form"
     assert sandbox.calls() == []
 
 

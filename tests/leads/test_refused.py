@@ -112,7 +112,7 @@ def test_a_forged_filter(
 def test_a_forged_export_id(admin: Client, refused: Lines) -> None:
     before, told = everything(), entries()
     for url in (f"/bulk/{UUID(int=404)}/csv/", f"/directory/import/{'9' * 12}/failed/csv/"):
-        assert_says(admin.get(url), 404, "Nothing here")
+        assert_says(admin.get(url), 404, "Not found")
     assert [line.split(",")[0] for line in refused()] == [
         "WARNING refused: leads:job-csv", "WARNING refused: leads:import-failed-csv",
     ]  # fmt: skip
@@ -147,7 +147,7 @@ def test_a_replayed_code(user_of: Callable[[str], User]) -> None:
     assert is_in(_with_code(code))
     again = begin("manager@example.com")
     before, told = everything(), entries()
-    assert "A code counts once" in again.post(FACTOR, {"code": code}, **HOST).content.decode()
+    assert "A code works only once" in again.post(FACTOR, {"code": code}, **HOST).content.decode()
     assert not is_in(again)
     assert (everything(), entries()) == (before, [*told, "factor.check.failed"])
 

@@ -160,7 +160,7 @@ def test_the_columns_shown_are_ticked_so_that_one_is_added_to_them(at_desk: AtDe
 def test_a_view_that_finds_nobody_now_can_be_kept(at_desk: AtDesk, filled: Desk) -> None:
     page = words(at_desk("manager").get("/directory/", {"standing": "gone"}))
     assert "0 leads" in page
-    assert "Keep as a view" in page
+    assert "Save as a view" in page
 
 
 def test_a_fragment_is_the_table_alone(at_desk: AtDesk, filled: Desk) -> None:

@@ -344,7 +344,7 @@ def test_above_the_limit_somebody_else_approves(
 def test_starting_and_deciding_ask_for_the_password_again(manager: Client, desk: Desk, settings: Any) -> None:
     job = work(lay_down(desk, TWO))
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 0
-    assert "Confirm that it is you" in words(manager.get(f"/bulk/{job.pk}/"))
+    assert "Confirm your identity" in words(manager.get(f"/bulk/{job.pk}/"))
     for what in ("start", "decide", "retry"):
         answer = manager.post(f"/bulk/{job.pk}/{what}/", {"do": "approve"})
         assert answer["Location"].startswith("/sign-in/")
