@@ -143,7 +143,7 @@ class Shell:
 
 
 def csp_nonce(request: HttpRequest) -> dict[str, str]:
-    """What this answer's scripts may run by, under the name that django-htmx looks for; made only where asked for."""
+    """What this answer's scripts run by, under the name that django-htmx looks for."""
     return {"csp_nonce": getattr(request, "csp_nonce", "")}
 
 

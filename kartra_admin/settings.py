@@ -67,7 +67,7 @@ MONEY_HOLD = env.int("MONEY_HOLD", default=10)
 # How often an unclear outcome is read for before it waits for a person, and over how many seconds.
 SETTLE_READINGS = env.int("SETTLE_READINGS", default=3)
 SETTLE_WITHIN = env.int("SETTLE_WITHIN", default=120)
-# Minutes that the only approver's own approval waits, and can be recalled, before it runs.
+# Minutes that the only approver's own approval waits, and can be taken back, before it runs.
 LONE_APPROVER_COOLING = env.int("LONE_APPROVER_COOLING", default=15)
 
 # Background work

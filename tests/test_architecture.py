@@ -12,6 +12,8 @@ from importlinter.cli import lint_imports
 from kartra_admin.settings import BASE_DIR
 from leads.providers.kartra import commands
 
+pytestmark = pytest.mark.once
+
 OURS = ("kartra_admin", "accounts", "leads")
 
 # Parts of Django that a layer does without; import-linter knows other people's packages only as a whole.

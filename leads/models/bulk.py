@@ -115,18 +115,18 @@ class JobLead(SealedRow):
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         SUCCEEDED = "succeeded", "Done"
-        SAME = "same", "Already so"
-        MISSING = "missing", "Unknown to Kartra"
-        DOUBLE = "double", "Named twice"
+        SAME = "same", "No change needed"
+        MISSING = "missing", "Not in Kartra"
+        DOUBLE = "double", "Duplicate"
         FAILED = "failed", "Failed"
         UNKNOWN = "unknown", "Unknown"
 
     class Would(models.TextChoices):
         CHANGE = "change", "Would change"
         CREATE = "create", "Would be created"
-        SAME = "same", "Already so"
-        MISSING = "missing", "Unknown to Kartra"
-        DOUBLE = "double", "Named twice"
+        SAME = "same", "No change needed"
+        MISSING = "missing", "Not in Kartra"
+        DOUBLE = "double", "Duplicate"
         FAILED = "failed", "Cannot be changed"
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="leads")

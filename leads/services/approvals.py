@@ -319,7 +319,7 @@ def _why_late(approval: Approval) -> str:
 
 def _how_it_ended(approval: Approval) -> str:
     who = f" by {approval.decided_by}" if approval.decided_by else ""
-    return f"This request is {approval.get_status_display().lower()}{who} already. Nothing more was done."
+    return f"This request is already {approval.get_status_display().lower()}{who}. Nothing more was done."
 
 
 def _fresh(approval: Approval) -> Approval:

@@ -87,7 +87,7 @@ def send_changes(
     definitions = catalogues.with_options_of(lead, catalogues.for_account(connection.account).fields)
     wanted = [change for change in changes if not effects.is_already_so(change, lead, definitions)]
     if not wanted:
-        raise AlreadyDone("Nothing to do: the lead is so already. Nothing was sent.")
+        raise AlreadyDone("No change needed: the lead already has this. Nothing was sent.")
     operation = _operations.perform(
         operation_id=operation_id,
         actor=actor,

@@ -254,7 +254,7 @@ def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Conn
         except (Changed, Refused):
             if not _is_so(connection, whose, step):
                 raise
-            _remark(run, part.part, skipped="It was so already when its turn came.")
+            _remark(run, part.part, skipped="This was already done when its turn came.")
         return
     left = [step.step.change for step in part.steps if step.state in (selectors.OPEN, selectors.FAILED)]
     try:
@@ -268,7 +268,7 @@ def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Conn
             run=run,
         )
     except AlreadyDone:
-        _remark(run, part.part, skipped="It was so already when its turn came.")
+        _remark(run, part.part, skipped="This was already done when its turn came.")
 
 
 def _send_money(

@@ -88,7 +88,7 @@ def _changes_to_undo(steps: Sequence[OperationStep], lead: Lead) -> list[Change]
 def _steps_to_undo(operation: Operation, position: int | None = None) -> list[OperationStep]:
     steps = [step for step in operation.steps_to_undo if position in (None, step.position)]
     if not steps:
-        raise Refused("This cannot be undone: it was undone already, or nothing of it can be taken back.")
+        raise Refused("This cannot be undone: it was already undone, or nothing in it can be undone.")
     return steps
 
 

@@ -43,7 +43,7 @@ def create_job(
         actions=[action.as_json() for action in actions],
         creates_missing=creates_missing,
         pace=pace,
-        left_out=[*_kept(who.bad, "cannot be read"), *_kept(who.doubles, "named twice")],
+        left_out=[*_kept(who.bad, "cannot be read"), *_kept(who.doubles, "duplicate")],
     )
     steering.require_may(actor, job)
     job.whose = job.new_whose()
@@ -57,7 +57,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
     """A job that takes back all that another one did, where it is still so. It begins with a dry run, too."""
     access.require(actor, "bulk.run")
     if job.undoes_id:
-        raise AppError("This job took another one back. Create a new one instead.")
+        raise AppError("This job undid another one, and cannot be undone itself. Create a new job instead.")
     if not job.is_over:
         raise AppError("This job is not over yet. Cancel it first, or wait until it is done.")
     undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
@@ -68,7 +68,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
         if operations := undoable(lead):
             rows.append(_row_to_undo(undoing, lead, operations[0]))
     if not rows:
-        raise AppError("Nothing of this job can be taken back any more.")
+        raise AppError("Nothing in this job can be undone any more.")
     return _lay_down(undoing, rows, actions=f"undo what {job.name} did")
 
 

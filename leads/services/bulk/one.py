@@ -217,7 +217,7 @@ def _go_on_undoing(job: Job, row: JobLead, done: Operation | None) -> bool:
     """
     older = next_to_undo(job, row)
     if older and job.is_over:
-        _end(row, State.FAILED, "What an earlier attempt did is not taken back yet: retry it.", undoes=older)
+        _end(row, State.FAILED, "What an earlier attempt did is not undone yet. Retry it.", undoes=older)
     elif older:
         begin_again(row, done, undoes=older, leased_until=None)
     return older is not None

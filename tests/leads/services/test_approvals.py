@@ -195,7 +195,7 @@ def test_a_second_approver_is_told_of_the_first(
 ) -> None:
     admin, approval = desk_of("admin"), ask(support)
     approve(manager, approval)
-    with pytest.raises(Over, match="approved by Manager Person already"):
+    with pytest.raises(Over, match="already approved by Manager Person"):
         approve(admin, approval)
     assert writes(sandbox) == ONCE
 
@@ -361,13 +361,13 @@ def test_declined_and_recalled_are_over_and_logged(support: Desk, manager: Desk,
     )
     assert (declined.status, declined.decision_note) == ("declined", "Offer a swap")
     assert log("approval.decide.declined")[0].detail["note"] == "Offer a swap"
-    with pytest.raises(Over, match="declined by Manager Person already"):
+    with pytest.raises(Over, match="already declined by Manager Person"):
         approvals.recall(actor=support.user, approval=approval)
     second = ask(support)
     with pytest.raises(Denied):
         approvals.recall(actor=manager.user, approval=second)
     assert approvals.recall(actor=support.user, approval=second).status == "recalled"
-    with pytest.raises(Over, match="recalled"):
+    with pytest.raises(Over, match="already taken back"):
         approve(manager, second)
     assert writes(sandbox) == []
 
