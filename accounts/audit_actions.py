@@ -96,9 +96,11 @@ register(
         "session.start.succeeded": Action("Signed in", frozenset({"by"}), label="Sign in"),
         "session.start.failed": Action("Failed to sign in as {target}", label="Sign in"),
         "session.end.succeeded": Action("Signed out", label="Sign out"),
-        "session.confirm.succeeded": Action("Confirmed again who it is", frozenset({"by"}), label="Confirm who it is"),
-        "session.confirm.failed": Action("Failed to confirm who it is", frozenset({"by"}), label="Confirm who it is"),
-        "session.expire.succeeded": Action("Was signed out: {why}", frozenset({"why"}), label="Sign-in ran out"),
+        "session.confirm.succeeded": Action("Confirmed their identity", frozenset({"by"}), label="Confirm identity"),
+        "session.confirm.failed": Action(
+            "Failed to confirm their identity", frozenset({"by"}), label="Confirm identity"
+        ),
+        "session.expire.succeeded": Action("Was signed out: {why}", frozenset({"why"}), label="Session expired"),
         "session.revoke.succeeded": Action(
             "Ended a session from {address}, {browser}", frozenset({"address", "browser"}), label="End a session"
         ),
@@ -112,11 +114,11 @@ register(
         "factor.remove.succeeded": Action(
             "Removed a second factor: {kind}", frozenset({"kind"}), label="Remove second factor"
         ),
-        "factor.renew.succeeded": Action("Made new {kind}", frozenset({"kind"}), label="Make recovery codes"),
+        "factor.renew.succeeded": Action("Created new {kind}", frozenset({"kind"}), label="Create recovery codes"),
         "password.change.succeeded": Action("Changed the password"),
-        "password.reset.succeeded": Action("Set a new password by a link", label="Set password by link"),
+        "password.reset.succeeded": Action("Set a new password with a link", label="Set password with link"),
         "password.forgotten.sent": Action(
-            "A link to set a password was sent to {target}", label="Mail a password link"
+            "A link to set a password was sent to {target}", label="Email a password link"
         ),
         "profile.edit.succeeded": Action("Changed the profile"),
         "permission.denied": Action(
@@ -131,17 +133,19 @@ register(
         "staff.edit.succeeded": Action("Changed {target}", label="Change name or role"),
         "staff.deactivate.succeeded": Action("Deactivated {target}", label="Deactivate"),
         "staff.reactivate.succeeded": Action("Reactivated {target}", label="Reactivate"),
-        "factor.reset.succeeded": Action("Took away the second factor of {target}", label="Take away second factor"),
-        "staff.link.succeeded": Action("Made a set-password link for {target}", label="Make a set-password link"),
+        "factor.reset.succeeded": Action(
+            "Removed the second factor of {target}", label="Remove somebody's second factor"
+        ),
+        "staff.link.succeeded": Action("Created a set-password link for {target}", label="Create a set-password link"),
     },
 )
 register(
     "Connections",
     {
-        "connection.place.succeeded": Action("Placed credentials for {target}", label="Place credentials"),
+        "connection.place.succeeded": Action("Saved credentials for {target}", label="Save credentials"),
         "connection.remove.succeeded": Action("Removed the credentials of {target}", label="Remove credentials"),
         "account.rename.succeeded": Action("Renamed the account", label="Rename account"),
-        "checkpoint.sign.requested": Action("Asked for a checkpoint of the log", label="Sign a checkpoint"),
+        "checkpoint.sign.requested": Action("Requested a checkpoint of the log", label="Sign a checkpoint"),
         "keys.rotate.succeeded": Action(
             "Sealed everything with the newest key: {connections} connections, {accounts} accounts, {others} others",
             frozenset({"connections", "accounts", "others"}),
@@ -158,23 +162,25 @@ _EXPORT = frozenset({"filters", "format", "rows"})
 register(
     "Evidence",
     {
-        "audit.export.requested": Action("Asked for the log as {format}: {filters}", _EXPORT, label="Export the log"),
+        "audit.export.requested": Action(
+            "Requested an export of the log as {format}: {filters}", _EXPORT, label="Export the log"
+        ),
         "audit.export.succeeded": Action(
             "Exported {rows} entries of the log as {format}: {filters}", _EXPORT | {"sha256"}, label="Export the log"
         ),
         "audit.export.failed": Action(
-            "Export of the log as {format} broken off after {rows} entries: {filters}", _EXPORT, label="Export the log"
+            "Export of the log as {format} stopped after {rows} entries: {filters}", _EXPORT, label="Export the log"
         ),
         "audit.export.denied": Action(
             "Was refused an export of the log: {why}", frozenset({"why"}), label="Export the log"
         ),
         "audit.pack.succeeded": Action(
-            "Made an evidence pack of {rows} entries: {about}",
+            "Created an evidence pack of {rows} entries: {about}",
             frozenset({"about", "rows", "sha256"}),
-            label="Make an evidence pack",
+            label="Create an evidence pack",
         ),
         "audit.pack.denied": Action(
-            "Was refused an evidence pack: {why}", frozenset({"why"}), label="Make an evidence pack"
+            "Was refused an evidence pack: {why}", frozenset({"why"}), label="Create an evidence pack"
         ),
     },
 )

@@ -16,7 +16,7 @@ def parse(text: str) -> Mapping[str, tuple[Network, ...]]:
     for part in filter(None, (part.strip() for part in text.split(";"))):
         role, _, networks = part.partition("=")
         if role.strip() not in permissions.ROLES:
-            raise ValueError(f"{role.strip()} is no role")
+            raise ValueError(f"{role.strip()} is not a role")
         found[role.strip()] = tuple(ipaddress.ip_network(network.strip()) for network in networks.split(","))
     return found
 

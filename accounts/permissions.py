@@ -32,7 +32,7 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "subscription.cancel": ("cancel subscriptions", _REFUNDING),
     "subscription.pause": ("pause and resume subscriptions", _REFUNDING),
     "subscription.edit": ("edit subscriptions", _LEADING),
-    "approval.decide": ("approve and decline what is above a limit", _LEADING),
+    "approval.decide": ("approve and decline requests above a limit", _LEADING),
     "playbook.run": ("run playbooks", _REFUNDING),
     "playbook.manage": ("change playbooks", _ADMIN),
     "limit.manage": ("change limits and reasons", _ADMIN),
@@ -53,10 +53,10 @@ PERMISSIONS: dict[str, tuple[str, frozenset[str]]] = {
     "hook.manage": ("manage the address for Kartra's events", _ADMIN),
     "audit.view": ("read the audit log", _LEADING | {"auditor"}),
     "audit.export": ("export the audit log", _LEADING | {"auditor"}),
-    "health.view": ("see how the desk is and which keys seal it", _ADMIN),
+    "health.view": ("see the desk's health and keys", _ADMIN),
     "staff.manage": ("manage the team", _ADMIN),
-    "connection.own": ("place and remove your own credentials", _EVERYONE),
-    "connection.manage": ("place and remove credentials for others", _ADMIN),
+    "connection.own": ("add and remove your own credentials", _EVERYONE),
+    "connection.manage": ("add and remove credentials for others", _ADMIN),
 }
 
 BY_ROLE: dict[str, frozenset[str]] = {

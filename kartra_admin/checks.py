@@ -229,7 +229,7 @@ def _sign_in() -> list[checks.CheckMessage]:
         roles = ", ".join(ROLES)
         found.append(
             checks.Error(
-                f"SECOND_FACTOR_ROLES names {', '.join(sorted(unknown))}, which is no role. Roles are {roles}.",
+                f"SECOND_FACTOR_ROLES names {', '.join(sorted(unknown))}, which is not a role. Roles are {roles}.",
                 id="kartra_admin.second_factor_roles",
             )
         )

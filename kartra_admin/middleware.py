@@ -96,7 +96,7 @@ class AppErrorMiddleware:
             return None
         status = next((status for kind, status in _STATUS if isinstance(exception, kind)), 422)
         is_about_credentials = isinstance(exception, Misconfigured | SealBroken)
-        mend = ("Open Settings, Connection", reverse("leads:connection")) if is_about_credentials else None
+        mend = ("Open the Kartra connection", reverse("leads:connection")) if is_about_credentials else None
         return error_response(request, exception, status, mend=mend)
 
 

@@ -412,7 +412,7 @@ def summary(found: Found) -> Iterator[str]:
         yield f"GOOD  {found.entries} {about}"
     else:
         yield f"PART  {found.proved} of {found.entries} {about}, are proved by the log; the others nothing proves but"
-        yield "      the signature of the desk under this file: export them anew"
+        yield "      the signature of the desk under this file: export them again"
     if not found.entries:
         return
     yield f"      numbers {header['first']} to {header['last']}, " + (

@@ -31,7 +31,9 @@ class AuditFilterForm(forms.Form):
         max_length=100,
         required=False,
         label="Words",
-        widget=forms.TextInput({"type": "search", "placeholder": "Staff, act, reason, value", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            {"type": "search", "placeholder": "Staff, action, reason, value", "autocomplete": "off"}
+        ),
     )
     person = forms.ModelChoiceField(User.objects.order_by("name", "email"), required=False, empty_label="Anyone")
     action = forms.ChoiceField(choices=_actions, required=False)
@@ -56,26 +58,26 @@ class AuditFilterForm(forms.Form):
         text: str = self.cleaned_data["text"]
         words = audit_terms.digests(text)
         if text and not words:
-            raise forms.ValidationError("Type a word that says more.")
+            raise forms.ValidationError("Type a more specific word.")
         if len(words) > audit_terms.MOST_SOUGHT:
-            raise forms.ValidationError(f"At most {audit_terms.MOST_SOUGHT} words are looked for at once.")
+            raise forms.ValidationError(f"Search for at most {audit_terms.MOST_SOUGHT} words at once.")
         return text
 
     def clean_lead(self) -> str:
         """Entries of some of those who are called so would look like all there are."""
         text: str = self.cleaned_data["lead"]
         if not text.isdecimal() and len(subjects.find(text)) > subjects.MOST:
-            raise forms.ValidationError(f"More than {subjects.MOST} people are called so: type more of the name.")
+            raise forms.ValidationError(f"More than {subjects.MOST} people match. Type more of the name.")
         return text
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and until < since:
-            self.add_error("until", "This day is before the first.")
+            self.add_error("until", "This day is before the first one.")
         least, most = cleaned.get("amount_from"), cleaned.get("amount_to")
         if least is not None and most is not None and most < least:
-            self.add_error("amount_to", "This amount is less than the first.")
+            self.add_error("amount_to", "This amount is less than the first one.")
         return cleaned
 
     @property
@@ -94,7 +96,7 @@ class SavedFilterForm(forms.Form):
     """``query`` is the address of the log as it stands. Nothing that names a lead is kept outside the log."""
 
     name = forms.CharField(max_length=80, label="Name of the filter")
-    is_shared = forms.BooleanField(required=False, label="Share it with all who read the log")
+    is_shared = forms.BooleanField(required=False, label="Share with everybody who can read the log")
     query = forms.CharField(max_length=2000, required=False, widget=forms.HiddenInput)
 
     def clean_query(self) -> str:
@@ -102,5 +104,5 @@ class SavedFilterForm(forms.Form):
         if not filters.is_valid():
             raise forms.ValidationError("These filters cannot be used.")
         if filters.cleaned_data["lead"] or audit.names_somebody(filters.cleaned_data["text"]):
-            raise forms.ValidationError("A filter that names a lead is not kept: the lead may ask to be forgotten.")
+            raise forms.ValidationError("A filter that names a lead cannot be saved: the lead may ask to be forgotten.")
         return filters.query()

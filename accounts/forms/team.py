@@ -24,7 +24,7 @@ class StaffForm(NameForm):
         self.fields["name"].widget.attrs["autocomplete"] = "off"
         if own:
             self.fields["role"].disabled = True
-            self.fields["role"].help_text = "Nobody changes his own role. Ask another admin."
+            self.fields["role"].help_text = "You cannot change your own role. Ask another admin."
 
 
 class AddStaffForm(StaffForm):
@@ -33,5 +33,5 @@ class AddStaffForm(StaffForm):
     def clean_email(self) -> str:
         email = normalise(self.cleaned_data["email"])
         if User.objects.filter(email=email).exists():
-            raise forms.ValidationError("Somebody on the team has this email address already, perhaps deactivated.")
+            raise forms.ValidationError("Somebody on the team, perhaps deactivated, already has this email.")
         return email

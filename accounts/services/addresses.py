@@ -23,4 +23,6 @@ def require(user: User, address: str) -> None:
     if may_come_from(user.role, address):
         return
     audit.record(action="session.address.denied", outcome="denied", actor=user, detail={"role": user.role_label})
-    raise WrongAddress(f"As {user.role_label.lower()} you can sign in only from the addresses that your team has set.")
+    raise WrongAddress(
+        f"With the role {user.role_label} you can sign in only from the addresses that your team has set."
+    )

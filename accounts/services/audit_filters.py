@@ -18,5 +18,5 @@ def delete(*, actor: User, kept: SavedFilter) -> None:
     if kept.owner_id != actor.pk:
         access.require(actor, "staff.manage")
         if not kept.is_shared:
-            access.deny(actor, "delete somebody else's own filter", "This filter is somebody else’s own.")
+            access.deny(actor, "delete somebody else's own filter", "This filter belongs to somebody else.")
     kept.delete()

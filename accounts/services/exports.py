@@ -24,7 +24,7 @@ from kartra_admin.lib.errors import AppError, BadRequest
 
 FORMATS = {"ndjson": "NDJSON", "csv": "CSV"}
 HEAD = (
-    "No.", "Time", "Person", "Role then", "Action", "What", "Outcome", "About", "Id", "Kartra account", "Amount",
+    "No.", "Time", "Person", "Role at the time", "Action", "What", "Outcome", "About", "Id", "Kartra account", "Amount",
     "Before", "After", "Details", "Operation", "Address", "Request", "Hash",
 )  # fmt: skip
 

@@ -88,9 +88,9 @@ def make(*, actor: User, about: About, page: Callable[[dict[str, Any]], str]) ->
     access.require(actor, "audit.export")
     scope = selectors.scope_of(about.entries, about.words)
     if not scope.count:
-        refuse(actor, "The log holds nothing about this, so there is nothing to prove.")
+        refuse(actor, "The log has no entries about this, so there is nothing to prove.")
     if scope.count > MOST:
-        refuse(actor, f"The log holds {scope.count:,} entries about this, and a pack takes {MOST:,}: export the log.")
+        refuse(actor, f"The log holds {scope.count:,} entries about this, and a pack takes {MOST:,}. Export the log.")
     sign_upto(scope.last)
     pack = _zipped(scope, page({"about": about, **_facts(scope)}))
     detail = {"about": about.words, "rows": scope.count, "sha256": hashlib.sha256(pack).hexdigest()}

@@ -81,7 +81,7 @@ def take_away(*, actor: User, user: User) -> None:
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
-            raise NotYourself("You remove your own factors on your profile. If you lost them, ask another admin.")
+            raise NotYourself("Remove your own second factors in Settings. If you lost them, ask another admin.")
         if not is_set(user):
             raise AppError(f"{user} has no second factor.")
         user.may_set_up_until = None

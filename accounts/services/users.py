@@ -25,7 +25,7 @@ class EmailTaken(Conflict):
     """Somebody, perhaps deactivated, has this address."""
 
     def __init__(self) -> None:
-        super().__init__("Somebody on the team has this email address already, perhaps deactivated.")
+        super().__init__("Somebody on the team, perhaps deactivated, already has this email.")
 
 
 class NotYourself(AppError):
@@ -109,9 +109,9 @@ def set_password_link(*, actor: User, user: User) -> str:
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
-            raise NotYourself("You change your own password on your profile.")
+            raise NotYourself("Change your own password in your profile.")
         if not user.is_active:
-            raise AppError(f"{user} is deactivated. Reactivate first, then make the link.")
+            raise AppError(f"{user} is deactivated. Reactivate them first, then create the link.")
         user.session_version += 1
         user.save(update_fields=["session_version"])
         _record("staff.link.succeeded", actor, user)
@@ -130,7 +130,7 @@ def mail_password_link(email: str) -> None:
     words = (
         f"Somebody, probably you, asked for a link to set a new password for {settings.SITE_URL}.\n\n"
         f"{_password_link(user)}\n\n"
-        f"It works once, for {hours} hours. If it was not you, do nothing: your password is as it was.\n"
+        f"It works once, for {hours} hours. If it was not you, do nothing: your password stays as it is.\n"
     )
     audit.record(
         action="password.forgotten.sent",
@@ -151,7 +151,7 @@ def set_password(user: User, password: str, *, by_link: bool) -> None:
     with transaction.atomic():
         now = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if not now.is_active or (now.password, now.session_version) != (user.password, user.session_version):
-            raise Conflict("Your account has just been changed. The password was not: sign in and try again.")
+            raise Conflict("Your account has just been changed, so the password was not. Sign in and try again.")
         user.set_password(password)
         if by_link:
             let_set_up_factor(user)

@@ -61,7 +61,7 @@ def detail(request: StaffRequest, entry_id: int) -> HttpResponse:
 @require_perm("audit.view")
 def sign(request: StaffRequest) -> HttpResponse:
     checkpoint, is_sent = services.sign_now(actor=request.user)
-    later = "" if is_sent else " A worker is sending just now, and takes it along within some minutes."
+    later = "" if is_sent else " A worker is sending at the moment and will include it within a few minutes."
     messages.success(request, f"Checkpoint {checkpoint.pk} is signed, up to entry {checkpoint.number}.{later}")
     return redirect("accounts:audit")
 

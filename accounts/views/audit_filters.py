@@ -18,7 +18,7 @@ from kartra_admin.lib.errors import BadRequest
 def save(request: StaffRequest) -> HttpResponse:
     form = SavedFilterForm(request.POST)
     if not form.is_valid():
-        said = form.errors.get("query", ["It needs a name of at most 80 letters."])[0]
+        said = form.errors.get("query", ["It needs a name of at most 80 characters."])[0]
         raise BadRequest(f"The filter was not saved. {said}")
     kept = audit_filters.save(actor=request.user, **form.cleaned_data)
     messages.success(request, f"Filter {kept.name} saved.")

@@ -80,8 +80,8 @@ def take_away(request: StaffRequest, user_id: int) -> HttpResponse:
     person = get_object_or_404(User, pk=user_id)
     if request.method == "POST":
         second_factor.take_away(actor=request.user, user=person)
-        then = " Now make a set-password link: by it another is set up." if second_factor.is_required(person) else ""
-        messages.success(request, f"{person} is without a second factor now, and signed out everywhere.{then}")
+        then = " Now create a set-password link, to set up another." if second_factor.is_required(person) else ""
+        messages.success(request, f"{person} has no second factor now and is signed out everywhere.{then}")
         return redirect("accounts:team-edit", user_id=person.pk)
     fragment = "#dialog" if is_fragment(request.htmx) else ""
     return render(request, f"accounts/team/take_away.html{fragment}", {"person": person})

@@ -22,9 +22,9 @@ def index(request: StaffRequest) -> HttpResponse:
 def end(request: StaffRequest, session_id: int) -> HttpResponse:
     """Not this very one: that is signing out."""
     if sessions.end(actor=request.user, session_id=session_id, key=request.session.session_key or ""):
-        messages.success(request, "The session is ended.")
+        messages.success(request, "Session ended.")
     else:
-        messages.info(request, "That session was over already.")
+        messages.info(request, "That session had already ended.")
     return redirect("accounts:sessions")
 
 

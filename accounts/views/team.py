@@ -51,7 +51,7 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
         person = users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
         messages.success(request, "Saved.")
         if second_factor.is_required(person) and not factors_of(person):
-            messages.info(request, f"{person} needs a second factor and has none: make a set-password link for it.")
+            messages.info(request, f"{person} needs a second factor and has none. Create a set-password link.")
         return redirect("accounts:team")
     context = {
         "form": form,

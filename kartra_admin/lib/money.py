@@ -37,7 +37,7 @@ def parse_amount(text: str) -> Decimal:
         head, groups, cents = match.groups()[:3] if match[1] else match.groups()[3:]
         amount = Decimal(f"{head}{re.sub('[.,]', '', groups)}.{cents or '00'}")
     else:
-        raise AmountUnclear("That is no amount. Use digits and at most two decimals, such as 19.95.")
+        raise AmountUnclear("This is not an amount. Use digits and at most two decimals, such as 19.95.")
     if amount <= 0:
         raise AmountUnclear("The amount must be more than 0.00.")
     return amount.quantize(CENT)

@@ -92,7 +92,7 @@ class Table:
             is_empty = False
             yield self._row(line, cells)
         if is_empty:
-            raise BadTable("The file holds the names of its columns and no line below them.")
+            raise BadTable("The file has column names but no lines below them.")
 
     def _row(self, line: int, cells: list[str]) -> Row:
         wanted = len(self.header)
@@ -145,7 +145,9 @@ class _Lines:
         try:
             line = self._text.readline(_LINE_AT_MOST)
         except UnicodeError:
-            raise BadTable(f"Line {self.number + 1:,} holds bytes that are no text. Save the file as UTF-8.") from None
+            raise BadTable(
+                f"Line {self.number + 1:,} contains bytes that are not text. Save the file as UTF-8."
+            ) from None
         if not line:
             raise StopIteration
         self.number += 1
@@ -153,7 +155,7 @@ class _Lines:
             raise BadTable(f"The file has more than {_LINES_AT_MOST:,} lines. Split it.", self.number)
         if "\0" in line:
             raise BadTable(
-                f"Line {self.number:,} holds a character that no text has (NUL): this is no CSV.", self.number
+                f"Line {self.number:,} contains a character that is not text (NUL): this is not a CSV.", self.number
             )
         if len(line) == _LINE_AT_MOST:
             if max(line.count(mark) for mark in _DELIMITERS) > COLUMNS_AT_MOST:
@@ -183,11 +185,11 @@ def _broken(error: str, start: int, end: int) -> BadTable:
         return BadTable(f"A cell in line {start:,} is longer than {_CELL_AT_MOST} characters.", start)
     if "limit" in error or "end of data" in error:
         return BadTable(f"The quotes that open in line {start:,} are never closed.", start)
-    return BadTable(f"The quotes in line {start:,} are broken: after a closing one, text goes on.", start)
+    return BadTable(f"The quotes in line {start:,} are broken: text follows a closing quote.", start)
 
 
 def _too_many_columns(line: int) -> BadTable:
-    return BadTable(f"Line {line:,} has more than {COLUMNS_AT_MOST} columns. No list of leads has so many.", line)
+    return BadTable(f"Line {line:,} has more than {COLUMNS_AT_MOST} columns. This is not a list of leads.", line)
 
 
 # Encodings
@@ -202,7 +204,7 @@ def _codec_of(file: BinaryIO) -> str:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             if not codec:
-                raise BadTable("This is UTF-32, which nothing else reads. Save the file as UTF-8.")
+                raise BadTable("This file is UTF-32, which is not supported. Save it as UTF-8.")
             return codec
     even, odd = head[::2].count(0), head[1::2].count(0)
     if len(head) > 3 and max(even, odd) > len(head) / 5:  # every other byte of Latin text in UTF-16 is 0
@@ -225,7 +227,9 @@ def _utf8_or_not(file: BinaryIO) -> str:
             if is_ascii and good.isascii():
                 return "cp1252"
             line = lines + good.count(b"\n") + 1
-            raise BadTable(f"Line {line:,} holds bytes that are no UTF-8, as the lines above it are.", line) from None
+            raise BadTable(
+                f"Line {line:,} contains bytes that are not UTF-8, unlike the lines above it.", line
+            ) from None
         if not chunk:
             return "utf-8"
         is_ascii = is_ascii and text.isascii()

@@ -33,7 +33,7 @@ def delete_view(*, actor: User, view: SavedView) -> None:
     if view.owner_id != actor.pk:
         access.require(actor, "view.share")
         if not view.is_shared:
-            access.deny(actor, "delete somebody else's own view", "This view is somebody else’s own.")
+            access.deny(actor, "delete somebody else's own view", "This view belongs to somebody else.")
     view.delete()
 
 

@@ -85,7 +85,7 @@ def save_view(request: StaffRequest) -> HttpResponse:
     desk = desk_for(request.user)
     form = SavedViewForm(request.POST)
     if not form.is_valid():
-        raise BadRequest("A view needs a name of at most 80 letters. It was not saved.")
+        raise BadRequest("The view was not saved. It needs a name of at most 80 characters.")
     view = directory_views.save_view(actor=desk.user, account=desk.account, **form.cleaned_data)
     messages.success(request, f"View {view.name} saved.")
     return redirect(f"{reverse('leads:directory')}?{view.query}")

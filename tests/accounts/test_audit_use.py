@@ -408,7 +408,7 @@ def test_a_name_of_too_many_is_refused_and_not_shown_in_part(auditor: Client, mo
     assert sorted(shown(auditor, lead="smith")) == [entry.pk for entry in entries]
     refund(target_id="2", target_name="Jo2 Smith")
     answer = auditor.get(AUDIT, {"lead": "smith"})
-    assert (answer.status_code, "More than 2 people are called so" in answer.content.decode()) == (400, True)
+    assert (answer.status_code, "More than 2 people match" in answer.content.decode()) == (400, True)
     answer = auditor.get(reverse("accounts:audit-export", args=["ndjson"]), {"lead": "smith"})
     assert answer.status_code == 400
     assert AuditEntry.objects.latest("pk").action == "audit.export.denied"

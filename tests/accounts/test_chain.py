@@ -575,7 +575,7 @@ def test_who_signs_now_while_a_worker_sends_leaves_the_sending_to_the_next(
     checkpoints.attend()
     assert sent == [[1]]
     assert "Checkpoint 2 is signed" in pages[0]
-    assert "takes it along within some minutes" in pages[0]
+    assert "will include it within a few minutes" in pages[0]
     checkpoints.attend()
     assert sent == [[1], [2]]
 

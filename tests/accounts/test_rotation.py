@@ -68,7 +68,7 @@ def check_all_open() -> None:
 def test_everything_opens_with_the_new_key_alone(placed: list[Connection], settings: Settings) -> None:
     check_all_open()
     accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True))
-    assert "Sealed anew: 6 connections, 3 accounts, 1 other rows." in rotate()
+    assert "Sealed again: 6 connections, 3 accounts, 1 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
     again = connections.place(actor=placed[0].user, owner=placed[0].user, api_key="key1", api_password="password0")
@@ -84,7 +84,7 @@ def test_before_rotation_accounts_are_found_by_the_old_key_too(placed: list[Conn
 
 def test_a_second_run_has_nothing_to_do(placed: list[Connection]) -> None:
     rotate()
-    assert "Sealed anew: 0 connections, 0 accounts, 0 other rows." in rotate()
+    assert "Sealed again: 0 connections, 0 accounts, 0 other rows." in rotate()
     entry = AuditEntry.objects.filter(action="keys.rotate.succeeded").earliest("pk")
     assert (entry.actor_name, entry.ip, entry.detail) == (
         "manage.py rotatekeys", "command", {"connections": 6, "accounts": 3, "others": 1}
@@ -114,7 +114,7 @@ def test_killed_after_any_row_and_run_again(
             rotate()
     check_all_open()
     done = min(after, 6)
-    assert f"Sealed anew: {6 - done} connections, {3 - (after - done)} accounts, 1 other rows." in rotate()
+    assert f"Sealed again: {6 - done} connections, {3 - (after - done)} accounts, 1 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     check_all_open()
 
@@ -163,7 +163,7 @@ def test_the_page_counts_by_key_and_says_what_is_left(
     assert found.keys[1].counts == {"Kartra credentials": 12, "accounts": 3, "index key": 1}
     age = timezone.now() - (found.keys[1].since or timezone.now())
     assert timedelta(0) < age < timedelta(minutes=5)
-    assert "16 left to seal" in client.get("/settings/keys/").content.decode()
+    assert "16 not yet sealed" in client.get("/settings/keys/").content.decode()
     rotate()
     found = uses()
     assert [key.total for key in found.keys] == [16, 0]
@@ -225,7 +225,7 @@ def test_the_page_says_what_no_key_opens(
 ) -> None:
     lose_the_old_key(settings)
     page = client_of("admin").get("/settings/keys/").content.decode()
-    assert "No present key opens some of what is sealed" in page
+    assert "Some sealed data cannot be opened with any current key" in page
     assert "Kartra credentials: 12" in page
 
 

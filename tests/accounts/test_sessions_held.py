@@ -44,7 +44,7 @@ def test_all_of_one_s_own_are_listed_and_nobody_else_s(user_of: UserOf) -> None:
     sign_in("agent@example.com", client=there)
     sign_in("viewer@example.com", client=other)
     page = here.get("/sessions/").content.decode()
-    assert page.count("This one") == 1
+    assert page.count("This session") == 1
     assert "Phone" in page
     assert "Other" not in page
     assert "127.0.0.1" in page
@@ -60,7 +60,7 @@ def test_one_is_ended(user_of: UserOf) -> None:
     assert is_in(here)
     assert not is_in(there)
     assert (last().action, last().detail) == ("session.revoke.succeeded", {"address": "127.0.0.1", "browser": "Phone"})
-    assert "over already" in here.post(f"/sessions/{row.pk}/end/", follow=True).content.decode()
+    assert "already ended" in here.post(f"/sessions/{row.pk}/end/", follow=True).content.decode()
 
 
 def test_all_others_are_ended(user_of: UserOf) -> None:

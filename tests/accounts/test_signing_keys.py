@@ -126,7 +126,7 @@ def test_nothing_is_signed_on_top_of_a_checkpoint_that_is_not_ours(client_of: Ca
         True,
     )
     assert "which signed checkpoint 2, the last one" in client_of("admin").get("/settings/health/").content.decode()
-    assert "Not ours" in client_of("admin").get("/settings/keys/").content.decode()
+    assert "Not trusted" in client_of("admin").get("/settings/keys/").content.decode()
     assert Checkpoint.objects.count() == 2
 
 

@@ -140,7 +140,7 @@ def test_the_list_takes_as_many_queries_for_thirty_as_for_three(user_of: UserOf,
 def test_the_profile_changes_ones_own_name_only(user_of: UserOf, client_of: ClientOf) -> None:
     client = client_of("viewer")
     page = client.get(reverse("accounts:profile")).content.decode()
-    assert "My role: Viewer" in page
+    assert "Your role: Viewer" in page
     assert "See leads" in page
     assert "Manage the team" not in page
     client.post(reverse("accounts:profile"), {"name": "Another", "role": "admin", "email": "x@example.com"})

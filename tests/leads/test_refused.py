@@ -112,7 +112,7 @@ def test_a_forged_filter(
 def test_a_forged_export_id(admin: Client, refused: Lines) -> None:
     before, told = everything(), entries()
     for url in (f"/bulk/{UUID(int=404)}/csv/", f"/directory/import/{'9' * 12}/failed/csv/"):
-        assert_says(admin.get(url), 404, "Not found")
+        assert_says(admin.get(url), 404, "ot found")
     assert [line.split(",")[0] for line in refused()] == [
         "WARNING refused: leads:job-csv", "WARNING refused: leads:import-failed-csv",
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from kartra_admin.lib.context import asking
 
 
 class Command(BaseCommand):
-    help = "Forget the second factor of a person who lost it, and end his sessions. The audit log keeps it."
+    help = "Remove the second factor of a person who lost it, and end their sessions. The audit log records it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
@@ -23,5 +23,5 @@ class Command(BaseCommand):
         with asking("command"):
             second_factor.take_away_by_command(program="manage.py resetfactor", user=user)
         self.stdout.write(
-            f"{user} is without a second factor now, signed out everywhere, and may set one up within a day."
+            f"{user} has no second factor now, is signed out everywhere, and can set one up within a day."
         )

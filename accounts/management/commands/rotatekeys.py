@@ -23,7 +23,7 @@ class Command(BaseCommand):
             except AppError as error:
                 raise CommandError(error.sentence) from None
         self.stdout.write(
-            f"Sealed anew: {done.connections} connections, {done.accounts} accounts, {done.others} other rows."
+            f"Sealed again: {done.connections} connections, {done.accounts} accounts, {done.others} other rows."
         )
         if done.left:
             raise CommandError(

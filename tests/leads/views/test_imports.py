@@ -80,7 +80,7 @@ def test_a_file_is_laid_down_and_nothing_is_in_the_directory_yet(at_desk: AtDesk
     ("content", "says"),
     [
         (b"", "The file is empty."),
-        (b"Email\n", "no line below them"),
+        (b"Email\n", "no lines below them"),
         (b"PK\x03\x04junk", "not a CSV"),
         (b'Email,Name\na@b.c,"x\n', "The quotes that open in line 2 are never closed."),
         (b"a," * 1_000_000, "more than 200 columns"),

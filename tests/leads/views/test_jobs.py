@@ -212,7 +212,7 @@ def test_a_file_of_lines_that_name_nobody_is_refused_and_not_read_in_part(
         (b"", "empty"),
         (b"PK\x03\x04junk", "zip file"),
         (b"a,b\n1,2\n", "no column named Email or Id"),
-        (b"Email\n", "no line below"),
+        (b"Email\n", "no lines below"),
         (b'Email\n"a@b.c\n', "line 2"),
     ],
     ids=repr,
