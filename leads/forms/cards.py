@@ -60,7 +60,7 @@ class CardForm(OperationForm):
 class TagsForm(CardForm):
     title, submit, catalogue = "Add tags", "Add tags", "tags"
     permission = "lead.tag"
-    warning = "A tag may start automations in Kartra: mails may be sent and access given."
+    warning = "A tag may start automations in Kartra: emails may be sent and access granted."
 
     def add_fields(self) -> None:
         self.fields["add"] = PickMany(self.catalogues.tags, "Tags", "Search tags")
@@ -74,7 +74,7 @@ class TagsForm(CardForm):
 
 class ListsForm(CardForm):
     title, submit, catalogue = "Subscribe to lists", "Subscribe", "lists"
-    warning = "A list may start automations in Kartra: mails may be sent and access given."
+    warning = "A list may start automations in Kartra: emails may be sent and access granted."
 
     def add_fields(self) -> None:
         self.fields["add"] = PickMany(self.catalogues.lists, "Lists", "Search lists")

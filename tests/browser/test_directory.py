@@ -134,7 +134,7 @@ def test_the_directory_is_narrowed_walked_and_kept(eye: Eye, home: Page) -> None
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Previous")).to_be_visible()
     page.get_by_label("Words").press_sequentially("smth pottery")
-    expect(page.get_by_text("Nobody matches exactly")).to_be_visible()
+    expect(page.get_by_text("No exact matches")).to_be_visible()
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_label("Words").fill("")
     page.get_by_role("combobox", name="Tag", exact=True).click()

@@ -39,9 +39,9 @@ def test_an_admin_makes_the_address_and_sees_what_comes(eye: Eye, page: Page, de
     page.goto("/settings/connection/")
     page.get_by_role("link", name="Events", exact=True).click()
     eye.see("events without an address")
-    page.get_by_role("link", name="Make an address").first.click()
+    page.get_by_role("link", name="Create an address").first.click()
     eye.see("no address")
-    page.get_by_role("button", name="Make address").click()
+    page.get_by_role("button", name="Create address").click()
     expect(page.get_by_label("Address", exact=True)).to_have_value(
         f"{'http://127.0.0.1:8000'}/hooks/{events.secret_of(Hook.objects.get())}/"
     )
@@ -57,10 +57,10 @@ def test_an_admin_makes_the_address_and_sees_what_comes(eye: Eye, page: Page, de
     post(hook, "ticket_opened", "a very long name " * 20)
     events.receive(hook, b"junk", "")
     page.reload()
-    expect(page.get_by_role("table", name="Last events")).to_contain_text("was given tag wholesale")
-    expect(page.get_by_role("table", name="Last events")).to_contain_text("Unknown here")
+    expect(page.get_by_role("table", name="Latest events")).to_contain_text("was given tag wholesale")
+    expect(page.get_by_role("table", name="Latest events")).to_contain_text("Unknown event")
     eye.see("events")
-    page.get_by_role("table", name="Last events").get_by_role("link").first.click()
+    page.get_by_role("table", name="Latest events").get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Kartra said: ticket opened")
     eye.see("event")
 

@@ -64,12 +64,12 @@ def test_a_file_goes_in_step_by_step(eye: Eye, page: Page, sit_down: Callable[..
     eye.see("import running")
     work()
     expect(page.get_by_text("Done", exact=True)).to_be_visible()  # the page asked by itself
-    expect(page.get_by_role("region", name="What became of the lines")).to_contain_text("New32")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("New32")
     eye.see("import done")
     assert Entry.objects.filter(city="Denver").count() == 30
 
-    page.get_by_role("link", name="See the failed lines").click()
-    expect(page.get_by_role("table", name="Failed lines")).to_contain_text("This line has no email")
+    page.get_by_role("link", name="Show rejected lines").click()
+    expect(page.get_by_role("table", name="Rejected lines")).to_contain_text("This line has no email")
     eye.see("failed lines")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export as CSV").click()
@@ -103,12 +103,12 @@ def test_it_goes_without_javascript(browser_of: Callable[..., Page], sit_down: C
     page.get_by_label("CSV file").set_input_files(file())
     page.get_by_role("button", name="Read file").click()
     page.get_by_label("Where").select_option("City")
-    page.get_by_role("button", name="Show again").click()
+    page.get_by_role("button", name="Refresh preview").click()
     expect(page.locator("#preview")).to_contain_text("Boston")
     page.get_by_label("All or nothing").check()
     page.get_by_role("button", name="Import 34 lines").click()
     work()
-    page.get_by_role("link", name="Look again").click()
+    page.get_by_role("link", name="Refresh").click()
     expect(page.get_by_text("2 of 34 lines cannot be used, and it was to be all or nothing.")).to_be_visible()
     assert not Entry.objects.exists()
 

@@ -197,7 +197,7 @@ def test_approvals(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -
     sit_as("manager")
     page.goto(address)
     page.get_by_role("button", name="Approve and refund 150.00").click()
-    expect(page.get_by_role("link", name="What came of it")).to_be_visible()
+    expect(page.get_by_role("link", name="Show the outcome")).to_be_visible()
     eye.see("approval approved just now")
 
 

@@ -126,7 +126,7 @@ def test_what_is_in_doubt_there_waits_there(pair: Pair, sandbox: Sandbox) -> Non
     sandbox.arm("give_points_to_lead", "500")
     do(pair.studio, GivePoints(20))
     assert "Check now" in words(pair.agent.get("/"))
-    assert "Nothing is in doubt" in words(pair.admin.get("/"))
+    assert "Nothing needs attention" in words(pair.admin.get("/"))
 
 
 def test_doubts_are_settled_with_credentials_of_their_own_account(pair: Pair, sandbox: Sandbox) -> None:

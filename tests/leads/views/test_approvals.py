@@ -53,7 +53,7 @@ def url(request: Approval, act: str = "") -> str:
 
 def test_each_sees_what_concerns_him(at_desk: AtDesk, request_: Approval) -> None:
     mine, for_me = at_desk("support").get("/approvals/"), at_desk("manager").get("/approvals/")
-    assert "Created by you 1" in words(mine)
+    assert "Your requests 1" in words(mine)
     assert "For you to decide" not in words(mine)
     assert "One payment: 100.00 A day: 300.00" in words(mine)
     assert "Left today: 300.00" in words(mine)
@@ -95,7 +95,7 @@ def test_approve_on_the_page(at_desk: AtDesk, sandbox: Sandbox, request_: Approv
     done = client.post(url(request_, "decide/"), {"do": "approve", "note": "Fine"}, follow=True)
     assert done.redirect_chain == [(url(request_), 302)]
     assert "Approved Manager Person" in words(done)
-    assert "What came of it" in words(done)
+    assert "Show the outcome" in words(done)
     assert len(writes(sandbox)) == 1
     again = client.post(url(request_, "decide/"), {"do": "approve", "note": ""}, follow=True)
     assert again.status_code == 200
@@ -162,7 +162,7 @@ def test_a_stale_session_confirms_before_the_form_shows(
 
 def test_the_only_approver_reads_how_to_go_on_alone(at_desk: AtDesk, sandbox: Sandbox, request_: Approval) -> None:
     client = at_desk("manager")
-    assert "You are the only one who may approve" in words(client.get("/approvals/"))
+    assert "You are the only one who can approve" in words(client.get("/approvals/"))
     Approval.objects.filter(pk=request_.pk).update(
         requester=client.get("/approvals/").wsgi_request.user.pk, requester_role="manager"
     )
@@ -184,7 +184,7 @@ def test_one_who_is_not_alone_gets_no_buttons_for_his_own(at_desk: AtDesk, reque
     Approval.objects.filter(pk=request_.pk).update(requester=user.pk, requester_role="manager")
     page = client.get(url(request_))
     assert 'name="do"' not in page.content.decode()
-    assert "Admin Person may decide this" in words(page)
+    assert "Admin Person can decide this" in words(page)
     answer = client.post(url(request_, "decide/"), {"do": "approve", "note": ""}, follow=True)
     assert "You cannot approve your own request" in words(answer)
 
@@ -215,7 +215,7 @@ def test_an_old_one_shows_as_expired_before_anybody_swept(at_desk: AtDesk, reque
     page = at_desk("manager").get(url(request_))
     assert "Expired" in words(page)
     assert 'name="do"' not in page.content.decode()
-    assert "Nothing waits for you" in words(at_desk("manager").get("/approvals/"))
+    assert "Nothing is waiting for you" in words(at_desk("manager").get("/approvals/"))
 
 
 def test_a_sale_that_cannot_be_read_is_said(at_desk: AtDesk, sandbox: Sandbox, request_: Approval) -> None:

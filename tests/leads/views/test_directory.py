@@ -116,7 +116,7 @@ def test_what_was_typed_is_answered_best_first_and_near_misses_say_so(at_desk: A
     near = client.get("/directory/", {"q": "leds"})
     assert len(names(near)) == 6
     assert near.context["found"].is_near
-    assert "Nobody matches exactly" in words(near)
+    assert "No exact matches" in words(near)
     assert "Change all in this view" not in words(near)
     assert "Export as CSV" not in words(near)
 
@@ -131,7 +131,7 @@ def test_who_is_named_by_a_number_matches_exactly_and_belongs_to_the_view(
         page = at_desk("manager").get("/directory/", {"q": text, "order": order})
         assert names(page) == ["Person 60"]
         assert page.context["found"].count == 1
-        assert "Nobody matches exactly" not in words(page)
+        assert "No exact matches" not in words(page)
     assert selectors.of_view(filled.account, selectors.Filters(q=text)).get().lead_id == "60"
 
 

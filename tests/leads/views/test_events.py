@@ -112,7 +112,7 @@ def test_the_page_shows_what_came_how_often_and_what_was_dropped(at_desk: AtDesk
     events.receive(hook, b"junk", "")
     page = words(at_desk("admin").get("/settings/events/"))
     assert "was given tag <b>vip" in page
-    assert "ticket opened Unknown here" in page
+    assert "ticket opened Unknown event" in page
     assert re.search(r"assign tag\s+1", page)
     assert re.search(r"Refused 1", page)
 

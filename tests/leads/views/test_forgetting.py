@@ -37,8 +37,8 @@ def test_the_page_says_what_goes_what_stays_and_when(client: Client, desk_of: Ca
     assert "Forget this person" in words(see(client))
     told = words(client.get(PAGE))
     for part in (
-        "What goes:", "What stays:", "7 days", "cannot be undone", "These go as well", "the saved view ‘Her’",
-        "These are called ‘removed’ then", f"the bulk job ‘For {ADA.email}’", f"the file ‘{ADA.email}.csv’",
+        "What is erased:", "What stays:", "7 days", "cannot be undone", "These are deleted too", "the saved view ‘Her’",
+        "These are renamed to ‘removed’", f"the bulk job ‘For {ADA.email}’", f"the file ‘{ADA.email}.csv’",
         "Rename or delete these yourself", f"the recipe ‘As for {ADA.email}’",
     ):  # fmt: skip
         assert part in told
@@ -85,7 +85,7 @@ def test_left_out_the_page_says_where_the_email_can_still_be_found(client: Clien
 
 def test_who_is_known_in_no_other_account_is_asked_nothing_about_them(client: Client) -> None:
     see(client)
-    assert "other accounts" not in words(client.get(PAGE))
+    assert "Other accounts" not in words(client.get(PAGE))
     client.post(PAGE, {"reason": "duty"})
     assert "can still be found" not in words(client.get(LIST))
 
@@ -97,14 +97,14 @@ def test_who_never_opened_the_lead_is_told_its_name_all_the_same(client: Client,
 
 def test_asked_for_listed_everywhere_and_taken_back(client: Client) -> None:
     see(client)
-    assert "Nobody is to be forgotten" in words(client.get(LIST))
+    assert "Nobody is waiting to be forgotten" in words(client.get(LIST))
     assert client.post(PAGE, {"reason": "asked"})["Location"] == LIST
     assert "will be forgotten in 7 days" in words(client.get(LIST))
     for page in (LIST, "/"):
         told = words(client.get(page))
         assert f"Ada Moreno #{ADA.id}" in told
         assert "The person asked for it" in told
-    assert "asked for this already" in words(client.get(PAGE))
+    assert "has already requested this" in words(client.get(PAGE))
     assert "This person is to be forgotten" in words(see(client))
     assert client.post(PAGE, {"reason": "asked"}).status_code == 422
     asked = Forgetting.objects.get()
@@ -120,7 +120,7 @@ def test_done_it_is_listed_by_number(client: Client) -> None:
     see(client)
     client.post(PAGE, {"reason": "duty"})
     Forgetting.objects.update(due_at=timezone.now(), waits_for="A file of leads is being imported.")
-    assert "It is due and waits: A file of leads is being imported." in words(client.get(LIST))
+    assert "Due, but waiting: A file of leads is being imported." in words(client.get(LIST))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("leads.search_index.wipe", lambda connection: None)  # not within the test's transaction
         assert forgetting.forget_due() == 1

@@ -22,7 +22,7 @@ def test_a_first_day_says_what_to_do(at_desk: AtDesk, sandbox: Sandbox) -> None:
     answer = at_desk("agent").get("/")
     assert answer.status_code == 200
     text = words(answer)
-    for piece in ("Nothing is in doubt", "No lead opened yet", "Nothing yet"):
+    for piece in ("Nothing needs attention", "No lead opened yet", "No changes yet"):
         assert piece in text
     assert 'action="/leads/" method="get"' in answer.content.decode()
     assert sandbox.calls() == []
@@ -59,5 +59,5 @@ def test_what_has_waited_for_more_than_an_hour_is_red(at_desk: AtDesk, desk_of: 
     for row in (run, asked):
         type(row).objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=61))
     text = words(client.get("/"))
-    assert "Waits for more than an hour" in text
+    assert "Waiting for more than an hour" in text
     assert "For more than an hour Can go on" in text

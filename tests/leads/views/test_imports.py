@@ -84,7 +84,7 @@ def test_a_file_is_laid_down_and_nothing_is_in_the_directory_yet(at_desk: AtDesk
         (b"PK\x03\x04junk", "not a CSV"),
         (b'Email,Name\na@b.c,"x\n', "The quotes that open in line 2 are never closed."),
         (b"a," * 1_000_000, "more than 200 columns"),
-        (b"Email\na\0@b.c", "Line 2 holds a character"),
+        (b"Email\na\0@b.c", "Line 2 contains a character"),
     ],
 )
 def test_what_is_no_csv_is_refused_with_its_line_and_nothing_is_kept(

@@ -292,7 +292,7 @@ def test_progress_says_how_many_are_left_and_until_when(manager: Client, desk: D
     row = leads_of(job)[0]
     JobLead.objects.filter(pk=row.pk).update(state="succeeded", done_at=timezone.now())
     part = manager.get(f"/bulk/{job.pk}/progress/", headers=HTMX)
-    assert "1 of 2 less than a minute left, until Today" in words(part)
+    assert "1 of 2 less than a minute left, ends Today" in words(part)
     assert re.search(r"Waiting 1 Done 1", words(part))
     assert f'href="/bulk/{job.pk}/leads/?show=succeeded"' in part.content.decode()
     minutes = run(desk, "\n".join(f"p{n}@example.com" for n in range(2)), creates_missing=True, pace=1)

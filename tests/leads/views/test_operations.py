@@ -136,7 +136,7 @@ def test_a_check_settles_what_the_reading_proves(at_desk: AtDesk, desk: Desk, sa
     answer = client.post(url(operation, "settle/"), follow=True)
     assert "settled by reading" in words(answer)
     assert writes(sandbox) == []
-    assert "Nothing is in doubt" in words(client.get("/"))
+    assert "Nothing needs attention" in words(client.get("/"))
 
 
 def test_a_check_that_proves_nothing_says_so(at_desk: AtDesk, desk: Desk, sandbox: Sandbox) -> None:
