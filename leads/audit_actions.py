@@ -31,8 +31,8 @@ _SENTENCES = {
     "succeeded": "{did}",
     "failed": "Not done: {do}. {{sentence}}",
     "unknown": "No clear answer: {do}",
-    "read": "Read again, and it proves nothing yet: {do}. {{seen}}",
-    "unread": "Could not be read, which proves nothing: {do}. {{seen}}",
+    "read": "Checked without a result: {do}. {{seen}}",
+    "unread": "Could not be checked: {do}. {{seen}}",
     "withdrawn": "Took back before it was sent: {do}",
 }
 
@@ -54,16 +54,16 @@ register(
     {
         "lead.view.viewed": Action("Viewed the lead", label="View lead"),
         "lead.read_back.failed": Action(
-            "Kartra answered Success but kept another value: {subject}", _KEEPS, label="Read back"
+            "Kartra reported success but stored another value: {subject}", _KEEPS, label="Read back"
         ),
         "lead.forget.requested": Action(
-            "Asked to forget this person after {after}: {reason}", _FORGETTING, label="Forget a person"
+            "Requested to forget this person after {after}: {reason}", _FORGETTING, label="Forget a person"
         ),
         "lead.forget.withdrawn": Action(
-            "Took back that this person be forgotten", _FORGETTING, label="Forget a person"
+            "Took back the request to forget this person", _FORGETTING, label="Forget a person"
         ),
         "lead.forget.succeeded": Action(
-            "Forgot this person, as {requester} had asked: {reason}", _FORGETTING, label="Forget a person"
+            "Forgot this person, requested by {requester}: {reason}", _FORGETTING, label="Forget a person"
         ),
         "note.add.succeeded": Action("Wrote a note", label="Write note"),
         "note.delete.succeeded": Action("Deleted a note", label="Delete note"),
@@ -89,16 +89,16 @@ register(
     "Money",
     {
         "approval.request.requested": Action(
-            f"Asked for approval of {_REFUND}, above {{above}}", _APPROVAL_KEEPS, label="Ask for approval"
+            f"Requested approval of {_REFUND}, above {{above}}", _APPROVAL_KEEPS, label="Ask for approval"
         ),
         "approval.cool.requested": Action(
             f"Approved alone, to be sent after {{until}}: {_REFUND}", _APPROVAL_KEEPS, label="Approve alone"
         ),
         "approval.decide.approved": Action(
-            f"Approved {_REFUND}, asked for by {{requester}}", _APPROVAL_KEEPS, label="Decide a request"
+            f"Approved {_REFUND}, requested by {{requester}}", _APPROVAL_KEEPS, label="Decide a request"
         ),
         "approval.decide.declined": Action(
-            f"Declined {_REFUND}, asked for by {{requester}}: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
+            f"Declined {_REFUND}, requested by {{requester}}: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
         ),
         "approval.decide.recalled": Action(
             f"Took back the request for {_REFUND}", _APPROVAL_KEEPS, label="Decide a request"
@@ -147,13 +147,13 @@ register(
         ),
         "job.start.requested": Action("Started bulk job {target}", _JOB_KEEPS, label="Start bulk job"),
         "job.ask.requested": Action(
-            "Asked for approval of bulk job {target}, {leads} leads", _JOB_KEEPS, label="Ask to start bulk job"
+            "Requested approval of bulk job {target}, {leads} leads", _JOB_KEEPS, label="Ask to start a bulk job"
         ),
         "job.decide.approved": Action(
-            "Approved bulk job {target}, asked for by {requester}", _JOB_KEEPS, label="Decide bulk job"
+            "Approved bulk job {target}, requested by {requester}", _JOB_KEEPS, label="Decide bulk job"
         ),
         "job.decide.declined": Action(
-            "Declined bulk job {target}, asked for by {requester}: {note}", _JOB_KEEPS, label="Decide bulk job"
+            "Declined bulk job {target}, requested by {requester}: {note}", _JOB_KEEPS, label="Decide bulk job"
         ),
         "job.decide.recalled": Action(
             "Took back the request to start bulk job {target}", _JOB_KEEPS, label="Decide bulk job"
@@ -169,7 +169,7 @@ register(
             "Set the pace of bulk job {target} to {pace} leads a second", _JOB_KEEPS, label="Set pace of bulk job"
         ),
         "job.retry.requested": Action(
-            "Began the {leads} leads anew that had failed in bulk job {target}", _JOB_KEEPS, label="Retry bulk job"
+            "Retried the {leads} failed leads of bulk job {target}", _JOB_KEEPS, label="Retry bulk job"
         ),
         "job.finish.succeeded": Action("Bulk job {target} ended: {sentence}", _JOB_KEEPS, label="Bulk job ended"),
         "job.lead.failed": Action(
@@ -189,7 +189,7 @@ register(
 register(
     "Account",
     {
-        "hook.make.succeeded": Action("Made an address for Kartra's events", label="Make event address"),
+        "hook.make.succeeded": Action("Created an address for Kartra's events", label="Create event address"),
         "hook.rotate.succeeded": Action("Replaced the address for Kartra's events", label="Replace event address"),
         "hook.key.succeeded": Action("Changed the key of payment notifications", label="Change notification key"),
         "import.upload.succeeded": Action(
@@ -197,16 +197,16 @@ register(
         ),
         "import.start.requested": Action("Started {target}", label="Import leads"),
         "import.start.succeeded": Action(
-            "Put {target} into the directory: {new} new, {changed} changed, {same} known, {failed} failed",
+            "Imported {target}: {new} new, {changed} changed, {same} unchanged, {failed} rejected",
             frozenset({"new", "changed", "same", "failed"}),
             label="Import leads",
         ),
         "import.start.failed": Action(
-            "Put nothing of {target} into the directory: {sentence}", frozenset({"sentence"}), label="Import leads"
+            "Imported nothing from {target}: {sentence}", frozenset({"sentence"}), label="Import leads"
         ),
         "import.discard.succeeded": Action("Discarded {target}", label="Discard a file of leads"),
         "import.export.succeeded": Action(
-            "Took the failed lines of {target} as CSV", frozenset({"rows"}), label="Export failed lines"
+            "Exported the rejected lines of {target} as CSV", frozenset({"rows"}), label="Export rejected lines"
         ),
     },
 )

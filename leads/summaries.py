@@ -52,7 +52,7 @@ def stands(operation: Operation) -> Standing:
         case Outcome.PENDING:
             return Standing("Being sent", "waiting", asks_again=2 * is_watched)
         case Outcome.UNKNOWN if operation.waits_for_person:
-            return Standing("Waits for a person", "unknown", "Kartra gave no clear answer")
+            return Standing("Waiting for a person", "unknown", "Kartra gave no clear answer")
         case Outcome.UNKNOWN:
             return Standing("Being checked", "unknown", "Kartra gave no clear answer", 5 * is_watched)
         case Outcome.WITHDRAWN:

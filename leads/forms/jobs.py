@@ -88,7 +88,7 @@ class JobForm(OperationForm):
     creates_missing = forms.BooleanField(
         label="Create a lead for each email that Kartra does not know",
         required=False,
-        help_text="A lead made so has not agreed to the account’s terms; Kartra limits what it may be sent.",
+        help_text="A lead created this way has not agreed to the account’s terms; Kartra limits what it may be sent.",
     )
     points = forms.IntegerField(label="Points", required=False, min_value=1, max_value=1_000_000)
     direction = forms.ChoiceField(

@@ -172,7 +172,7 @@ class Progress:
         if self.run.is_closed:
             return ("Closed", "neutral")
         if self.run.goes_on and not self.current.part.number:
-            return ("Waits for the cancellation", "waiting")
+            return ("Waiting for the cancellation", "waiting")
         if self.is_going_on:
             return ("Goes on by itself", "waiting")
         if self.is_at_work:

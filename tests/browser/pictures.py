@@ -78,7 +78,7 @@ def work(page: Page) -> None:
     page.goto(JON)
     fill_refund(page, "Sale #99601", "240.00")
     page.get_by_role("button", name="Ask to refund 240.00").click()
-    expect(page.get_by_role("link", name="See the request")).to_be_visible()
+    expect(page.get_by_role("link", name="Open the request")).to_be_visible()
 
 
 def fill_refund(page: Page, payment: str, amount: str) -> None:

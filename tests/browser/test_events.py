@@ -61,7 +61,7 @@ def test_an_admin_makes_the_address_and_sees_what_comes(eye: Eye, page: Page, de
     expect(page.get_by_role("table", name="Latest events")).to_contain_text("Unknown event")
     eye.see("events")
     page.get_by_role("table", name="Latest events").get_by_role("link").first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Kartra said: ticket opened")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Kartra reported: ticket opened")
     eye.see("event")
 
 
@@ -91,7 +91,7 @@ def test_an_open_lead_tells_quietly_that_it_has_changed_and_then_asks_no_more(
     page.get_by_role("link", name="Reload").click()
     expect(page.get_by_role("button", name="Remove tag wholesale")).to_be_visible()
     assert len(asked) == before
-    expect(page.locator("#activity-card")).to_contain_text("Kartra said: was given tag wholesale")
+    expect(page.locator("#activity-card")).to_contain_text("Kartra reported: was given tag wholesale")
     eye.see("lead with timeline")
 
 
@@ -129,7 +129,7 @@ def test_without_javascript_there_is_no_notice_and_the_timeline_stands(
     post(hook)
     page.goto(f"/leads/{ADA.id}/")
     expect(page.locator("#lead-watch")).to_be_empty()
-    expect(page.locator("#activity-card")).to_contain_text("Kartra said: was given tag wholesale")
+    expect(page.locator("#activity-card")).to_contain_text("Kartra reported: was given tag wholesale")
     page.goto("/settings/events/address/")
     page.get_by_role("button", name="Replace address").click()
     expect(page.get_by_text("This is the new address.")).to_be_visible()

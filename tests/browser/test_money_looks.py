@@ -173,9 +173,9 @@ def test_home_with_what_waits(eye: Eye, world: MoneyWorld, sit_as: Callable[[str
     world.sandbox.arm("assign_tag", "429", times=20)
     world.run(world.playbook("Welcome back", ("give-tag", "wholesale")))
     page.goto("/")
-    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("In doubt for more than an hour")
+    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("Unclear for more than an hour")
     expect(page.get_by_role("region", name="For you to decide")).to_contain_text("150.00")
-    expect(page.get_by_role("region", name="Playbooks not finished")).to_contain_text("Welcome back")
+    expect(page.get_by_role("region", name="Unfinished playbooks")).to_contain_text("Welcome back")
     eye.see("home with what waits")
 
 

@@ -22,9 +22,9 @@ STORY = [
     "Support Person: Asked to: Refund payment #99488",
     "Support Person: Sending to Kartra: Refund payment #99488",
     "Support Person: Refunded payment #99488",
-    "Support Person: Asked for approval of the refund of 12.00 of payment #99488, above 10.00 of one payment,"
+    "Support Person: Requested approval of the refund of 12.00 of payment #99488, above 10.00 of one payment,"
     " of which 5.00 is used",
-    "Manager Person: Approved the refund of 12.00 of payment #99488, asked for by Support Person",
+    "Manager Person: Approved the refund of 12.00 of payment #99488, requested by Support Person",
     "Support Person: Asked to: Refund payment #99488",
     "Support Person: Sending to Kartra: Refund payment #99488",
     "Support Person: Refunded payment #99488",
@@ -169,7 +169,7 @@ def test_money_goes_back_once_by_the_right_people_and_the_log_tells_it(
     form.get_by_role("button", name="Cancel subscription").click()
     expect(support.card).to_contain_text("Held back")
     send()
-    expect(support.card).to_contain_text("Final: a new purchase is needed")
+    expect(support.card).to_contain_text("Final: the customer has to buy again")
     expect(support.row("Rebill 2 #99488")).to_contain_text("0.00")
     assert writes(sandbox) == [STATUS, REFUND]
     assert refunded(desk) == [Decimal("2.95"), Decimal("3.00"), Decimal("12.00"), Decimal("5.00"), *before]

@@ -161,7 +161,7 @@ def test_a_cancellation_settled_by_reading_is_followed_by_the_refund(desk: Desk,
     sandbox.arm("modify_subscription_status", mode)
     run = end(desk)
     assert states(run) == ["checking", "open"]
-    assert progress_of(run).badge[0] == "Waits for the cancellation"
+    assert progress_of(run).badge[0] == "Waiting for the cancellation"
     runs.attend_all()
     assert writes(sandbox) == [CANCEL], "nothing is refunded while it is in doubt"
     settling.settle(operation_of(run, 0), connection=desk.connection)

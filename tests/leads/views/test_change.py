@@ -199,7 +199,7 @@ def test_without_catalogues_the_form_says_where_to_read_them(at_desk: AtDesk, de
     client = at_desk("agent")
     desk_of("agent").account.catalogues.all().delete()
     answer = client.get(url("tags"))
-    assert "were not read from Kartra yet" in words(answer)
+    assert "have not been read from Kartra yet" in words(answer)
     assert 'href="/settings/catalogues/"' in answer.content.decode()
 
 

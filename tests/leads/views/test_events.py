@@ -57,7 +57,7 @@ def test_an_admin_makes_an_address_and_is_told_what_to_do_in_kartra(at_desk: AtD
     address = f"https://desk.example.com/hooks/{events.secret_of(Hook.objects.get())}/"
     assert f'value="{address}"' in answer.content.decode()
     assert "Outbound API" in words(answer)
-    assert "Made an address" in AuditEntry.objects.get(action="hook.make.succeeded").sentence
+    assert "Created an address" in AuditEntry.objects.get(action="hook.make.succeeded").sentence
 
 
 def test_replacing_the_address_is_logged_and_the_log_does_not_hold_it(at_desk: AtDesk, hook: Hook) -> None:
@@ -158,10 +158,10 @@ def test_the_timeline_tells_what_staff_did_and_what_kartra_said(
     tell(hook, EVENT.replace(b"assign_tag", b"ticket_opened") % ADA.id.encode())
     client = at_desk("agent")
     for page in (words(client.get(f"/leads/{ADA.id}/activity/")), words(see(client))):
-        assert "Kartra said: was given tag <b>vip" in page
-        assert "an event that this desk does not know" in page
+        assert "Kartra reported: was given tag <b>vip" in page
+        assert "an event unknown to this desk" in page
         assert page.index("ticket opened") < page.index("was given tag") < page.index("added tag wholesale")
-        assert "Kartra’s word" in page
+        assert "Kartra event" in page
 
 
 def test_what_was_told_is_unconfirmed_until_the_lead_was_read(at_desk: AtDesk, hook: Hook) -> None:
@@ -183,7 +183,7 @@ def test_what_was_told_of_money_is_unconfirmed_until_the_money_was_read(at_desk:
     url = f"/leads/{ADA.id}/activity/"
     assert "was refunded for Never sold unconfirmed until the payments are read" in words(client.get(url))
     client.get(f"/leads/{ADA.id}/money/")
-    assert "Kartra said: was refunded for Never sold payments read since" in words(client.get(url))
+    assert "Kartra reported: was refunded for Never sold payments read since" in words(client.get(url))
 
 
 SALE = b'{"lead": {"id": "%s"}, "action": "buy_product", "action_details": {"transaction_details": %s}}'
@@ -222,7 +222,7 @@ def test_the_timeline_keeps_its_length(at_desk: AtDesk, hook: Hook) -> None:
     for number in range(30):
         tell(hook, EVENT.replace(b"<b>vip", str(number).encode()) % ADA.id.encode())
     page = words(see(at_desk("agent")))
-    assert page.count("Kartra said:") == 12
+    assert page.count("Kartra reported:") == 12
     assert "tag 29" in page
 
 

@@ -105,7 +105,7 @@ def test_asked_for_listed_everywhere_and_taken_back(client: Client) -> None:
         assert f"Ada Moreno #{ADA.id}" in told
         assert "The person asked for it" in told
     assert "has already requested this" in words(client.get(PAGE))
-    assert "This person is to be forgotten" in words(see(client))
+    assert "This person will be forgotten" in words(see(client))
     assert client.post(PAGE, {"reason": "asked"}).status_code == 422
     asked = Forgetting.objects.get()
     assert client.post(f"{LIST}{asked.pk}/take-back/")["Location"] == LIST

@@ -22,7 +22,7 @@ def test_a_first_day_says_what_to_do(at_desk: AtDesk, sandbox: Sandbox) -> None:
     answer = at_desk("agent").get("/")
     assert answer.status_code == 200
     text = words(answer)
-    for piece in ("Nothing needs attention", "No lead opened yet", "No changes yet"):
+    for piece in ("Nothing needs attention", "No leads opened yet", "No changes yet"):
         assert piece in text
     assert 'action="/leads/" method="get"' in answer.content.decode()
     assert sandbox.calls() == []

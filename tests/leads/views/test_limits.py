@@ -49,7 +49,7 @@ def test_changed_and_removed(admin: Client) -> None:
     admin.post(f"/settings/limits/{row.pk}/", typed(per_day="0"))
     row.refresh_from_db()
     assert (row.per_day, row.count_per_day, row.role) == (0, None, "support")
-    assert "may then refund any amount" in words(admin.get(f"/settings/limits/{row.pk}/remove/"))
+    assert "can then refund any amount" in words(admin.get(f"/settings/limits/{row.pk}/remove/"))
     assert Limit.objects.exists()
     admin.post(f"/settings/limits/{row.pk}/remove/")
     assert not Limit.objects.exists()

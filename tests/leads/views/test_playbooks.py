@@ -200,7 +200,7 @@ def test_what_changed_meanwhile_is_shown_again(
     assert answer.status_code == 422
     assert "Nothing was sent" in words(answer)
     assert "Already done." in words(answer)
-    assert "What has changed since it was shown" in words(answer)
+    assert "Changed since it was shown" in words(answer)
     assert "She moved away" in answer.content.decode(), "nothing typed is lost"
     assert writes(sandbox) == []
     confirmed = support.post(address(playbook), form_of(answer))
@@ -240,10 +240,10 @@ def test_a_run_that_stopped_says_why_and_is_resumed(
     sandbox.arm("refund_transaction", "429", times=50)
     page = support.post(address(playbook), form_of(preview), follow=True)
     run = PlaybookRun.objects.get()
-    assert "It stopped before the end" in words(page)
+    assert "The run stopped before the end" in words(page)
     assert [text for text in ("Done", "Failed", "Not begun") if text in words(page)] == ["Done", "Failed", "Not begun"]
     assert "Cancel and refund for Ada Moreno" in words(support.get("/playbooks/"))
-    assert "Playbooks not finished" in words(support.get("/"))
+    assert "Unfinished playbooks" in words(support.get("/"))
     resume = {"operation_id": posted_again(page, "operation_id")[0]}
     assert at_desk("agent").post(f"/playbook-runs/{run.pk}/resume/", resume).status_code == 403
     for _ in range(2):  # a double click
@@ -254,7 +254,7 @@ def test_a_run_that_stopped_says_why_and_is_resumed(
     resume = {"operation_id": posted_again(last, "operation_id")[0]}
     last = support.post(f"/playbook-runs/{run.pk}/resume/", resume, follow=True)
     assert "All steps are done." in words(last)
-    assert "Playbooks not finished" not in words(support.get("/"))
+    assert "Unfinished playbooks" not in words(support.get("/"))
 
 
 def test_an_unknown_step_has_to_be_settled_first(support: Client, playbook: Playbook, sandbox: Sandbox) -> None:
@@ -262,7 +262,7 @@ def test_an_unknown_step_has_to_be_settled_first(support: Client, playbook: Play
     sandbox.arm("modify_subscription_status", "lost")
     page = support.post(address(playbook), form_of(preview), follow=True)
     run = PlaybookRun.objects.get()
-    assert "It cannot go on yet" in words(page)
+    assert "The run cannot continue yet" in words(page)
     assert "settled first" in words(page)
     assert "Resume playbook" not in words(page)
     answer = support.post(f"/playbook-runs/{run.pk}/resume/", {"operation_id": str(uuid4())}, follow=True)
@@ -287,7 +287,7 @@ def test_a_run_is_closed_with_a_reason(support: Client, playbook: Playbook, sand
     assert "She &lt;b&gt;keeps&lt;/b&gt; it" in closed.content.decode()
     assert "Resume playbook" not in words(closed)
     assert "Close run" not in words(closed)
-    assert "Playbooks not finished" not in words(support.get("/"))
+    assert "Unfinished playbooks" not in words(support.get("/"))
     assert run.name not in words(support.get(f"/leads/{ADA.id}/money/"))
 
 
@@ -325,7 +325,7 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
     page = support.get(url)
     text = words(page)
     assert re.search(
-        r"Held back begins in \d+ s Take back Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
+        r"Held back begins in \d+ s Take back Nothing was sent to Kartra yet\. It starts at \d\d:\d\d:\d\d", text
     )
     assert text.count("Not begun") == 3
     assert "Resume playbook" not in text
@@ -348,7 +348,7 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
     let_hold_pass()
     runs.attend_all()
     assert writes(sandbox) == []
-    assert "Playbooks not finished" not in words(support.get("/"))
+    assert "Unfinished playbooks" not in words(support.get("/"))
 
 
 def test_a_page_that_shows_a_held_run_follows_it(support: Client, held: PlaybookRun, sandbox: Sandbox) -> None:
@@ -415,9 +415,9 @@ def test_while_somebody_is_at_it_nothing_is_offered(support: Client, held: Playb
 def test_what_no_worker_begins_is_told(support: Client, held: PlaybookRun) -> None:
     assert "Held back" in words(support.get("/"))
     PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(minutes=6))
-    assert re.search(r"Should have begun .*: does the worker run\?", words(support.get("/")))
+    assert re.search(r"Should have started .*: is the worker running\?", words(support.get("/")))
     page = support.get(f"/playbook-runs/{held.pk}/")
-    assert "does the worker run?" in words(page)
+    assert "is the worker running?" in words(page)
     assert "Take back" in words(page)
 
 

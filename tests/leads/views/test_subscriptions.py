@@ -75,7 +75,7 @@ def test_a_subscription_of_somebody_else_is_not_found(at_desk: AtDesk, number: s
     [
         ("pause/", ["No payment is taken", "resume it at any time", "take it back for 10 s"]),
         ("edit/", ["Only what you fill in is sent", "Now 19.95", "Moves the whole billing schedule"]),
-        ("cancel/", ["never comes back", "Billing stops", "Nothing that was paid is returned", "Access closes only"]),
+        ("cancel/", ["never comes back", "Billing stops", "Past payments are not refunded", "Access closes only"]),
     ],
 )
 def test_the_dialogs_say_what_will_happen(at_desk: AtDesk, end: str, pieces: list[str]) -> None:
@@ -183,7 +183,7 @@ def test_the_refund_waits_where_the_cancellation_is_not_sure(at_desk: AtDesk, sa
     assert "No clear answer" in text
     assert "The refund of 19.95 waits for the cancellation" in text
     for page in (URL, f"/leads/{ADA.id}/transactions/99488/", f"/leads/{ADA.id}/money/"):
-        assert "Waits for the cancellation Cancel and refund by Support Person" in words(client.get(page)), page
+        assert "Waiting for the cancellation Cancel and refund by Support Person" in words(client.get(page)), page
     assert "Cancel and refund for Ada Moreno" not in words(client.get("/")), "it needs nobody yet"
     assert ("refund_transaction",) not in writes(sandbox)
 
@@ -233,7 +233,7 @@ def test_both_are_held_back_and_taken_back_together(at_desk: AtDesk, sandbox: Sa
     assert "Cancel subscription #14833: leaves in" in text
     operation = Operation.objects.get()
     client.post(f"/operations/{operation.pk}/withdraw/", headers=HTMX)
-    assert "Waits for the cancellation" not in words(client.get(URL))
+    assert "Waiting for the cancellation" not in words(client.get(URL))
     assert writes(sandbox) == []
 
 

@@ -351,11 +351,11 @@ def test_above_the_limit_it_is_a_request(at_desk: AtDesk, desk_of: DeskOf, sandb
     answer = confirm(client, amount="5")
     assert answer.status_code == 200
     text = words(answer)
-    for piece in ("Approval is asked for", "5.00 of payment #99488", "4.00 of one payment", "Manager Person"):
+    for piece in ("Approval requested", "5.00 of payment #99488", "4.00 of one payment", "Manager Person"):
         assert piece in text, piece
     assert writes(sandbox) == []
     assert Approval.objects.get().amount == Decimal("5.00")
-    assert "Waits for approval" in words(client.get(REBILL))
+    assert "Waiting for approval" in words(client.get(REBILL))
 
 
 def entries(*outcomes: str) -> list[tuple[str, str, str, str]]:
