@@ -67,13 +67,13 @@ def create_field(
     """Make a custom field for the whole account, then read the fields anew. It can't be undone."""
     change = CreateField(identifier, kind, list(options))
     require(actor, [change])
-    operation = _operations.perform(
-        operation_id=operation_id,
+    intent = _operations.Intent(
+        id=operation_id,
         actor=actor,
         connection=connection,
-        steps=[_operations.Step(change, after=effects.expected(change, {}))],
         request_digest=_operations.digest(change.kind, change.as_json()),
     )
+    operation = _operations.perform(intent, [_operations.Step(change, after=effects.expected(change, {}))])
     if operation.outcome == Outcome.SUCCEEDED:
         try:
             read_catalogue(provider_for(connection), connection.account, "fields")
