@@ -26,7 +26,7 @@ from accounts import subjects
 from accounts.models import Account, Connection, Subject, User
 from accounts.services import audit
 from kartra_admin.lib.deadline import Deadline
-from kartra_admin.lib.errors import AppError, Conflict
+from kartra_admin.lib.errors import AppError, Conflict, FormReused
 from leads.models import Operation, OperationStep, Outcome, PlaybookRun, SettledBy
 from leads.providers import base
 from leads.providers.base import LeadRef
@@ -64,14 +64,6 @@ class Step:
     known: Known | None = None
 
 
-class FormReused(Conflict):
-    """The form was already sent, with something else in it."""
-
-    def __init__(self, first: Operation) -> None:
-        super().__init__("This form was already sent once. Nothing new was sent: check what you typed and save again.")
-        self.first = first
-
-
 class Locked(Conflict):
     """Something else of the same payment or subscription is not settled yet."""
 
@@ -92,7 +84,7 @@ def find_replay(*, operation_id: UUID, actor: User, account: Account, request_di
     if operation is None:
         return None
     if (operation.actor_id, operation.account_id, operation.request_digest) != (actor.pk, account.pk, request_digest):
-        raise FormReused(operation)
+        raise FormReused
     return operation
 
 

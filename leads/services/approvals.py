@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts import permissions
 from accounts.models import Account, Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import AppError, Conflict
+from kartra_admin.lib.errors import AppError, Conflict, FormReused
 from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.errors import NotFound
 from leads.selectors import approvals as selectors
@@ -131,7 +131,7 @@ def _record_request(request: Approval) -> Approval:
 def _find_replay(request_id: UUID, actor: User, account: Account, asked: str) -> Approval | None:
     first = Approval.objects.filter(pk=request_id).first()
     if first and (first.requester_id, first.account_id, first.request_digest) != (actor.pk, account.pk, asked):
-        raise Conflict("This form was already sent once. Nothing new was sent: check what you typed and save again.")
+        raise FormReused
     return first
 
 

@@ -14,8 +14,8 @@ from accounts.decorators import StaffRequest, asked_by_page, is_confirmed, requi
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, desk_for, get_job_for
-from leads.forms.directory import read_view
 from leads.forms.decisions import RequestDecisionForm
+from leads.forms.directory import read_view
 from leads.forms.jobs import JobForm, PaceForm
 from leads.models import Job
 from leads.selectors import job_progress

@@ -9,7 +9,7 @@ from django_htmx.http import reswap, retarget
 
 from accounts.decorators import StaffRequest, require_perm
 from accounts.services import access
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, FormReused
 from kartra_admin.lib.htmx import is_fragment
 from leads.access import (
     Absent,
@@ -32,7 +32,6 @@ from leads.selectors.money import arrange
 from leads.services import changes
 from leads.services import leads as lead_services
 from leads.services import notes as note_services
-from leads.services._operations import FormReused
 from leads.services.catalogues import fields_for_editing
 from leads.services.leads import EditConflict, LeadExists
 from leads.summaries import summarise

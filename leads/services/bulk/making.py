@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Account, User
 from accounts.services import access
-from kartra_admin.lib.errors import AppError, Conflict
+from kartra_admin.lib.errors import AppError, FormReused
 from leads.bulk_actions import Action
 from leads.models import Job, JobLead, Operation
 from leads.pasting import Line, Named, Pasted, numbers_of
@@ -33,8 +33,7 @@ def create_job(
 ) -> Job:
     """Lay a job down and begin its dry run. The same ``job_id`` again returns the first.
 
-    Raises `Denied`, AppError for more leads or actions than a job takes, `Conflict` for a form that was sent before
-    with something else in it.
+    Raises `Denied`, AppError for more leads or actions than a job takes, `FormReused`.
     """
     job = Job(  # type: ignore[misc]
         id=job_id,
@@ -109,7 +108,7 @@ def _lay_down(job: Job, rows: Sequence[JobLead], *, actions: str) -> Job:
         if first is None:
             raise
         if _identity(first) != _identity(job):
-            raise Conflict("This form was already sent once, with something else in it. Nothing was begun.") from None
+            raise FormReused from None
         return first
     slots.call_workers(job)
     return job

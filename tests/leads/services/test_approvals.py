@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, Connection, User
 from accounts.services import connections as credentials
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads.access import Desk, desk_for, whose_for
 from leads.models import Approval, Limit, Operation, Outcome
 from leads.providers.base import LeadRef
@@ -124,7 +124,7 @@ def test_a_replay_returns_the_first_request_and_asks_no_second_time(support: Des
 def test_the_same_form_with_something_else_in_it_is_refused(support: Desk) -> None:
     own_id = uuid4()
     refund(support, "150", own_id=own_id)
-    with pytest.raises(Conflict, match="already sent once"):
+    with pytest.raises(FormReused):
         refund(support, "160", own_id=own_id)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from kartra_admin.lib.crypto import SealBroken
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads.access import Desk
 from leads.models import Operation, OperationStep, Outcome
 from leads.providers import changes
@@ -131,7 +131,7 @@ def test_the_same_form_again_sends_nothing(desk: Desk, sandbox: Sandbox) -> None
     seen, own_id = sale(desk).digest, uuid4()
     first = refund(desk, seen=seen, operation_id=own_id)
     assert refund(desk, seen=seen, operation_id=own_id) == first
-    with pytest.raises(_operations.FormReused):
+    with pytest.raises(FormReused):
         refund(desk, "6.00", seen=seen, operation_id=own_id)
     assert writes(sandbox) == ONE_REFUND
 
