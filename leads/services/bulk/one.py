@@ -19,7 +19,7 @@ from accounts.services import audit
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Denied
 from leads import summaries
-from leads.actions import Action, actions_of, creation, places_for_new, places_to_do
+from leads.bulk_actions import Action, actions_of, creation, places_for_new, places_to_do
 from leads.models import Job, JobLead, Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, RateLimited, Refused, Unavailable

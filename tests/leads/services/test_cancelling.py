@@ -13,8 +13,8 @@ from accounts.models import AuditEntry, User
 from accounts.services import connections
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
-from leads.acts import attempt_id
 from leads.models import Approval, Limit, Operation, Outcome, PlaybookRun
+from leads.playbook_steps import attempt_id
 from leads.providers import changes
 from leads.providers.base import LeadRef
 from leads.providers.errors import Refused
