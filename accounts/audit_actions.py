@@ -148,9 +148,9 @@ register(
             label="Rotate keys",
         ),
         "keys.turn.succeeded": Action(
-            "Turned the key that signs the log, from {older} to {newer}",
+            "Rotated the signing key of the log, from {older} to {newer}",
             frozenset({"older", "newer"}),
-            label="Turn the signing key",
+            label="Rotate the signing key",
         ),
     },
 )

@@ -75,7 +75,7 @@ def require_sudo(view: View[P]) -> View[P]:
         if is_confirmed(request):
             return view(request, *args, **kwargs)
         if request.method not in _READING and typed.Typed.of(request) is None:
-            messages.warning(request, "Nothing was done yet: confirm that it is you, then do it again.")
+            messages.warning(request, "Nothing was done yet. Confirm your identity, then try again.")
         return _go_and_come_back(request, "account_reauthenticate")
 
     return inner

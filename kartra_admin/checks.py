@@ -87,7 +87,7 @@ def _gone() -> list[checks.CheckMessage]:
         return []
     return [
         checks.Error(
-            f"Checkpoint {gone} of the audit log was sent out of the house, and the database lost it, so "
+            f"Checkpoint {gone} of the audit log was sent outside, and the database lost it, so "
             "nothing is signed, for somebody wrote to it. Run auditverify beside what was kept outside, and see "
             "docs/operations.md, 'When the log takes no entry'.",
             id="kartra_admin.gone_checkpoint",
@@ -187,7 +187,7 @@ def _addresses() -> list[checks.CheckMessage]:
         found.append(
             checks.Error(
                 "KARTRA_API_URL must start with https:// (http:// only for this machine), or be sandbox: for the "
-                "Kartra in the box.",
+                "sandbox.",
                 id="kartra_admin.kartra_api_url",
             )
         )

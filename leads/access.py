@@ -121,7 +121,7 @@ def get_plan_for(desk: Desk, lead_id: str, subscription_id: str, *, whose: Whose
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account, `Denied` for one on money to who sees none."""
     operations = Operation.objects.select_related("actor", "account", "undoes", "undoes_step", "approved_by")
-    operations = operations.prefetch_related("steps__undone_by", "undone_by")
+    operations = operations.prefetch_related("steps__undone_by", "steps__decided_by", "undone_by")
     operation = operations.filter(account=desk.account, id=operation_id).first()
     if operation is None:
         raise Http404

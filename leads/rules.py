@@ -31,24 +31,26 @@ def why_not_refund(payment: Payment, *, doing: str = "") -> str:
     if not payment.is_payment:
         return "Only sales and rebills can be refunded."
     if payment.chargebacks:
-        return "It was charged back: the customer's bank took the money back already."
+        return "It was charged back: the customer's bank has already taken the money back."
     if transaction.is_beyond:
-        return "It lies further back than is read here. Open it to see what was paid and what was refunded."
+        return "It is too old to be read here. Open it to see what was paid and what was refunded."
     if transaction.is_refused:
-        return "Kartra does not give its details. Refund it in Kartra."
+        return "Kartra does not return its details. Refund it in Kartra."
     if not transaction.has_details or transaction.amount is None:
-        return "Kartra did not tell its amount. Reload to read it again."
+        return "Kartra did not return its amount. Reload to read it again."
     if transaction.amount <= 0:
         return "Nothing was paid."
     if payment.strays:
         or_reload = "Refund it" if all(row.is_refused for row in payment.strays) else "Reload, or refund it"
-        return f"Kartra lists a refund without telling of which payment. {or_reload} in Kartra."
+        return f"Kartra lists a refund without saying which payment it belongs to. {or_reload} in Kartra."
     if any(row.is_refused for row in payment.refunds):
-        return "Kartra does not give the details of a refund of it, so what is left is not known. Refund it in Kartra."
+        return (
+            "Kartra does not return the details of one of its refunds, so what is left is unknown. Refund it in Kartra."
+        )
     if payment.left is None:
-        return "What was refunded so far is not known. Reload to read it again."
+        return "It is unknown what was refunded so far. Reload to read it again."
     if payment.left <= 0:
-        return "It is refunded already."
+        return "It has already been refunded."
     if transaction.amount % _CENT or payment.left % _CENT:
         return "Its amount has fractions of a cent. Refund it in Kartra."
     return ""
@@ -86,10 +88,10 @@ def why_not_edit(group: MoneyGroup, *, doing: str = "") -> str:
 def why_unknown(subscription: Subscription) -> str:
     """Against any act on a subscription of which no more than its number was read."""
     if subscription.is_beyond:
-        return "Its details lie further back than is read here. Open it to see them."
+        return "It is too old to be read here. Open it to see its details."
     if subscription.is_refused:
-        return "Kartra does not give its details. Change or cancel it in Kartra."
-    return "" if subscription.has_details else "Kartra did not tell its details. Reload to read them again."
+        return "Kartra does not return its details. Change or cancel it in Kartra."
+    return "" if subscription.has_details else "Kartra did not return its details. Reload to read them again."
 
 
 def is_paypal(group: MoneyGroup) -> bool:
@@ -112,11 +114,11 @@ def _paypal(group: MoneyGroup) -> str:
     if why := why_unknown(group.the_subscription):
         return why
     if is_paypal(group):
-        return "PayPal holds this subscription. It can only be cancelled."
+        return "PayPal bills this subscription. It can only be cancelled."
     if group.payments or not group.unplaced:
         return ""
     if group.is_unplaced_for_good:
-        return "Kartra does not tell its payments, so it is not known whether PayPal holds it. Change it in Kartra."
+        return "Kartra does not return its payments, so it may be a PayPal subscription. Change it in Kartra."
     if all(row.is_beyond or row.is_refused for row in group.unplaced):
-        return "Its payments lie further back than is read here. Open it to see whether PayPal holds it."
-    return "Kartra did not tell its payments, so it is not known whether PayPal holds it. Reload to read them again."
+        return "Its payments are too old to be read here. Open it to see whether PayPal bills it."
+    return "Kartra did not return its payments, so it may be a PayPal subscription. Reload to read them again."

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from leads import labels
-from leads.models import JobLead, Operation, OperationStep, Outcome
+from leads.models import JobLead, Operation, OperationStep, Outcome, SettledBy
 from leads.selectors.playbooks import Progress
 
 IN_DOUBT = (
@@ -130,7 +130,7 @@ def summarise(operation: Operation) -> Summary:
             done = f"{len(good)} of {len(steps)} changes done. " if good else "Nothing was changed. "
             return Summary(done + " ".join(f"{step_label(step)}: {reason(step)}" for step in bad), "failed")
     text = what_was_done(operation)
-    remarks = " ".join(step.sentence for step in good if step.sentence and not step.settled_by)
+    remarks = " ".join(step.sentence for step in good if step.sentence and step.settled_by == SettledBy.ANSWER)
     return Summary(f"{text[0].upper()}{text[1:]}. {remarks}".strip(), "waiting" if remarks else "succeeded")
 
 

@@ -45,7 +45,7 @@ class Gone(AppError):
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"Checkpoint {number} of the audit log was sent out of the house, and is gone from the log, so nothing is "
+            f"Checkpoint {number} of the audit log was sent outside, and is gone from the log, so nothing is "
             "signed. Ask whoever runs this desk to read what the start checks say."
         )
 

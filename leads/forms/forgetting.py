@@ -15,5 +15,5 @@ class ForgetForm(forms.Form):
         label="Forget the person there, too",
         required=False,
         initial=True,
-        help_text="Left out, this email can still be found through that account: in the log, and in exports.",
+        help_text="If unticked, this email can still be found in that account's log and exports.",
     )

@@ -6,12 +6,13 @@ from leads.models.health import Heartbeat
 from leads.models.imports import Import, ImportRow
 from leads.models.inbound import Event, Hook, Reread
 from leads.models.money import HELD_RUN, Approval, Limit, Playbook, PlaybookRun, Reason
-from leads.models.operations import OPEN, Operation, OperationStep, Outcome, lock_of
+from leads.models.operations import OPEN, SETTLED, Operation, OperationStep, Outcome, SettledBy, lock_of
 from leads.models.unusual import Finding
 
 __all__ = [
     "HELD_RUN",
     "OPEN",
+    "SETTLED",
     "Approval",
     "Catalogue",
     "Entry",
@@ -40,6 +41,7 @@ __all__ = [
     "Recipe",
     "Reread",
     "SavedView",
+    "SettledBy",
     "Word",
     "lock_of",
 ]

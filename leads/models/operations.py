@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts import subjects
-from accounts.models import Account, Subject
+from accounts.models import Account, Subject, User
 from leads import labels
 from leads.models.sealed import FORGOTTEN, Sealed, SealedManager, SealedQuerySet, SealedRow
 from leads.providers import changes
@@ -27,12 +27,21 @@ class Outcome(models.TextChoices):
     UNKNOWN = "unknown", "Unknown"
 
 
+class SettledBy(models.TextChoices):
+    """What a settled step's outcome rests on."""
+
+    ANSWER = "answer", "the answer to the call, or the certainty that it never left"
+    READING = "reading", "a reading of what stands there now"
+    PERSON = "person", "a person, with a reason"
+
+
+SETTLED = (Outcome.SUCCEEDED, Outcome.FAILED)
 # An operation in one of these may still move money: nothing else may touch the same payment.
 OPEN = (Outcome.HELD, Outcome.PENDING, Outcome.UNKNOWN)
 
 # For so long a refund that a person called not done is still looked for.
 DENIED_FOR = timedelta(days=1)
-DENIED = models.Q(kind="transaction.refund", outcome=Outcome.FAILED) & ~models.Q(settled_by__in=("", "reading"))
+DENIED = models.Q(kind="transaction.refund", outcome=Outcome.FAILED, settled_by=SettledBy.PERSON)
 
 
 def lock_of(account_id: int, noun: str, number: str) -> str:
@@ -127,7 +136,7 @@ class Operation(SealedRow):
 
     @property
     def is_settled(self) -> bool:
-        return self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+        return self.outcome in SETTLED
 
     @property
     def is_in_doubt(self) -> bool:
@@ -188,7 +197,8 @@ class OperationStep(SealedRow):
     expected until it is known; ``evidence`` is what a reading will compare with (ids of refunds that were there
     before); ``lock`` names what no second step may touch while this one is open; ``amount`` is the money it moves.
     ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
-    ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English.
+    ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English. ``settled_by``
+    says what the outcome rests on, "" until there is one; ``decided_by`` is the person where it is a person.
 
     Evidence, amount and lock hold numbers alone and stay when the person is forgotten: what went back of a payment
     counts as long as somebody could refund it again.
@@ -209,7 +219,8 @@ class OperationStep(SealedRow):
     code = models.CharField(max_length=20, blank=True)
     words = Sealed()
     sentence = Sealed()
-    settled_by = models.CharField(max_length=200, blank=True, help_text="'reading', or the name of who decided.")
+    settled_by = models.CharField(max_length=7, choices=SettledBy.choices, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
 
     class Meta:
         ordering = ["operation", "position"]
@@ -220,6 +231,16 @@ class OperationStep(SealedRow):
                 fields=["lock"],
                 condition=~models.Q(lock="") & models.Q(outcome__in=("held", "pending", "unknown")),
                 name="leads_step_lock",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(~models.Q(settled_by=""), outcome__in=("succeeded", "failed"))
+                | models.Q(~models.Q(outcome__in=("succeeded", "failed")), settled_by=""),
+                name="leads_step_settled_by",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(settled_by="person", decided_by__isnull=False)
+                | models.Q(~models.Q(settled_by="person"), decided_by=None),
+                name="leads_step_decided_by",
             ),
         ]
 
@@ -241,6 +262,23 @@ class OperationStep(SealedRow):
     @property
     def is_open(self) -> bool:
         return self.outcome in (Outcome.PENDING, Outcome.UNKNOWN)
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether it is a refund that a person called not done: `DENIED`, of a row at hand."""
+        is_refused = self.kind == "transaction.refund" and self.outcome == Outcome.FAILED
+        return is_refused and self.settled_by == SettledBy.PERSON
+
+    @property
+    def settler(self) -> str:
+        """Who or what has cleared a doubt: 'reading', or the name of who decided. "" where there was an answer."""
+        if self.settled_by == SettledBy.PERSON:
+            return str(self.decided_by)
+        return str(self.settled_by) if self.settled_by == SettledBy.READING else ""
+
+    def settle(self, outcome: str, by: SettledBy, person: User | None = None) -> None:
+        """Set the outcome, and what it rests on; ``person`` for `SettledBy.PERSON` alone. Saves nothing."""
+        self.outcome, self.settled_by, self.decided_by = outcome, by, person
 
     @property
     def has_inverse(self) -> bool:

@@ -61,11 +61,11 @@ def check_messages() -> Iterator[Line]:
 
 
 def _worker() -> Line:
-    return _alive("worker", "Worker", "What is held back is not sent, and no job goes on.")
+    return _alive("worker", "Worker", "Held changes are not sent, and no job continues.")
 
 
 def _reconciliation() -> Line:
-    return _alive("reconciliation", "Reconciliation", "What is in doubt is not read for.")
+    return _alive("reconciliation", "Reconciliation", "Unclear outcomes are not being checked.")
 
 
 def _alive(name: str, title: str, otherwise: str) -> Line:

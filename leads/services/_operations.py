@@ -27,7 +27,7 @@ from accounts.models import Account, Connection, Subject, User
 from accounts.services import audit
 from kartra_admin.lib.deadline import Deadline
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.models import Operation, OperationStep, Outcome, PlaybookRun
+from leads.models import Operation, OperationStep, Outcome, PlaybookRun, SettledBy
 from leads.providers import base
 from leads.providers.base import LeadRef
 from leads.providers.changes import Change
@@ -161,7 +161,10 @@ def record(
             raise Conflict("This was undone already, or is being undone right now.") from None
         if isinstance(error, _Moved):
             raise
-        raise Locked("Something else of it is not settled yet. Nothing was sent; wait until that is done.") from None
+        raise Locked(
+            "Another change of this payment or subscription is still being settled. Nothing was sent; wait until it is "
+            "done."
+        ) from None
     return operation
 
 
@@ -189,7 +192,9 @@ def _require_unmoved(operation: Operation, steps: Sequence[Step]) -> None:
     if read:
         Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
     if any(known_of(step.lock) != step.known for step in read):
-        raise _Moved("Something else of it was done just now. Nothing was sent: look again and decide anew.")
+        raise _Moved(
+            "This payment or subscription has just been changed. Nothing was sent: look again and decide again."
+        )
 
 
 def _row(operation: Operation, position: int, step: Step) -> OperationStep:
@@ -295,7 +300,10 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             if row.is_open or outcome.state != "unknown"  # not to know is no news of what is settled
         ]
         for row, outcome in told:
-            row.outcome = outcome.state
+            if outcome.state == "unknown":
+                row.outcome = Outcome.UNKNOWN
+            else:
+                row.settle(outcome.state, SettledBy.ANSWER)
             row.code = outcome.code
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
@@ -355,7 +363,7 @@ def log_step(
         "code": step.code,
         "words": step.words,
         "sentence": step.sentence,
-        "settled_by": step.settled_by,
+        "settled_by": step.settler,
         "seen": seen,
     }
     audit.record(

@@ -236,7 +236,7 @@ def _cool(approval: Approval, connection: Connection, decision: _Decision) -> Ap
     until = timezone.now() + timedelta(minutes=settings.LONE_APPROVER_COOLING)
     if until >= approval.created_at + Approval.OPEN_FOR:
         raise Conflict(
-            "It would have cooled only when its 24 hours are over. Nothing was sent: take it back, ask anew."
+            "The waiting time would end after this request expires. Nothing was sent: take it back and ask again."
         )
     with transaction.atomic(durable=True):
         _take(approval, [Status.WAITING], Status.COOLING, decision.by, decision.note, cools_until=until)

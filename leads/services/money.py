@@ -25,7 +25,7 @@ from leads.selectors.money import MoneyGroup, Payment, arrange, count_own
 from leads.services import _operations, _queue, limits
 from leads.wiring import provider_for
 
-_UNREAD = "Kartra did not tell what was refunded so far. Nothing was sent. Try again in a minute."
+_UNREAD = "Kartra did not return what was refunded so far. Nothing was sent. Try again in a minute."
 
 # The kind of a change -> the permission it needs.
 PERMISSIONS = {
@@ -59,7 +59,9 @@ class Changed(Conflict):
     """The sale or subscription is no longer as it was shown."""
 
     def __init__(self) -> None:
-        super().__init__("This has changed in Kartra since it was shown. Nothing was sent: look again and decide anew.")
+        super().__init__(
+            "This has changed in Kartra since it was shown. Nothing was sent: look again and decide again."
+        )
 
 
 @dataclass(frozen=True)
@@ -312,10 +314,10 @@ def subscription_step(plan: Plan, change: Change, *, seen: str) -> _operations.S
 def require_told(plan: Plan) -> None:
     """Raise `Refused` where its details could not be read: what they are now is not known, changed or not."""
     if plan.group.the_subscription.is_refused:
-        raise Refused("Kartra does not give the details of the subscription, so nothing was sent.")
+        raise Refused("Kartra does not return the details of this subscription. Nothing was sent. Change it in Kartra.")
     if rules.why_unknown(plan.group.the_subscription):
         raise Refused(
-            "Kartra did not tell the details of the subscription, so nothing was sent. Try again in a minute."
+            "Kartra did not return the details of this subscription. Nothing was sent. Try again in a minute."
         )
 
 

@@ -163,7 +163,7 @@ class _Reader:
         step = replace(step, subject=row.id, seen=sale.digest, amount="" if left is None else f"{left:.2f}")
         what = f"{payment.title.lower()} #{row.id}" + (f" of {_day(row.at)}" if row.at else "")
         if left == 0:
-            return _so(step, f"Refund {what} of {self._name}.", "It is refunded already.")
+            return _so(step, f"Refund {what} of {self._name}.", "It has already been refunded.")
         whole = "all of" if left == row.amount else f"what is left of {row.amount}, of"
         sentence = f"Refund {step.amount or 'what is left'}, {whole} {what}, to {self._name}."
         if why := sale.why_not():
@@ -208,4 +208,4 @@ def _why_no_last(group: MoneyGroup) -> str:
     if not group.hides_last:
         return "Nothing was paid there."
     do = "Refund it in Kartra." if group.hides_last_for_good else "Reload to read it again."
-    return f"Kartra did not tell which payment was its last. {do}"
+    return f"Kartra did not return which payment was its last. {do}"

@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.models import Connection
 from accounts.services import audit
 from leads import effects
-from leads.models import Operation, OperationStep, Outcome
+from leads.models import Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import LeadRef
 from leads.providers.changes import CreateLead, EditLead
 from leads.providers.errors import ProviderError
@@ -55,9 +55,9 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
         " See what it reads now before you try again."
     )[:500]
     if step.change.kind == EditLead.kind and now == step.before and now.keys() == asked.keys():
-        step.outcome = Outcome.FAILED
+        step.settle(Outcome.FAILED, SettledBy.READING)
     step.after = {**asked, **now}
-    step.save(update_fields=["sentence", "outcome", "after"])  # type: ignore[misc]
+    step.save(update_fields=["sentence", "outcome", "settled_by", "decided_by", "after"])  # type: ignore[misc]
     return asked
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import Connection, User
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
-from leads.models import Operation, OperationStep, Outcome
+from leads.models import SETTLED, Operation, OperationStep, Outcome, SettledBy
 from leads.models.operations import DENIED_FOR
 from leads.providers import base, changes
 from leads.providers.base import LeadRef, Provider
@@ -101,7 +101,8 @@ def note_unread(operation: Operation, reason: str, *, actor: User | None = None)
 
 def _locked(operation: Operation) -> tuple[Operation, list[OperationStep]]:
     operation = Operation.objects.select_for_update().get(pk=operation.pk)
-    return operation, list(operation.steps.select_related("operation__account", "operation__approved_by"))
+    steps = operation.steps.select_related("operation__account", "operation__approved_by", "decided_by")
+    return operation, list(steps)
 
 
 def _settle_by(reading: Reading, row: OperationStep, *, age: timedelta) -> None:
@@ -113,16 +114,20 @@ def _settle_by(reading: Reading, row: OperationStep, *, age: timedelta) -> None:
         if verdict != Outcome.SUCCEEDED:
             return
         logger.error("A refund that a person called not done was found: step %s", row.pk)
-        row.sentence = f"Kartra shows it, although {row.settled_by} said that it was not done."[:500]
-    row.outcome = verdict
-    row.settled_by = "reading" if verdict != Outcome.UNKNOWN else ""
+        row.sentence = f"Kartra shows it, although {row.decided_by} said that it was not done."[:500]
+    elif verdict in SETTLED:
+        row.sentence = ""  # of the doubt, which is over
+    if verdict in SETTLED:
+        row.settle(verdict, SettledBy.READING)
+    else:
+        row.outcome = Outcome.UNKNOWN
     row.save()
 
 
 def _is_denied(step: OperationStep, was_open: Collection[int] = ()) -> bool:
     """Whether a person called a refund not done, and a refund that is found now can only be this one: nothing was done
     to the payment since, or it ``was_open`` when it was read for."""
-    if step.outcome != Outcome.FAILED or step.settled_by in ("", "reading") or step.kind != "transaction.refund":
+    if not step.is_denied:
         return False
     is_last = step.pk in was_open or not OperationStep.objects.filter(lock=step.lock, pk__gt=step.pk).exists()
     finished_at = step.operation.finished_at
@@ -260,7 +265,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
     operation.refresh_from_db()
     if operation.is_money and operation.outcome == Outcome.UNKNOWN:
         if not operation.waits_for_person:
-            raise Conflict("This is still being read for. Nobody can decide it before that is over.")
+            raise Conflict("This is still being checked. You can decide once the checks are over.")
         if not happened:
             operation = _read_before_no(operation, connection, actor)
             if operation.is_settled:
@@ -271,8 +276,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
             raise AppError("This is settled already; nothing was changed.")
         doubtful = [row for row in rows if row.outcome == Outcome.UNKNOWN]
         for row in doubtful:
-            row.outcome = Outcome.SUCCEEDED if happened else Outcome.FAILED
-            row.settled_by = actor.name[:200]
+            row.settle(Outcome.SUCCEEDED if happened else Outcome.FAILED, SettledBy.PERSON, actor)
             row.sentence = reason[:500]
             row.save()
         conclude(operation, rows)

@@ -55,7 +55,7 @@ def address(request: StaffRequest) -> HttpResponse:
     account = desk_for(request.user).account
     if request.method == "POST":
         services.make_hook(actor=request.user, account=account)
-        messages.success(request, "This is the new address. Paste it in Kartra: an older one is answered no more.")
+        messages.success(request, "This is the new address. Paste it in Kartra: the old address no longer works.")
         return redirect("leads:hook")
     hook = selectors.hook_of(account)
     return _address_page(request, hook, KeyForm())

@@ -143,7 +143,7 @@ def retry(request: StaffRequest, job_id: UUID) -> HttpResponse:
 
 
 _STEER = {
-    "pause": (steering.pause, "Paused. Leads that are under way get to their end."),
+    "pause": (steering.pause, "Paused. Leads in progress will be finished."),
     "resume": (steering.resume, "Resumed."),
     "cancel": (steering.cancel, "Cancelled. What was done stays done."),
     "recall": (approving.recall, "Taken back. Nothing was started."),

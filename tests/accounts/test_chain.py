@@ -321,7 +321,7 @@ def test_checkpoints_taken_out_of_the_database_are_missed_everywhere(
     with pytest.raises(CommandError, match="Entry 1: checkpoint 1 was kept outside, of 1 entries, and is not here"):
         verified()
     settings.AUDIT_ANCHORS = []  # the note that they were sent is enough
-    with pytest.raises(CommandError, match="Checkpoint 4 was sent out of the house, and is not here"):
+    with pytest.raises(CommandError, match="Checkpoint 4 was sent outside, and is not here"):
         verified()
     for sign in (checkpoints.sign, checkpoints.attend):
         with pytest.raises(checkpoints.Gone, match="Checkpoint 4 of the audit log was sent out"):
@@ -623,16 +623,16 @@ def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     assert answer.status_code == 200
     page = answer.content.decode()
     assert "Checkpoint 1 is signed" in page
-    assert "None has left the house yet" in page
+    assert "None has been sent outside yet" in page
     assert "No such file or directory" in page
-    assert "do not leave the house" in client.get("/").content.decode()
+    assert "are not reaching the outside places" in client.get("/").content.decode()
     assert "Does not leave" in client_of("admin").get("/settings/health/").content.decode()
     checkpoints.send_out()
     assert AnchorAttempt.objects.count() == 1  # so soon it is not tried again by itself
     folder.mkdir()
     page = client.post(reverse("accounts:audit-sign"), follow=True).content.decode()
-    assert "do not leave the house" not in page
-    assert "One last left the house" in page
+    assert "are not reaching the outside places" not in page
+    assert "One was last sent outside" in page
     assert "Signed and sent" in client_of("admin").get("/settings/health/").content.decode()
     assert len(list(folder.iterdir())) == 2
     assert AuditEntry.objects.filter(action="checkpoint.sign.requested").count() == 2

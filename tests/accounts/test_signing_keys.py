@@ -165,7 +165,7 @@ def test_a_turn_is_in_the_log_and_the_present_key_alone_verifies_all(turned: Set
     assert "4 checkpoints" in verified()
     assert "4 checkpoints" in verified(key=[public(THIRD)])
     (one,) = entries_with("keys.turn.succeeded", older=public(FIRST), newer=public(SECOND))
-    assert one.sentence == f"Turned the key that signs the log, from {public(FIRST)} to {public(SECOND)}"
+    assert one.sentence == f"Rotated the signing key of the log, from {public(FIRST)} to {public(SECOND)}"
     assert entries_with("keys.turn.succeeded", older=public(SECOND), newer=public(THIRD))
     rotate()
     assert AuditEntry.objects.filter(action="keys.turn.succeeded").count() == 2

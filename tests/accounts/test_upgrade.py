@@ -5,33 +5,17 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
-from django.db import connection
 
 from accounts.models import Subject
 from kartra_admin.lib.crypto import Keyring
 from kartra_admin.settings import BASE_DIR
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def empty_database(tmp_path: Path) -> Iterator[str]:
-    """The address of one, of the kind that the tests run on."""
-    if connection.vendor == "sqlite":
-        yield f"sqlite:///{tmp_path / 'db.sqlite3'}"
-        return
-    name = f"{connection.settings_dict['NAME']}_upgrade"
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield f"{os.environ['TEST_DATABASE_URL'].rpartition('/')[0]}/{name}"
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_a_log_from_before_is_chained_and_sealed_as_it_stood(empty_database: str, tmp_path: Path) -> None:

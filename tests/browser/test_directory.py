@@ -178,7 +178,7 @@ def test_on_a_phone_the_filters_are_folded_until_they_are_wanted(home: Page) -> 
     unfold.click()
     expect(unfold).to_have_attribute("aria-expanded", "true")
     page.locator("#id_standing").select_option("Blacklisted")
-    expect(page.get_by_text("Nobody meets these filters")).to_be_visible()
+    expect(page.get_by_text("No leads match these filters")).to_be_visible()
     page.reload()
     expect(page.locator("#id_standing")).to_be_visible()  # what narrows the list is seen
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from leads.access import Desk
 from leads.forms.lead import LeadForm
-from leads.models import Operation
+from leads.models import SETTLED, Operation
 from leads.providers.base import Lead, LeadRef, Outcome
 from leads.providers.changes import Change
 from leads.providers.kartra.commands import READS
@@ -48,6 +48,11 @@ def do(desk: Desk, *changes: Change, lead_id: str = ADA.id, **also: Any) -> Oper
     """Change a lead from the desk."""
     wanted = {"operation_id": uuid4(), **also}
     return change_lead(actor=desk.user, connection=desk.connection, lead_id=lead_id, changes=changes, **wanted)
+
+
+def ending(outcome: str) -> dict[str, Any]:
+    """The fields of a step that an answer has left with this outcome."""
+    return {"outcome": outcome, "settled_by": "answer" if outcome in SETTLED else ""}
 
 
 def grow_old(operation: Operation) -> None:

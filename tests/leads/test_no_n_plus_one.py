@@ -38,6 +38,7 @@ from leads.models import (
     SavedView,
 )
 from tests.leads.conftest import ADA
+from tests.leads.helpers import ending
 from tests.test_access import PATTERNS, TABLE
 from tests.test_looked_at import FRAGMENTS
 
@@ -69,7 +70,7 @@ def fill(account: Account, people: list[User], rows: int) -> None:
                 before={"City": "a"},
                 after={"City": "b"},
                 inverse={"kind": "tag.unassign", "asked": {"tag": "vip"}},
-                outcome=made.outcome,
+                **ending(made.outcome),
             )
         Event.objects.create(
             account=account, form="json", action="x", about="told", lead_id=ADA.id, digest=str(uuid4()), received_at=now
@@ -118,7 +119,7 @@ def fill_money(account: Account, people: list[User], rows: int) -> None:
                 asked={"transaction_id": "99488", "amount": "5.00"} if part else {"subscription_id": "14833"},
                 amount=Decimal("0.10") if part else None,  # so that something of the payment is left, however many
                 lock=f"{uuid4()}",
-                outcome=made.outcome,
+                **ending(made.outcome),
             )
         for status in Approval.Status:
             Approval.objects.create(

@@ -45,25 +45,32 @@ def test_nothing_else_may(kind: str) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (payment(refunded="20.00"), "It is refunded already."),
-        (payment(refunded="25.00"), "It is refunded already."),
+        (payment(refunded="20.00"), "It has already been refunded."),
+        (payment(refunded="25.00"), "It has already been refunded."),
         (payment(amount="0"), "Nothing was paid."),
-        (payment(amount=None), "Kartra did not tell its amount. Reload to read it again."),
-        (payment(refunded=None), "What was refunded so far is not known. Reload to read it again."),
-        (Payment(Transaction("1", "sale")), "Kartra did not tell its amount. Reload to read it again."),
-        (Payment(Transaction("1", "sale", is_refused=True)), "Kartra does not give its details. Refund it in Kartra."),
+        (payment(amount=None), "Kartra did not return its amount. Reload to read it again."),
+        (payment(refunded=None), "It is unknown what was refunded so far. Reload to read it again."),
+        (Payment(Transaction("1", "sale")), "Kartra did not return its amount. Reload to read it again."),
+        (
+            Payment(Transaction("1", "sale", is_refused=True)),
+            "Kartra does not return its details. Refund it in Kartra.",
+        ),
         (
             replace(payment(), refunds=(Transaction("2", "refund", is_refused=True),)),
-            "Kartra does not give the details of a refund of it, so what is left is not known. Refund it in Kartra.",
+            "Kartra does not return the details of one of its refunds, so what is left is unknown. "
+            "Refund it in Kartra.",
         ),
         (
             replace(payment(), strays=(Transaction("2", "refund", is_refused=True),)),
-            "Kartra lists a refund without telling of which payment. Refund it in Kartra.",
+            "Kartra lists a refund without saying which payment it belongs to. Refund it in Kartra.",
         ),
         (payment(amount="19.955"), "Its amount has fractions of a cent. Refund it in Kartra."),
         (payment(refunded="5.005"), "Its amount has fractions of a cent. Refund it in Kartra."),
-        (with_chargeback(), "It was charged back: the customer's bank took the money back already."),
-        (with_stray(), "Kartra lists a refund without telling of which payment. Reload, or refund it in Kartra."),
+        (with_chargeback(), "It was charged back: the customer's bank has already taken the money back."),
+        (
+            with_stray(),
+            "Kartra lists a refund without saying which payment it belongs to. Reload, or refund it in Kartra.",
+        ),
     ],
 )
 def test_what_stands_against_a_refund(row: Payment, why: str) -> None:
@@ -106,7 +113,7 @@ def test_the_status_decides(status: str, possible: set[str]) -> None:
 def test_paypal_can_only_be_cancelled(mark: dict[str, str]) -> None:
     row = group(**mark)
     assert {name for name, why_not in ACTS.items() if not why_not(row)} == {"cancel"}
-    assert rules.why_not_edit(row) == "PayPal holds this subscription. It can only be cancelled."
+    assert rules.why_not_edit(row) == "PayPal bills this subscription. It can only be cancelled."
 
 
 @pytest.mark.parametrize("name", ACTS)
@@ -128,19 +135,19 @@ def test_a_lock_says_how_far_it_came() -> None:
 def test_nothing_is_done_to_a_subscription_of_which_nothing_was_told(name: str) -> None:
     status = "paused" if name == "resume" else "active"
     row = replace(group(status), subscription=Subscription("9", status))
-    assert ACTS[name](row) == "Kartra did not tell its details. Reload to read them again."
+    assert ACTS[name](row) == "Kartra did not return its details. Reload to read them again."
     refused = replace(row, subscription=Subscription("9", status, is_refused=True))
-    assert ACTS[name](refused) == "Kartra does not give its details. Change or cancel it in Kartra."
+    assert ACTS[name](refused) == "Kartra does not return its details. Change or cancel it in Kartra."
     far = replace(row, subscription=Subscription("9", status, is_beyond=True))
-    assert ACTS[name](far) == "Its details lie further back than is read here. Open it to see them."
+    assert ACTS[name](far) == "It is too old to be read here. Open it to see its details."
 
 
 @pytest.mark.parametrize(
     ("unplaced", "why"),
     [
-        (Transaction("1", "sale"), "Kartra did not tell its payments, so it is not known whether PayPal holds it."),
-        (Transaction("1", "sale", is_refused=True), "Kartra does not tell its payments, so it is not known whether"),
-        (Transaction("1", "sale", is_beyond=True), "Its payments lie further back than is read here."),
+        (Transaction("1", "sale"), "Kartra did not return its payments, so it may be a PayPal subscription."),
+        (Transaction("1", "sale", is_refused=True), "Kartra does not return its payments, so it may be"),
+        (Transaction("1", "sale", is_beyond=True), "Its payments are too old to be read here."),
     ],
 )
 def test_without_its_payments_paypal_is_not_ruled_out(unplaced: Transaction, why: str) -> None:
@@ -153,4 +160,4 @@ def test_without_its_payments_paypal_is_not_ruled_out(unplaced: Transaction, why
 
 def test_a_payment_too_far_back_is_to_be_opened() -> None:
     row = Payment(Transaction("1", "sale", is_beyond=True))
-    assert rules.why_not_refund(row).startswith("It lies further back than is read here. Open it")
+    assert rules.why_not_refund(row).startswith("It is too old to be read here. Open it")

@@ -17,7 +17,7 @@ from leads.models import Finding, Limit, Operation, OperationStep
 from leads.services.unusual import look
 from tests.conftest import SignIn
 from tests.entries import append
-from tests.leads.helpers import words
+from tests.leads.helpers import ending, words
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +60,7 @@ def act(
     Operation.objects.filter(pk=operation.pk).update(created_at=at)
     lock = f"sale {uuid4()}"
     OperationStep.objects.create(
-        operation=operation, position=0, kind=kind, asked={}, lock=lock, amount=amount, outcome=outcome
+        operation=operation, position=0, kind=kind, asked={}, lock=lock, amount=amount, **ending(outcome)
     )
     entry(account, person, at, f"{kind}.{outcome}", lead)
 

@@ -104,7 +104,7 @@ def _compare(head: ChainHead, number: int, last: str) -> None:
 
 def _refuse_gone() -> None:
     if gone := selectors.gone_checkpoint():
-        raise CommandError(f"Checkpoint {gone} was sent out of the house, and is not here any more.")
+        raise CommandError(f"Checkpoint {gone} was sent outside, and is not here any more.")
 
 
 def _refuse_unsigned(signed: int, *, is_copy: bool) -> None:

@@ -12,7 +12,7 @@ from kartra_admin.lib.errors import AppError
 
 class Command(BaseCommand):
     help = (
-        "Seal everything with the newest of CREDENTIAL_KEYS, and turn the key that signs the audit log. May be stopped "
+        "Seal everything with the newest of CREDENTIAL_KEYS, and rotate the audit log's signing key. May be stopped "
         "and run again at any time."
     )
 

@@ -20,7 +20,7 @@ from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Denied
 from leads import summaries
 from leads.actions import Action, actions_of, creation, places_for_new, places_to_do
-from leads.models import Job, JobLead, Operation, OperationStep, Outcome
+from leads.models import Job, JobLead, Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, RateLimited, Refused, Unavailable
 from leads.selectors import catalogues
@@ -199,7 +199,7 @@ def follow(job: Job, row: JobLead, operation: Operation) -> None:
         case Outcome.SUCCEEDED if _go_on_undoing(job, row, operation):
             pass
         case Outcome.SUCCEEDED:
-            remarks = " ".join(step.sentence for step in operation.steps.all() if not step.settled_by)
+            remarks = " ".join(step.sentence for step in operation.steps.all() if step.settled_by == SettledBy.ANSWER)
             _end(row, State.SUCCEEDED, remarks.strip(), operation=operation, lead_id=row.lead_id or operation.lead_id)
         case Outcome.FAILED if not job.is_over and row.attempt + 1 < MOST_ATTEMPTS and _is_worth_another(operation):
             begin_again(row, operation)
@@ -237,7 +237,10 @@ def put_back(row: JobLead, *, until: datetime | None) -> None:
 def _is_worth_another(operation: Operation) -> bool:
     """Whether what failed was never carried out, and not for a reason of Kartra's: it was cut off, or not taken."""
     failed = [step for step in operation.steps.all() if step.outcome == Outcome.FAILED]
-    return all(step.settled_by == "reading" if step.settled_by else not step.code for step in failed)
+    return all(
+        step.settled_by == SettledBy.READING or (step.settled_by == SettledBy.ANSWER and not step.code)
+        for step in failed
+    )
 
 
 def _settled(operation: Operation, connection: Connection) -> Operation:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from leads.models import Operation, OperationStep
 from leads.selectors import reports
+from tests.leads.helpers import ending
 
 pytestmark = pytest.mark.django_db
 UserOf = Callable[[str], User]
@@ -47,7 +48,7 @@ def made(account: Account, user_of: UserOf) -> Callable[..., OperationStep]:
             subject="99488",
             asked={},
             amount=Decimal(amount) if amount else None,
-            outcome=outcome,
+            **ending(outcome),
             **steps,
         )
 

@@ -170,7 +170,7 @@ def test_the_last_credentials_stay_while_money_is_not_settled(
     assert disconnect(actor=desk.user, owner=desk.user)
     with pytest.raises(Conflict):
         disconnect(actor=other.user, owner=other.user)
-    refund.steps.update(outcome="failed")
+    refund.steps.update(outcome="failed", settled_by="answer")
     assert disconnect(actor=other.user, owner=other.user)
 
 
@@ -213,6 +213,6 @@ def test_credentials_of_another_account_wait_until_money_is_settled(desk_of: Des
 
     refund.outcome = "failed"
     refund.save()
-    refund.steps.update(outcome="failed")
+    refund.steps.update(outcome="failed", settled_by="answer")
     connect(**place, api_key=BINDERY.api_key, api_password=BINDERY.api_password)
     assert Connection.objects.get().account != desk.account

@@ -23,7 +23,7 @@ from leads.services.limits import AboveLimit, remove_limit, require_within, save
 from leads.services.money import Terms
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import together, writes
+from tests.leads.helpers import ending, together, writes
 
 pytestmark = pytest.mark.django_db
 DeskOf = Callable[..., Desk]
@@ -54,7 +54,7 @@ def spend(
         subject="1",
         asked={"transaction_id": "1", "everything": True},
         amount=Decimal(amount),
-        outcome=outcome,
+        **ending(outcome),
         lock=lock_of(desk.account.pk, "transaction", of),
     )
     return operation

@@ -123,7 +123,7 @@ def test_a_second_refund_goes_up_to_what_is_left(desk: Desk, sandbox: Sandbox) -
         refund(desk, "4.96")
     assert writes(sandbox) == []
     assert refund(desk, "4.95").outcome == Outcome.SUCCEEDED
-    with pytest.raises(Refused, match="refunded already"):
+    with pytest.raises(Refused, match="already been refunded"):
         refund(desk, "0.01")
 
 
@@ -271,7 +271,7 @@ def test_nobody_decides_money_before_it_was_read_for_and_has_aged(desk: Desk, sa
     for change in ({"readings": 9}, {"readings": 1, "sent_at": timezone.now() - timedelta(hours=1)}):
         Operation.objects.filter(pk=operation.pk).update(**change)
         for happened in (False, True):
-            with pytest.raises(Conflict, match="still being read for"):
+            with pytest.raises(Conflict, match="still being checked"):
                 decide(desk, operation, happened=happened)
     assert sale(desk).why_not(), "it stays locked"
 
@@ -284,7 +284,8 @@ def test_a_no_is_not_taken_where_kartra_shows_the_refund(desk: Desk, sandbox: Sa
         decide(desk, operation, happened=False)
     operation.refresh_from_db()
     assert operation.outcome == Outcome.SUCCEEDED
-    assert operation.steps.get().settled_by == "reading"
+    step = operation.steps.get()
+    assert (step.settled_by, step.decided_by) == ("reading", None)
 
 
 def test_a_no_is_not_taken_while_kartra_cannot_be_read(desk: Desk, sandbox: Sandbox) -> None:
@@ -338,7 +339,7 @@ def test_a_reading_that_finds_it_while_a_person_says_no_sets_it_right(
 
     def slowly(*given: Any) -> Any:
         found = read(*given)
-        OperationStep.objects.update(outcome=Outcome.FAILED, settled_by="Manager Person")
+        OperationStep.objects.update(outcome=Outcome.FAILED, settled_by="person", decided_by=desk.user)
         Operation.objects.update(outcome=Outcome.FAILED, finished_at=timezone.now())
         return found
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
 from leads.access import Desk
-from leads.models import Operation, Outcome
+from leads.models import Operation, Outcome, SettledBy
+from leads.providers.base import Outcome as ProviderOutcome
 from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToList, UnassignTag
 from leads.providers.errors import AlreadyDone
 from leads.services import _operations, settling
@@ -151,6 +153,48 @@ def test_points_that_changed_otherwise_are_left_to_a_person(desk_of: DeskOf, san
     assert decided.outcome == Outcome.FAILED
     entry = AuditEntry.objects.get(operation_id=operation.pk, action="points.give.failed")
     assert (entry.actor_name, entry.detail["sentence"]) == ("Agent Person", "Score in Kartra is 42")
+    assert entry.detail["settled_by"] == "Agent Person"
+    step = decided.steps.get()
+    assert (step.settled_by, step.decided_by) == (SettledBy.PERSON, desk.user)
+
+
+@pytest.mark.parametrize("mode", ["", "refused"])
+def test_an_answer_settles_without_anybody(desk_of: DeskOf, sandbox: Sandbox, tag: str, mode: str) -> None:
+    if mode:
+        sandbox.arm("assign_tag", mode)
+    operation = add_tag(desk_of("agent"), tag)
+    step = operation.steps.get()
+    assert (operation.is_settled, step.settled_by, step.decided_by, step.settler) == (True, SettledBy.ANSWER, None, "")
+
+
+def test_an_answer_that_comes_after_a_decision_stands_in_its_place(desk_of: DeskOf, sandbox: Sandbox, tag: str) -> None:
+    desk = desk_of("agent")
+    sandbox.arm("assign_tag", "500")
+    operation = add_tag(desk, tag)
+    settling.decide(
+        operation=operation, actor=desk.user, connection=desk.connection, happened=False, reason="Not there"
+    )
+    _operations._record_outcome(operation, [ProviderOutcome("succeeded")])
+    step = operation.steps.get()
+    assert (step.outcome, step.settled_by, step.decided_by) == (Outcome.SUCCEEDED, SettledBy.ANSWER, None)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"outcome": "succeeded", "settled_by": ""},
+        {"outcome": "unknown", "settled_by": "reading"},
+        {"outcome": "failed", "settled_by": "person"},
+        {"outcome": "failed", "settled_by": "answer", "decided_by": ...},
+    ],
+    ids=["done by nothing", "in doubt and settled", "nobody decided", "an answer by a person"],
+)
+def test_no_step_is_settled_by_half(desk_of: DeskOf, tag: str, state: dict[str, Any]) -> None:
+    desk = desk_of("agent")
+    operation = add_tag(desk, tag)
+    fields = {name: desk.user if value is ... else value for name, value in state.items()}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        operation.steps.update(**fields)
 
 
 def test_a_process_killed_between_intent_and_outcome_leaves_an_operation_that_reading_settles(

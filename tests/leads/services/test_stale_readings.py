@@ -40,7 +40,7 @@ def test_a_refund_settled_since_the_reading_stops_the_next(desk: Desk, sandbox: 
     assert money.dispatch(blank(desk), step, desk.connection).outcome == outcome
     sandbox.calls()
     late = money.refund_step(second, Decimal("5.00"), seen=second.digest)
-    with pytest.raises(_operations.Locked, match="done just now"):
+    with pytest.raises(_operations.Locked, match="just been changed"):
         money.dispatch(blank(desk), late, desk.connection)
     assert writes(sandbox) == []
     assert Operation.objects.count() == 1

@@ -18,7 +18,7 @@ from leads.services.money import Changed, Terms, Whose
 from leads.services.playbook_preview import CANNOT, preview_playbook
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import grow_old, writes
+from tests.leads.helpers import ending, grow_old, writes
 
 pytestmark = pytest.mark.django_db
 WHOSE, CARL = Whose(ADA.id, "Ada Moreno", ADA.email), NOTABLE["chargeback"]
@@ -105,12 +105,12 @@ def test_a_chargeback_that_came_since_it_was_shown_is_noticed(desk: Desk, monkey
 def test_what_a_person_knows_was_refunded_stays_refunded(desk: Desk, sandbox: Sandbox) -> None:
     sandbox.arm("refund_transaction", "266")  # Kartra lists nothing, the processor has it
     operation = refund(desk, None)
-    OperationStep.objects.filter(operation=operation).update(outcome=Outcome.SUCCEEDED)
+    OperationStep.objects.filter(operation=operation).update(**ending(Outcome.SUCCEEDED))
     Operation.objects.filter(pk=operation.pk).update(outcome=Outcome.SUCCEEDED)
     found = sale(desk)
     assert (found.payment.refunded, found.payment.left, found.payment.state[0]) == (Decimal("19.95"), 0, "Refunded")
     sandbox.calls()
-    with pytest.raises(Refused, match="refunded already"):
+    with pytest.raises(Refused, match="already been refunded"):
         refund(desk, None)
     assert writes(sandbox) == []
 
@@ -171,7 +171,7 @@ def test_no_refund_while_a_row_does_not_tell_its_payment(
     found = sale(desk, SALE)
     assert found.payment.left is None
     sandbox.calls()
-    with pytest.raises(Refused, match="without telling of which payment"):
+    with pytest.raises(Refused, match="without saying which payment"):
         refund(desk, None, found.digest, SALE)
     assert writes(sandbox) == []
 

@@ -137,7 +137,7 @@ def test_who_is_named_by_a_number_matches_exactly_and_belongs_to_the_view(
 
 def test_another_accounts_people_are_never_shown(at_desk: AtDesk, filled: Desk) -> None:
     other = at_desk("admin", 1)
-    assert "Nobody yet" in words(other.get("/directory/"))
+    assert "No leads yet" in words(other.get("/directory/"))
     assert names(other.get("/directory/", {"q": "person"})) == []
 
 

@@ -144,7 +144,7 @@ def test_events_of_another_account_do_not_exist_here(at_desk: AtDesk, desk_of: D
     other.user.save()
     client = at_desk("manager", account=1)
     assert client.get(f"/settings/events/{event.pk}/").status_code == 404
-    assert "Kartra does not tell this desk anything yet" in words(client.get("/settings/events/"))
+    assert "No events from Kartra yet" in words(client.get("/settings/events/"))
 
 
 # The lead

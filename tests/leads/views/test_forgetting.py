@@ -76,7 +76,7 @@ def test_one_choice_forgets_the_person_in_other_accounts_too(client: Client, the
 
 
 def test_left_out_the_page_says_where_the_email_can_still_be_found(client: Client, there: Desk) -> None:
-    assert "can still be found through that account" in words(client.get(PAGE))
+    assert "can still be found in that account" in words(client.get(PAGE))
     client.post(PAGE, {"reason": "duty"})
     told = words(client.get(LIST))
     assert f"This email can still be found through {there.account}: Lead #{NOTABLE['bindery_ada'].id}." in told

@@ -41,10 +41,10 @@ def test_two_calls_are_enough(at_desk: AtDesk, sandbox: Sandbox, key: str) -> No
 
 def test_a_long_history_says_what_it_left_out(at_desk: AtDesk) -> None:
     text = words(at_desk("viewer").get(f"/leads/{NOTABLE['long_history'].id}/money/", headers=HTMX))
-    assert "older rows without details: one Kartra call carries no more. Open one to see" in text
+    assert "older rows without details: one Kartra call returns no more. Open one to see" in text
     assert "Open it to see what was paid and what was refunded." in text
     assert "Details not read" in text
-    assert "Kartra did not tell" not in text
+    assert "Kartra did not return" not in text
 
 
 def test_beside_other_cards_a_long_history_shows_its_newest_and_leads_to_the_others(at_desk: AtDesk) -> None:
@@ -74,6 +74,6 @@ def test_rows_stay_when_the_details_cannot_be_read(at_desk: AtDesk, sandbox: San
     answer = client.get(f"/leads/{ADA.id}/money/", headers=HTMX)
     assert answer.status_code == 200
     assert "#99432" in words(answer)
-    assert "Kartra did not tell the details of 9 rows. Reload to read them again" in words(answer)
+    assert "Kartra did not return the details of 9 rows. Reload to read them again" in words(answer)
     assert "no more" not in words(answer)
     assert "Single purchases" not in words(answer)

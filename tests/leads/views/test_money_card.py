@@ -70,8 +70,8 @@ def test_what_can_be_done_is_offered(at_desk: AtDesk) -> None:
 def test_what_cannot_be_done_says_why_and_who_may(at_desk: AtDesk) -> None:
     html = card(at_desk("support"), NOTABLE["jon"].id)
     text = words_of(html)
-    assert "PayPal holds this subscription. It can only be cancelled." in text
-    assert "It is refunded already." in text
+    assert "PayPal bills this subscription. It can only be cancelled." in text
+    assert "It has already been refunded." in text
     assert "Your role" not in text  # what nobody can do has no role to ask for
     denied = "Your role (Support) does not let you edit subscriptions. Manager and Admin may."
     assert denied in words_of(card(at_desk("support")))
@@ -256,7 +256,7 @@ def test_the_page_offers_a_decision_only_once_it_may_be_made_and_says_from_when(
     answer = client.post(
         f"/operations/{operation.pk}/decide/", {"happened": "no", "reason": "I think it failed"}, follow=True
     )
-    assert "This is still being read for" in words(answer)
+    assert "This is still being checked" in words(answer)
     come_to_wait(operation)
     assert "Decide yourself" in words(client.get(f"/operations/{operation.pk}/"))
 

@@ -157,7 +157,7 @@ def test_what_was_cut_off_long_ago_can_be_checked(at_desk: AtDesk, desk: Desk) -
     client = at_desk("agent")
     operation = do(desk, AssignTag("advanced"))
     Operation.objects.filter(pk=operation.pk).update(outcome="pending")
-    operation.steps.update(outcome="pending")
+    operation.steps.update(outcome="pending", settled_by="")
     fresh = client.post(url(operation, "settle/"), follow=True)
     assert "still being sent" in words(fresh)
     grow_old(operation)

@@ -242,7 +242,7 @@ def test_a_run_that_stopped_says_why_and_is_resumed(
     run = PlaybookRun.objects.get()
     assert "It stopped before the end" in words(page)
     assert [text for text in ("Done", "Failed", "Not begun") if text in words(page)] == ["Done", "Failed", "Not begun"]
-    assert "Cancel and refund at Ada Moreno" in words(support.get("/playbooks/"))
+    assert "Cancel and refund for Ada Moreno" in words(support.get("/playbooks/"))
     assert "Playbooks not finished" in words(support.get("/"))
     resume = {"operation_id": posted_again(page, "operation_id")[0]}
     assert at_desk("agent").post(f"/playbook-runs/{run.pk}/resume/", resume).status_code == 403

@@ -52,7 +52,7 @@ def test_the_month_is_told_by_person_reason_and_outcome(at_desk: AtDesk, done: N
     assert "Refunds 1 Refunded 19.95 Cancelled 1 Failed 0 Not settled 0" in text
     assert "Support Person 1 19.95 1 0" in text
     assert "Goodwill 1 19.95 1 0" in text
-    assert "it does not tell currencies" in text
+    assert "without their currency" in text
 
 
 def test_the_chart_says_the_same_as_the_table(at_desk: AtDesk, done: None) -> None:

@@ -100,8 +100,8 @@ def test_a_dialog_that_was_refused_says_so_again(at_desk: AtDesk, end: str, piec
     ("url", "why"),
     [
         (f"{URL}resume/", "It is running already."),
-        (f"{PAYPAL}pause/", "PayPal holds this subscription. It can only be cancelled."),
-        (f"{PAYPAL}edit/", "PayPal holds this subscription. It can only be cancelled."),
+        (f"{PAYPAL}pause/", "PayPal bills this subscription. It can only be cancelled."),
+        (f"{PAYPAL}edit/", "PayPal bills this subscription. It can only be cancelled."),
         (f"{OVER}cancel/", "It is cancelled for good. The customer has to buy again."),
         (f"{PAUSED}pause/", "It is paused already."),
     ],
@@ -184,7 +184,7 @@ def test_the_refund_waits_where_the_cancellation_is_not_sure(at_desk: AtDesk, sa
     assert "The refund of 19.95 waits for the cancellation" in text
     for page in (URL, f"/leads/{ADA.id}/transactions/99488/", f"/leads/{ADA.id}/money/"):
         assert "Waits for the cancellation Cancel and refund by Support Person" in words(client.get(page)), page
-    assert "Cancel and refund at Ada Moreno" not in words(client.get("/")), "it needs nobody yet"
+    assert "Cancel and refund for Ada Moreno" not in words(client.get("/")), "it needs nobody yet"
     assert ("refund_transaction",) not in writes(sandbox)
 
 

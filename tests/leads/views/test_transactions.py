@@ -152,7 +152,7 @@ def test_where_no_script_follows_what_is_typed_no_words_run_ahead_of_it(at_desk:
 
 def test_a_refunded_sale_says_why_not(at_desk: AtDesk) -> None:
     answer = at_desk("support").get(f"/leads/{NOTABLE['jon'].id}/transactions/99602/refund/", headers=HTMX)
-    assert "It is refunded already." in words(answer)
+    assert "It has already been refunded." in words(answer)
     assert presses(answer) == []
 
 
@@ -442,7 +442,7 @@ def test_what_was_never_paid_has_an_amount_and_says_why_it_is_not_refunded(at_de
 def test_a_payment_whose_details_were_not_read_says_so(at_desk: AtDesk, sandbox: Sandbox) -> None:
     client = at_desk("manager")
     sandbox.arm("get_transaction_details", "500", times=3)
-    assert "Kartra did not tell its amount." in words(client.get(f"/leads/{ADA.id}/money/", headers=HTMX))
+    assert "Kartra did not return its amount." in words(client.get(f"/leads/{ADA.id}/money/", headers=HTMX))
 
 
 def test_a_chargeback_stands_under_its_sale(at_desk: AtDesk, desk_of: DeskOf) -> None:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
 MARGIT, JON = NOTABLE["long_history"].id, NOTABLE["jon"].id
 SALE, CLUB = f"/leads/{ADA.id}/transactions/99432/", f"/leads/{ADA.id}/subscriptions/14833/"
-UNTOLD = "Kartra did not tell what was refunded so far. Nothing was sent. Try again in a minute."
+UNTOLD = "Kartra did not return what was refunded so far. Nothing was sent. Try again in a minute."
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_old_payment_is_seen_and_a_refund_of_it_is_sent(
     page = client.get(url)
     assert page.status_code == 200
     assert "Paid" in words(page)
-    assert "did not tell" not in words(page)
+    assert "did not return" not in words(page)
     sandbox.calls()
     dialog = client.get(f"{url}refund/", headers=HTMX)
     assert 'type="submit"' in dialog.content.decode()
@@ -114,7 +114,7 @@ def test_payments_that_are_not_told_are_not_called_none(at_desk: AtDesk, sandbox
     sandbox.arm("get_transaction_details", "500", times=60)
     answer = client.get(CLUB)
     assert answer.status_code == 200
-    assert "Kartra did not tell the details of" in words(answer)
+    assert "Kartra did not return the details of" in words(answer)
     assert "lists no payment" not in words(answer)
 
 
@@ -122,13 +122,13 @@ def test_the_last_payment_is_not_an_older_one(at_desk: AtDesk, sandbox: Sandbox)
     client = at_desk("manager")
     sandbox.arm("get_transaction_details", "500", times=60)
     dialog = client.get(f"{CLUB}cancel/", headers=HTMX)
-    assert "Kartra did not tell which was its last." in words(dialog)
+    assert "Kartra did not return which one was the last." in words(dialog)
     assert "Refund the last payment" not in words(dialog)
 
 
 ENDS = ["pause/", "resume/", "edit/", "cancel/"]
-NO_DETAILS = "Kartra did not tell its details. Reload to read them again."
-NOTHING_SENT = "Kartra did not tell the details of the subscription, so nothing was sent."
+NO_DETAILS = "Kartra did not return its details. Reload to read them again."
+NOTHING_SENT = "Kartra did not return the details of this subscription. Nothing was sent."
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
@@ -164,7 +164,7 @@ def test_whether_paypal_holds_it_is_not_known_without_its_payments(at_desk: AtDe
     client = at_desk("manager")
     sandbox.arm("get_transaction_details", "500", times=60)
     answer = client.get(f"/leads/{JON}/subscriptions/14901/pause/", headers=HTMX)
-    assert "so it is not known whether PayPal holds it." in words(answer)
+    assert "so it may be a PayPal subscription." in words(answer)
     assert 'type="submit"' not in answer.content.decode()
 
 
@@ -253,17 +253,17 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 MONEY = f"/leads/{ADA.id}/money/"
 REFUSED = [
-    ("99432", MONEY, "Kartra does not give the details of 1 row. Without them nothing can be done here"),
+    ("99432", MONEY, "Kartra does not return the details of 1 row. Without them nothing can be done here"),
     ("99488", MONEY, "Details not given"),
-    ("99432", MONEY, "Kartra does not give its details. Refund it in Kartra."),
-    ("99432", SALE, "Kartra does not give the details of this transaction."),
-    ("99432", CLUB, "so it is not known which of them belong to this subscription."),
-    ("99517", MONEY, "Kartra lists a refund without telling of which payment. Refund it in Kartra."),
-    ("99488", f"{CLUB}cancel/", "Kartra did not tell which was its last. Refund it in Kartra."),
+    ("99432", MONEY, "Kartra does not return its details. Refund it in Kartra."),
+    ("99432", SALE, "Kartra does not return the details of this payment."),
+    ("99432", CLUB, "so it is unknown which of them belong to this subscription."),
+    ("99517", MONEY, "Kartra lists a refund without saying which payment it belongs to. Refund it in Kartra."),
+    ("99488", f"{CLUB}cancel/", "Kartra did not return which one was the last. Refund it in Kartra."),
     ("14833", MONEY, "details not given"),
-    ("14833", MONEY, "Kartra does not give its details. Change or cancel it in Kartra."),
-    ("14833", CLUB, "Kartra does not give the details of this subscription."),
-    ("14833", f"{CLUB}cancel/", "Kartra does not give its details. Change or cancel it in Kartra."),
+    ("14833", MONEY, "Kartra does not return its details. Change or cancel it in Kartra."),
+    ("14833", CLUB, "Kartra does not return the details of this subscription."),
+    ("14833", f"{CLUB}cancel/", "Kartra does not return its details. Change or cancel it in Kartra."),
 ]
 
 
@@ -286,7 +286,9 @@ def test_nothing_is_sent_to_a_subscription_that_kartra_refuses_to_tell(
     refuse("14833")
     posted = client.post(f"{CLUB}pause/", {**shown, "reason": "Goodwill"})
     assert posted.status_code == 422
-    assert "Kartra does not give the details of the subscription, so nothing was sent." in words(posted)
+    assert "Kartra does not return the details of this subscription. Nothing was sent. Change it in Kartra." in words(
+        posted
+    )
     assert not Operation.objects.exists()
     assert writes(sandbox) == []
 
@@ -301,4 +303,4 @@ def test_a_playbook_says_that_its_refund_is_to_be_made_in_kartra(
         actor=desk.user, connection=desk.connection, playbook=playbook, lead_id=ADA.id, chosen="14833"
     )
     (line,) = shown.lines
-    assert line.note == "Kartra did not tell which payment was its last. Refund it in Kartra."
+    assert line.note == "Kartra did not return which payment was its last. Refund it in Kartra."

@@ -177,7 +177,7 @@ def test_an_older_payment_is_never_refunded_instead(desk: Desk, sandbox: Sandbox
     start(desk, playbook, chosen=ACTIVE)
     again = preview(desk, playbook, chosen=ACTIVE)
     assert [line.state for line in again.lines] == ["so", "so"]
-    assert again.lines[0].note == "It is refunded already."
+    assert again.lines[0].note == "It has already been refunded."
 
 
 def test_what_was_refunded_in_part_is_refunded_to_the_end(desk: Desk, sandbox: Sandbox) -> None:
@@ -555,7 +555,7 @@ def test_what_is_done_or_on_its_way_is_not_closed(desk: Desk, sandbox: Sandbox) 
     with pytest.raises(Refused, match="All steps are done"):
         runs.close_run(actor=desk.user, run=run, note="Too late")
     Operation.objects.update(outcome=Outcome.PENDING)
-    Operation.objects.get().steps.update(outcome=Outcome.PENDING)
+    Operation.objects.get().steps.update(outcome=Outcome.PENDING, settled_by="")
     with pytest.raises(Refused, match="being sent"):
         runs.close_run(actor=desk.user, run=run, note="Too late")
 
