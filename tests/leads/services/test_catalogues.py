@@ -9,9 +9,9 @@ from accounts.models import AuditEntry
 from kartra_admin.lib.errors import Denied
 from leads.access import Desk
 from leads.providers.changes import CreateField
+from leads.providers.kartra.provider import KartraProvider
 from leads.providers.kartra.sandbox.catalogue import BINDERY, STUDIO
 from leads.selectors import catalogues
-from leads.providers.kartra.provider import KartraProvider
 from leads.services import catalogues as service
 from leads.services import settling
 from tests.leads.conftest import Sandbox
