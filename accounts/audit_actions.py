@@ -22,7 +22,7 @@ OUTCOMES = {
     "withdrawn": "Taken back",
     "approved": "Approved",
     "declined": "Declined",
-    "recalled": "Recalled",
+    "recalled": "Request taken back",
     "expired": "Expired",
 }
 

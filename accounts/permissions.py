@@ -76,4 +76,9 @@ class Holder(Protocol):
 def require(holder: Holder, permission: str) -> None:
     """Raise `Denied` with a sentence unless ``holder`` has the permission."""
     if not holder.has_permission(permission):
-        raise Denied(f"Your role ({holder.role_label}) does not let you {PERMISSIONS[permission][0]}.")
+        raise Denied(refusal(holder, permission))
+
+
+def refusal(holder: Holder, permission: str) -> str:
+    """What is said to who does not have the permission."""
+    return f"Your role ({holder.role_label}) does not let you {PERMISSIONS[permission][0]}."

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from accounts import networks
 from accounts.evidence.checkpoints import public_keys
@@ -111,6 +111,28 @@ def _strays() -> list[checks.CheckMessage]:
         return [checks.Error(f"{blocked} {mend}", id="kartra_admin.blocked_log")]
     beside = f"Somebody wrote entry {stray} to the audit log past the desk: its chain never gave that number. {mend}"
     return [checks.Warning(beside, id="kartra_admin.stray_entry")]
+
+
+@checks.register(TAG, deploy=True)
+def check_durability(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Whether the database keeps what it confirmed when the power fails: a refund that was sent must not be forgotten,
+    for it would be sent again."""
+    asks = {"sqlite": "PRAGMA synchronous", "postgresql": "SHOW synchronous_commit"}[connection.vendor]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(asks)
+            (kept,) = cursor.fetchone()
+    except DatabaseError:
+        return []
+    if kept not in (0, 1, "off"):  # of SQLite OFF and NORMAL
+        return []
+    return [
+        checks.Warning(
+            "The database confirms what is not yet on its disk (synchronous_commit of PostgreSQL, synchronous of "
+            "SQLite): a refund that was sent could be forgotten when the power fails, and be sent again.",
+            id="kartra_admin.durability",
+        )
+    ]
 
 
 def refuse_unsound() -> None:

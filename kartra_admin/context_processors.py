@@ -1,4 +1,4 @@
-"""What the shell around every page shows: the menu, whose account, demo or live."""
+"""What every page needs: the nonce of its scripts, and what the shell around it shows: menu, account, demo or live."""
 
 from dataclasses import dataclass
 
@@ -140,6 +140,11 @@ class Shell:
     def initials(self) -> str:
         """For the round picture of the signed-in person."""
         return initials(self._user.name or self._user.email) if self._user else ""
+
+
+def csp_nonce(request: HttpRequest) -> dict[str, str]:
+    """What this answer's scripts run by, under the name that django-htmx looks for."""
+    return {"csp_nonce": getattr(request, "csp_nonce", "")}
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

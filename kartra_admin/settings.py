@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
-from csp.constants import NONE, SELF
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from huey.serializer import SignedSerializer
 
@@ -67,7 +67,7 @@ MONEY_HOLD = env.int("MONEY_HOLD", default=10)
 # How often an unclear outcome is read for before it waits for a person, and over how many seconds.
 SETTLE_READINGS = env.int("SETTLE_READINGS", default=3)
 SETTLE_WITHIN = env.int("SETTLE_WITHIN", default=120)
-# Minutes that the only approver's own approval waits, and can be recalled, before it runs.
+# Minutes that the only approver's own approval waits, and can be taken back, before it runs.
 LONE_APPROVER_COOLING = env.int("LONE_APPROVER_COOLING", default=15)
 
 # Background work
@@ -157,9 +157,10 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "kartra_admin.context_processors.csp_nonce",
                 "kartra_admin.context_processors.shell",
             ],
-            "libraries": {"drawn": "kartra_admin.drawn"},
+            "libraries": {"cached": "kartra_admin.cached_tags"},
         },
     },
 ]
@@ -170,8 +171,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        # What is deleted is overwritten, for people who are to be forgotten.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
+        # What is confirmed is on the disk: a power failure must not make a refund be forgotten that was sent. What is
+        # deleted is overwritten, for people who are to be forgotten.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
     # Closing the last connection tidies the whole log up and waits for the disk.
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -309,7 +311,7 @@ CSRF_FAILURE_VIEW = "kartra_admin.views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
-        "script-src": [SELF],
+        "script-src": [NONCE],  # nor what lies on this host: only what a page itself asked for
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from kartra_admin.lib.errors import AppError, Denied
 from kartra_admin.typed import Typed
@@ -38,6 +39,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     # Only a form of our own pages is offered again: a stranger's page cannot write this header.
     is_ours = request.headers.get("Origin") in settings.CSRF_TRUSTED_ORIGINS and request.user.is_authenticated
     return render(request, "403_csrf.html", {"typed": Typed.of(request) if is_ours else None}, status=403)
+
+
+def broken(request: HttpRequest) -> HttpResponseServerError:
+    """The answer where the desk itself failed: of the person who asked nothing is read, for that may be what fails."""
+    nonce = {"csp_nonce": getattr(request, "csp_nonce", "")}
+    return HttpResponseServerError(render_to_string("500.html", nonce))
 
 
 def too_many(request: HttpRequest) -> HttpResponse:

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 from uuid import UUID
 
-from django.http import Http404
+from django import shortcuts
+from django.db.models import Model, QuerySet
 
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from accounts.services import access
-from leads.acts import steps_of
-from leads.models import Approval, Event, Import, Job, Note, Operation, Playbook, PlaybookRun, Recent, Recipe, SavedView
+from leads.models import Approval, Import, Job, Operation, PlaybookRun, Recent, SavedView
+from leads.playbook_steps import steps_of
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Deleted, Misconfigured, NotFound
 from leads.selectors import approvals, directory, jobs, refs
 from leads.services import leads, money
 from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
+
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -118,47 +122,30 @@ def get_plan_for(desk: Desk, lead_id: str, subscription_id: str, *, whose: Whose
     return plan
 
 
+def get_object_or_404(desk: Desk, found: type[Row] | QuerySet[Row], **which: object) -> Row:
+    """The one row of the desk's account with these fields. Raises Http404 for another account's as where there is
+    none."""
+    return shortcuts.get_object_or_404(found, account=desk.account, **which)
+
+
 def get_operation_for(desk: Desk, operation_id: UUID) -> Operation:
     """Raises Http404 for an operation of another account, `Denied` for one on money to who sees none."""
     operations = Operation.objects.select_related("actor", "account", "undoes", "undoes_step", "approved_by")
     operations = operations.prefetch_related("steps__undone_by", "steps__decided_by", "undone_by")
-    operation = operations.filter(account=desk.account, id=operation_id).first()
-    if operation is None:
-        raise Http404
+    operation = get_object_or_404(desk, operations, id=operation_id)
     if operation.is_money:
         access.require(desk.user, "money.view")
     return operation
 
 
-def get_recipe_for(desk: Desk, recipe_id: int) -> Recipe:
-    """Raises Http404 for a recipe of another account."""
-    recipe = Recipe.objects.filter(account=desk.account, pk=recipe_id).first()
-    if recipe is None:
-        raise Http404
-    return recipe
-
-
 def get_saved_view_for(desk: Desk, view_id: int) -> SavedView:
     """One's own, or one that is shared. Raises Http404 for every other."""
-    view = directory.list_views(desk.account, desk.user).filter(pk=view_id).first()
-    if view is None:
-        raise Http404
-    return view
-
-
-def get_playbook_for(desk: Desk, playbook_id: int) -> Playbook:
-    """Raises Http404 for a playbook of another account."""
-    playbook = Playbook.objects.filter(account=desk.account, pk=playbook_id).first()
-    if playbook is None:
-        raise Http404
-    return playbook
+    return get_object_or_404(desk, directory.list_views(desk.account, desk.user), pk=view_id)
 
 
 def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
     """Raises Http404 for a run of another account, `Denied` for one that moves money to who sees none."""
-    run = PlaybookRun.objects.filter(account=desk.account, pk=run_id).select_related("account", "actor").first()
-    if run is None:
-        raise Http404
+    run = get_object_or_404(desk, PlaybookRun.objects.select_related("account", "actor"), pk=run_id)
     if any(step.is_money for step in steps_of(run.steps)):
         access.require(desk.user, "money.view")
     return run
@@ -166,43 +153,16 @@ def get_run_for(desk: Desk, run_id: UUID) -> PlaybookRun:
 
 def get_job_for(desk: Desk, job_id: UUID) -> Job:
     """Raises Http404 for a bulk job of another account."""
-    job = jobs.find(desk.account, job_id)
-    if job is None:
-        raise Http404
-    return job
-
-
-def get_note_for(desk: Desk, lead_id: str, note_id: int) -> Note:
-    """Raises Http404 for a note of another account or lead."""
-    note = Note.objects.filter(account=desk.account, lead_id=lead_id, pk=note_id).first()
-    if note is None:
-        raise Http404
-    return note
+    return get_object_or_404(desk, jobs.with_people(), pk=job_id)
 
 
 def get_approval_for(desk: Desk, approval_id: UUID) -> Approval:
     """One's own request, or any of the account for who may decide. Raises Http404 for every other."""
-    requests = approvals.with_people().filter(account=desk.account, pk=approval_id)
-    if not desk.user.has_permission("approval.decide"):
-        requests = requests.filter(requester=desk.user)
-    approval = requests.first()
-    if approval is None:
-        raise Http404
-    return approval
-
-
-def get_event_for(desk: Desk, event_id: int) -> Event:
-    """Raises Http404 for an event of another account."""
-    event = Event.objects.filter(account=desk.account, pk=event_id).first()
-    if event is None:
-        raise Http404
-    return event
+    own = {} if desk.user.has_permission("approval.decide") else {"requester": desk.user}
+    return get_object_or_404(desk, approvals.with_people(), pk=approval_id, **own)
 
 
 def get_import_for(desk: Desk, import_id: int) -> Import:
     """Raises Http404 for an import of another account, or one whose file is still being read."""
     imports = Import.objects.select_related("account", "actor").exclude(state=Import.State.READING)
-    source = imports.filter(account=desk.account, pk=import_id).first()
-    if source is None:
-        raise Http404
-    return source
+    return get_object_or_404(desk, imports, pk=import_id)

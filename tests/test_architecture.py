@@ -12,6 +12,8 @@ from importlinter.cli import lint_imports
 from kartra_admin.settings import BASE_DIR
 from leads.providers.kartra import commands
 
+pytestmark = pytest.mark.once
+
 OURS = ("kartra_admin", "accounts", "leads")
 
 # Parts of Django that a layer does without; import-linter knows other people's packages only as a whole.
@@ -65,6 +67,18 @@ def test_kartras_command_names_stay_in_its_folder() -> None:
         if not path.is_relative_to("leads/providers/kartra")
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert not breaches
+
+
+def test_who_is_refused_stands_in_the_log() -> None:
+    """`access.require` and `access.deny` write it down; inside a transaction `permissions.require` stands alone."""
+    breaches = [
+        f"{path}:{node.lineno}"
+        for path, tree in sources(*OURS)
+        if path not in (Path("accounts/permissions.py"), Path("accounts/services/access.py"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and node.exc and ast.unparse(node.exc).startswith("Denied")
     ]
     assert not breaches
 

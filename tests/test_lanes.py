@@ -10,6 +10,8 @@ import pytest
 from kartra_admin.settings import BASE_DIR
 from tests import parts
 
+pytestmark = pytest.mark.once
+
 MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n    once\n"
 
 

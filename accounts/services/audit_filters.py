@@ -2,7 +2,6 @@
 
 from accounts.models import SavedFilter, User
 from accounts.services import access
-from kartra_admin.lib.errors import Denied
 
 
 def save(*, actor: User, name: str, query: str, is_shared: bool) -> SavedFilter:
@@ -19,5 +18,5 @@ def delete(*, actor: User, kept: SavedFilter) -> None:
     if kept.owner_id != actor.pk:
         access.require(actor, "staff.manage")
         if not kept.is_shared:
-            raise Denied("This filter is somebody else’s own.")
+            access.deny(actor, "delete somebody else's own filter", "This filter is somebody else’s own.")
     kept.delete()

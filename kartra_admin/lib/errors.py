@@ -23,5 +23,15 @@ class Conflict(AppError):
     """What the person saw is no longer so. The caller shows the fresh state beside what was typed."""
 
 
+class FormReused(Conflict):
+    """The form was already sent, with something else in it. It is shown again under a fresh id, with what was typed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form was already sent once, with something else in it. Nothing new was done: check what you typed and"
+            " send it again."
+        )
+
+
 class BadRequest(AppError):
     """The address or the form holds something no page of ours makes. The caller answers 400."""

@@ -26,8 +26,8 @@ class Forgetting(models.Model):
 
     class Reason(models.TextChoices):
         ASKED = "asked", "The person asked for it"
-        DUTY = "duty", "The law or a contract asks for it"
-        NO_USE = "no-use", "Nothing of it is needed any more"
+        DUTY = "duty", "The law or a contract requires it"
+        NO_USE = "no-use", "The data is no longer needed"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     lead_id = models.CharField(max_length=64)

@@ -23,7 +23,7 @@ class Import(SealedRow):
 
     class State(models.TextChoices):
         READING = "reading", "Being read"
-        MATCHING = "matching", "Waits for its columns"
+        MATCHING = "matching", "Waiting for columns"
         CHECKING = "checking", "Being checked"
         RUNNING = "running", "Running"
         DONE = "done", "Done"

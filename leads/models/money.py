@@ -84,10 +84,10 @@ class Approval(SealedRow):
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
-        COOLING = "cooling", "Cooling"
+        COOLING = "cooling", "Cooling off"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
-        RECALLED = "recalled", "Recalled"
+        RECALLED = "recalled", "Taken back"
         EXPIRED = "expired", "Expired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)

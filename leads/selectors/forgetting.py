@@ -154,10 +154,6 @@ def is_known(account: Account, lead_id: str) -> bool:
     return any(found.exists() for found in rows) or subjects.find_lead(account.pk, lead_id) is not None
 
 
-def find(account: Account, pk: int) -> Forgetting | None:
-    return _of(account).filter(pk=pk).first()
-
-
 def person_of(account: Account, lead_id: str) -> Person:
     """By what the desk knows the person now."""
     about = {"account": account, "lead_id": lead_id}

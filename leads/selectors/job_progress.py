@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from leads.actions import Action, actions_of
+from leads.bulk_actions import Action, actions_of
 from leads.models import Job, JobLead
 from leads.providers.changes import EditLead
 
@@ -59,9 +59,9 @@ class Counts:
 
     @property
     def words(self) -> str:
-        """'4990 done, 8 already so, 2 failed'."""
-        labels = {State.SUCCEEDED: "done", State.SAME: "already so", State.MISSING: "unknown to Kartra",
-                  State.DOUBLE: "named twice", State.FAILED: "failed", State.UNKNOWN: "without a clear answer",
+        """'4990 done, 8 without a change needed, 2 failed'."""
+        labels = {State.SUCCEEDED: "done", State.SAME: "without a change needed", State.MISSING: "not in Kartra",
+                  State.DOUBLE: "duplicates", State.FAILED: "failed", State.UNKNOWN: "without a clear answer",
                   State.WAITING: "not begun"}  # fmt: skip
         return ", ".join(f"{self.by_state[key]} {word}" for key, word in labels.items() if self.by_state.get(key))
 

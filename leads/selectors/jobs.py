@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -10,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from kartra_admin.lib.errors import BadRequest
 from kartra_admin.lib.pagination import Page, page_by_time
-from leads.actions import actions_of
+from leads.bulk_actions import actions_of
 from leads.models import Job, JobLead, Operation
 from leads.selectors.job_progress import Filter, counts_of
 
@@ -21,14 +20,10 @@ _WAITING_SHOWN = 20
 _FAILED_WAIT_FOR = timedelta(days=7)
 
 
-def _with_people() -> QuerySet[Job]:
+def with_people() -> QuerySet[Job]:
     """With ``has_failed``: whether a lead of it has."""
     has_failed = Exists(JobLead.objects.filter(job=OuterRef("pk"), state=State.FAILED))
     return Job.objects.select_related("account", "actor", "approved_by", "undoes").annotate(has_failed=has_failed)
-
-
-def find(account: Account, job_id: UUID) -> Job | None:
-    return _with_people().filter(account=account, pk=job_id).first()
 
 
 def of_operation(operation: Operation) -> Job | None:
@@ -37,7 +32,7 @@ def of_operation(operation: Operation) -> Job | None:
 
 
 def list_jobs(account: Account, *, cursor: str, size: int) -> Page[Job]:
-    return page_by_time(_with_people().filter(account=account), cursor=cursor, size=size)
+    return page_by_time(with_people().filter(account=account), cursor=cursor, size=size)
 
 
 def list_working() -> list[Job]:
@@ -79,7 +74,7 @@ def _waiting(account: Account, person: User) -> QuerySet[Job]:
     ready = Q(state=Job.State.CHECKED, actor=person)
     failed = Q(state=Job.State.DONE, actor=person, finished_at__gt=timezone.now() - _FAILED_WAIT_FOR, has_failed=True)
     asked = Q(state=Job.State.ASKED) & ~Q(actor=person) if person.has_permission("bulk.approve") else Q(pk=None)
-    return _with_people().filter(stopped | ready | failed | asked, account=account)
+    return with_people().filter(stopped | ready | failed | asked, account=account)
 
 
 # What a job's leads can be looked at by: the word in the address, and what it means.
@@ -105,7 +100,7 @@ def filters_of(job: Job) -> list[Filter]:
 
 def list_undoing(job: Job) -> list[Job]:
     """The jobs that take this one back."""
-    return list(_with_people().filter(undoes=job).order_by("created_at"))
+    return list(with_people().filter(undoes=job).order_by("created_at"))
 
 
 def count_forgotten(job: Job) -> int:

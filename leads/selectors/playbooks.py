@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
-from leads.acts import Part, Step, attempt_id, parts_of, steps_of
 from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun
+from leads.playbook_steps import Part, Step, attempt_id, parts_of, steps_of
 
 MOST_ATTEMPTS = 20
 # What goes on by itself needs nobody, unless it takes so long.
@@ -36,7 +36,7 @@ STATES = {
     WITHDRAWN: ("Taken back", "neutral"),
     OPEN: ("Not begun", "neutral"),
     DONE: ("Done", "succeeded"),
-    SKIPPED: ("So already", "neutral"),
+    SKIPPED: ("Already done", "neutral"),
 }
 _WHY_NOT = {
     CHECKING: "Kartra gave no clear answer to a step. It has to be settled first; nothing is sent again before that.",
@@ -284,7 +284,7 @@ def _on_lead(step: Step, attempts: list[Operation]) -> StepProgress:
     if done is None and (step.skipped or not attempts):  # who came second may have found it done by the first
         return _not_begun(step)
     if done is None and (not found or found[-1][0] != attempts[-1]):
-        return StepProgress(step, SKIPPED, "It was so already.", attempts[-1])
+        return StepProgress(step, SKIPPED, "This was already done.", attempts[-1])
     operation, row = done or found[-1]
     return StepProgress(step, _STATES[Outcome(row.outcome)], row.sentence, operation)
 

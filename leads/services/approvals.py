@@ -6,10 +6,9 @@ checked again inside the transaction that records the decision and the operation
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +18,7 @@ from django.utils import timezone
 from accounts import permissions
 from accounts.models import Account, Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib import context
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict, FormReused
 from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.errors import NotFound
 from leads.selectors import approvals as selectors
@@ -133,7 +131,7 @@ def _record_request(request: Approval) -> Approval:
 def _find_replay(request_id: UUID, actor: User, account: Account, asked: str) -> Approval | None:
     first = Approval.objects.filter(pk=request_id).first()
     if first and (first.requester_id, first.account_id, first.request_digest) != (actor.pk, account.pk, asked):
-        raise Conflict("This form was already sent once. Nothing new was sent: check what you typed and save again.")
+        raise FormReused
     return first
 
 
@@ -151,7 +149,7 @@ def approve(*, actor: User, connection: Connection, approval: Approval, note: st
     if approval.requester_id != actor.pk:
         return _run(approval, connection, _Decision(actor, note), was=Status.WAITING)
     if not selectors.is_alone(actor, connection.account):
-        _deny(actor, "approve one's own request", "You cannot approve your own request. Somebody else has to.")
+        access.deny(actor, "approve one's own request", "You cannot approve your own request. Somebody else has to.")
     return _cool(approval, connection, _Decision(actor, note, alone=True))
 
 
@@ -173,7 +171,7 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
     """Say no, with a reason. Somebody who joined meanwhile may decline what is cooling, too."""
     _require_may_decide(actor, connection.account, approval)
     if approval.requester_id == actor.pk:
-        raise Denied("This is your own request. Take it back instead.")
+        access.deny(actor, "decline one's own request", "This is your own request. Take it back instead.")
     if not note.strip():
         raise AppError("Say why, so that the person who asked can tell the customer.")
     return _close(approval, Status.DECLINED, actor=actor, note=note)
@@ -182,7 +180,7 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
 def recall(*, actor: User, approval: Approval) -> Approval:
     """Take one's own request back, as long as nothing was sent."""
     if approval.requester_id != actor.pk:
-        _deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
+        access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
     return _close(approval, Status.RECALLED, actor=actor)
 
 
@@ -210,10 +208,6 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
     terms = Terms(approval.reason, approval.note, approval.figures_digest)
     asked = _operations.digest("approval", str(approval.pk))
     own_id = operation_id_of(approval)
-    operation = money.new_operation(
-        own_id, approval.requester, _whose(approval), approval.account, asked, terms, approval.run, held=False
-    )
-    operation.approved_by = decision.by
 
     def take() -> None:
         _require_fit(approval, decision)
@@ -223,8 +217,10 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
         alone = "nobody else could decide" if decision.alone else ""
         _log(approval, "approval.decide.approved", actor=decision.by, note=decision.note, alone=alone)
 
+    intent = money.intent_of(own_id, approval.requester, connection, asked, terms, approval.run)
+    intent = replace(money.about(intent, _whose(approval)), approved_by=decision.by, guard=take, tell=tell)
     try:
-        return money.dispatch(operation, step, connection, guard=take, log=tell)
+        return _operations.perform(intent, [step])
     except _Lapsed as error:
         _expire(approval, error.sentence)
         raise Over(error.sentence) from None
@@ -321,7 +317,7 @@ def _why_late(approval: Approval) -> str:
 
 def _how_it_ended(approval: Approval) -> str:
     who = f" by {approval.decided_by}" if approval.decided_by else ""
-    return f"This request is {approval.get_status_display().lower()}{who} already. Nothing more was done."
+    return f"This request is already {approval.get_status_display().lower()}{who}. Nothing more was done."
 
 
 def _fresh(approval: Approval) -> Approval:
@@ -330,13 +326,6 @@ def _fresh(approval: Approval) -> Approval:
 
 def _whose(approval: Approval) -> Whose:
     return Whose(approval.lead_id, approval.lead_name, approval.lead_email)
-
-
-def _deny(actor: User, what: str, sentence: str) -> NoReturn:
-    """Refuse what no permission gives, and say so in the log."""
-    detail = {"permission": what, "path": context.current.get().path}
-    audit.record(action="permission.denied", outcome="denied", actor=actor, detail=detail)
-    raise Denied(sentence)
 
 
 def _log(approval: Approval, action: str, *, actor: User | None, **detail: str) -> None:

@@ -70,22 +70,18 @@ def create_field(
     """
     change = CreateField(identifier, kind, list(options))
     require(actor, [change])
-    request_digest = _operations.digest(change.kind, change.as_json())
-    first = _operations.find_replay(
-        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    intent = _operations.Intent(
+        id=operation_id,
+        actor=actor,
+        connection=connection,
+        request_digest=_operations.digest(change.kind, change.as_json()),
     )
-    if first:
+    if first := _operations.find_replay(intent):
         return first
     known = provider_for(connection).list_fields()
     if identifier in [definition.identifier for definition in known]:
         raise AlreadyDone(f"There is already a field named {identifier}. Nothing was sent.")
-    operation = _operations.perform(
-        operation_id=operation_id,
-        actor=actor,
-        connection=connection,
-        steps=[_operations.Step(change, after=effects.expected(change, {}))],
-        request_digest=request_digest,
-    )
+    operation = _operations.perform(intent, [_operations.Step(change, after=effects.expected(change, {}))])
     if operation.outcome == Outcome.SUCCEEDED:
         try:
             read_catalogue(provider_for(connection), connection.account, "fields")

@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from accounts.models import Account, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import Denied
 from leads.models import Entry, MarkKind, SavedView
 from leads.selectors import directory
 from leads.selectors.directory import Filters
@@ -34,7 +33,7 @@ def delete_view(*, actor: User, view: SavedView) -> None:
     if view.owner_id != actor.pk:
         access.require(actor, "view.share")
         if not view.is_shared:
-            raise Denied("This view is somebody else’s own.")
+            access.deny(actor, "delete somebody else's own view", "This view is somebody else’s own.")
     view.delete()
 
 

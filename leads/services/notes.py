@@ -5,7 +5,6 @@ from django.db import transaction
 from accounts import subjects
 from accounts.models import Account, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import Denied
 from leads.models import Note
 
 
@@ -19,8 +18,7 @@ def add_note(*, actor: User, account: Account, lead_id: str, lead_label: str, te
 def delete_note(*, actor: User, note: Note) -> None:
     """Raises `Denied` for somebody else's note."""
     if note.author_id != actor.pk:
-        access.record_refusal(actor, "delete somebody else's note")
-        raise Denied("Only its author can delete a note.")
+        access.deny(actor, "delete somebody else's note", "Only its author can delete a note.")
     with transaction.atomic():
         subjects.of_lead(note.account_id, note.lead_id)  # before the row, in the order of who forgets the lead
         Note.objects.filter(pk=note.pk).delete()

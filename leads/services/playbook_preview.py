@@ -7,8 +7,8 @@ from decimal import Decimal
 from accounts.models import Account, Connection, User
 from accounts.permissions import PERMISSIONS
 from leads import effects, rules
-from leads.acts import CANCEL, Step, steps_of
 from leads.models import Playbook
+from leads.playbook_steps import CANCEL, Step, steps_of
 from leads.providers.base import Lead, LeadRef, Stamp
 from leads.selectors.money import MoneyGroup
 from leads.services import _operations, limits
@@ -66,7 +66,7 @@ class Preview:
         if any(line.state == CANNOT for line in self.lines):
             return "Not every step can be done, so none is. The steps above say why."
         if all(line.state == SO for line in self.lines):
-            return "Everything is so already. There is nothing to do."
+            return "Every step is already done. There is nothing to do."
         return ""
 
     def subject_of(self, act: str) -> str:
@@ -132,7 +132,7 @@ class _Reader:
         else:
             sentence = f"{step.order_for(self.lead.name or self.lead.email)}."
             is_so = effects.is_already_so(step.change, self.lead)
-            line = _so(step, sentence, "It is so already.") if is_so else Line(step, sentence, WILL)
+            line = _so(step, sentence, "Already done.") if is_so else Line(step, sentence, WILL)
         if line.state == WILL and not self.actor.has_permission(step.permission):
             may_not = f"Your role ({self.actor.role_label}) does not let you {PERMISSIONS[step.permission][0]}."
             return replace(line, state=CANNOT, note=may_not)
@@ -147,7 +147,7 @@ class _Reader:
         price = f", {subscription.next_amount:.2f} {subscription.period}" if subscription.next_amount else ""
         sentence = f"Cancel subscription #{subscription.id} ({self.choice.group.title}{price}) of {self._name}."
         if subscription.status in rules.FINISHED:
-            return _so(step, sentence, f"It is {subscription.status} already.")
+            return _so(step, sentence, f"Already {subscription.status}.")
         if why := plan.why_not("subscription.cancel"):
             return Line(step, sentence, CANNOT, why)
         return Line(step, sentence, WILL, _FOR_EVER)

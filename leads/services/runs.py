@@ -25,11 +25,11 @@ from django.utils import timezone
 
 from accounts.models import Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads import rules
-from leads.acts import CANCEL, REFUND, Part, Step, attempt_id, steps_of
 from leads.labels import person
 from leads.models import HELD_RUN, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND, Part, Step, attempt_id, steps_of
 from leads.providers.base import LeadRef
 from leads.providers.changes import CancelSubscription
 from leads.providers.errors import AlreadyDone, RateLimited, Refused, Unavailable
@@ -61,9 +61,9 @@ def start_playbook(
     """Run it as it was previewed, once the time to take it back is over: ``terms.seen`` is the preview's digest. The
     same ``run_id`` again returns the first.
 
-    Raises `Changed` where the preview would read otherwise now, `Refused` where it cannot be run, `Denied`, `Conflict`
-    for a form that was sent before with something else in it or while another run is held back, or a `ProviderError` of
-    the reading; nothing was sent then. What stops it on the way is kept with the run.
+    Raises `Changed` where the preview would read otherwise now, `Refused` where it cannot be run, `Denied`,
+    `FormReused`, `Conflict` while another run is held back, or a `ProviderError` of the reading; nothing was sent then.
+    What stops it on the way is kept with the run.
     """
     access.require(actor, "playbook.run")
     run = PlaybookRun(  # type: ignore[misc]
@@ -93,10 +93,10 @@ def start_playbook(
 
 
 def find_replay(run: PlaybookRun) -> PlaybookRun | None:
-    """The run that this form started before, if any. Raises `Conflict` where it asked for something else."""
+    """The run that this form started before, if any. Raises `FormReused` where it asked for something else."""
     first = PlaybookRun.objects.filter(pk=run.pk).first()
     if first and _identity(first) != _identity(run):
-        raise Conflict("This form was already sent once, with something else in it. Nothing new was sent.")
+        raise FormReused
     return first
 
 
@@ -254,7 +254,7 @@ def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Conn
         except (Changed, Refused):
             if not _is_so(connection, whose, step):
                 raise
-            _remark(run, part.part, skipped="It was so already when its turn came.")
+            _remark(run, part.part, skipped="This was already done when its turn came.")
         return
     left = [step.step.change for step in part.steps if step.state in (selectors.OPEN, selectors.FAILED)]
     try:
@@ -268,7 +268,7 @@ def _attempt(run: PlaybookRun, part: PartProgress, actor: User, connection: Conn
             run=run,
         )
     except AlreadyDone:
-        _remark(run, part.part, skipped="It was so already when its turn came.")
+        _remark(run, part.part, skipped="This was already done when its turn came.")
 
 
 def _send_money(

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from leads import labels, summaries
-from leads.acts import Step, steps_of
 from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
+from leads.playbook_steps import Step, steps_of
 from leads.providers.base import Lead, Stamp
 from leads.selectors.playbooks import Progress
 
@@ -26,6 +26,7 @@ class Links(NamedTuple):
     undo_url: str = ""
     entry_url: str = ""
     about: str = ""
+    undo_label: str = "Undo"
 
 
 @register.simple_tag
@@ -129,7 +130,8 @@ def message_links(extra_tags: str) -> Links:
     if not found:
         return Links()
     undo_url = reverse(f"leads:operation-{act}", args=[found]) if act else ""
-    return Links(undo_url, reverse("leads:operation", args=[found]), found)
+    label = "Take back" if act == "withdraw" else "Undo"
+    return Links(undo_url, reverse("leads:operation", args=[found]), found, label)
 
 
 @register.filter

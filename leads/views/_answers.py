@@ -10,10 +10,10 @@ from django_htmx.http import reswap, trigger_client_event
 from accounts.decorators import StaffRequest
 from kartra_admin.lib.errors import AppError, BadRequest
 from leads.access import Desk, get_lead_for
-from leads.forms.desk import NoteForm
+from leads.forms.notes import NoteForm
 from leads.models import Operation, Outcome
-from leads.selectors import desk as desk_selectors
 from leads.selectors import events, forgetting
+from leads.selectors import lead_page as desk_selectors
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}

@@ -1,8 +1,8 @@
 """Credentials for Kartra: one's own, and for somebody else by an admin. They are typed in, never shown."""
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -11,7 +11,7 @@ from accounts.decorators import StaffRequest, require_perm, require_sudo, requir
 from accounts.models import User
 from accounts.selectors import connections
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.forms.desk import ConnectionForm
+from leads.forms.connection import ConnectionForm
 from leads.services.connections import connect, disconnect
 
 
@@ -29,7 +29,7 @@ def mine(request: StaffRequest) -> HttpResponse:
 @require_sudo_to_post
 def of_user(request: StaffRequest, user_id: int) -> HttpResponse:
     urls = reverse("leads:connection-of", args=[user_id]), reverse("leads:connection-remove-of", args=[user_id])
-    return _place(request, _staff(user_id), *urls)
+    return _place(request, get_object_or_404(User, pk=user_id), *urls)
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,7 +43,7 @@ def remove_mine(request: StaffRequest) -> HttpResponse:
 @require_perm("connection.manage")
 @require_sudo
 def remove_of_user(request: StaffRequest, user_id: int) -> HttpResponse:
-    return _remove(request, _staff(user_id), reverse("leads:connection-of", args=[user_id]))
+    return _remove(request, get_object_or_404(User, pk=user_id), reverse("leads:connection-of", args=[user_id]))
 
 
 def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> HttpResponse:
@@ -78,10 +78,3 @@ def _remove(request: StaffRequest, owner: User, url: str) -> HttpResponse:
         except Conflict as error:
             messages.error(request, error.sentence)
     return redirect(url)
-
-
-def _staff(user_id: int) -> User:
-    user = User.objects.filter(pk=user_id).first()
-    if user is None:
-        raise Http404
-    return user

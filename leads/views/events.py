@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from kartra_admin.lib.errors import BadRequest
-from leads.access import desk_for, get_event_for
+from leads.access import desk_for, get_object_or_404
 from leads.forms.inbound import KeyForm
-from leads.models import Hook
+from leads.models import Event, Hook
 from leads.selectors import events as selectors
 from leads.services import events as services
 
@@ -43,7 +43,7 @@ def index(request: StaffRequest) -> HttpResponse:
 @require_sudo
 def detail(request: StaffRequest, event_id: int) -> HttpResponse:
     """One post as it came, without its key."""
-    event = get_event_for(desk_for(request.user), event_id)
+    event = get_object_or_404(desk_for(request.user), Event, pk=event_id)
     return render(request, "leads/events/detail.html", {"event": event, "body": services.body_of(event)})
 
 
@@ -67,9 +67,7 @@ def address(request: StaffRequest) -> HttpResponse:
 @require_sudo
 def key(request: StaffRequest) -> HttpResponse:
     """Set or remove the key that payment notifications must carry."""
-    hook = selectors.hook_of(desk_for(request.user).account)
-    if hook is None:
-        raise Http404
+    hook = get_object_or_404(desk_for(request.user), Hook)
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _address_page(request, hook, form)

@@ -2,19 +2,19 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
 from accounts.models import Account
 from kartra_admin.lib.errors import Conflict
-from leads.access import desk_for
+from leads.access import desk_for, get_object_or_404
 from leads.forms.forgetting import ForgetForm
 from leads.models import Entry, Forgetting
-from leads.selectors import desk as desk_selectors
 from leads.selectors import forgetting as selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.services import forgetting
 
 
@@ -41,11 +41,11 @@ def ask(request: StaffRequest, lead_id: str) -> HttpResponse:
 @require_sudo
 def ask_imported(request: StaffRequest, imported_id: int) -> HttpResponse:
     """The same of somebody who is known by email alone; by now perhaps by a number, too."""
-    account = desk_for(request.user).account
-    entry = get_object_or_404(Entry, account=account, pk=imported_id)
+    desk = desk_for(request.user)
+    entry = get_object_or_404(desk, Entry, pk=imported_id)
     if entry.lead_id:
         return redirect("leads:forget", lead_id=entry.lead_id)
-    return _ask(request, account, entry.handle, str(entry), reverse("leads:directory"))
+    return _ask(request, desk.account, entry.handle, str(entry), reverse("leads:directory"))
 
 
 def _ask(request: StaffRequest, account: Account, lead_id: str, name: str, back: str) -> HttpResponse:
@@ -105,9 +105,7 @@ def _said(asked: Forgetting) -> str:
 @require_perm("lead.forget")
 @require_sudo
 def take_back(request: StaffRequest, forgetting_id: int) -> HttpResponse:
-    asked = selectors.find(desk_for(request.user).account, forgetting_id)
-    if asked is None:
-        raise Http404
+    asked = get_object_or_404(desk_for(request.user), Forgetting, pk=forgetting_id)
     forgetting.take_back(actor=request.user, asked=asked)
     messages.success(request, f"{asked.called} stays.")
     return redirect("leads:forgettings")

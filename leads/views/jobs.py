@@ -14,12 +14,13 @@ from accounts.decorators import StaffRequest, asked_by_page, is_confirmed, requi
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, desk_for, get_job_for
+from leads.forms.decisions import RequestDecisionForm
 from leads.forms.directory import read_view
-from leads.forms.jobs import JobDecisionForm, JobForm, PaceForm
+from leads.forms.jobs import JobForm, PaceForm
 from leads.models import Job
-from leads.selectors import desk as desk_selectors
 from leads.selectors import job_progress
 from leads.selectors import jobs as selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.bulk import approving, making, results, steering
 from leads.services.bulk.naming import of_view
@@ -87,10 +88,10 @@ def _who_asked_for(request: StaffRequest, desk: Desk) -> str:
 @require_perm("bulk.run")
 def detail(request: StaffRequest, job_id: UUID) -> HttpResponse:
     job = get_job_for(desk_for(request.user), job_id)
-    return _detail(request, job, JobDecisionForm())
+    return _detail(request, job, RequestDecisionForm())
 
 
-def _detail(request: StaffRequest, job: Job, form: JobDecisionForm) -> HttpResponse:
+def _detail(request: StaffRequest, job: Job, form: RequestDecisionForm) -> HttpResponse:
     context = {
         "job": job,
         "progress": job_progress.progress_of(job),
@@ -189,7 +190,7 @@ def decide(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """Approve, which starts it, or decline with a note."""
     desk = desk_for(request.user)
     job = get_job_for(desk, job_id)
-    form = JobDecisionForm(request.POST)
+    form = RequestDecisionForm(request.POST)
     if not form.is_valid():
         return _detail(request, job, form)
     is_yes = form.cleaned_data["do"] == "approve"

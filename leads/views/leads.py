@@ -9,7 +9,7 @@ from django_htmx.http import reswap, retarget
 
 from accounts.decorators import StaffRequest, require_perm
 from accounts.services import access
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.errors import AppError, FormReused
 from kartra_admin.lib.htmx import is_fragment
 from leads.access import (
     Absent,
@@ -18,21 +18,20 @@ from leads.access import (
     find_lead_for,
     get_lead_for,
     get_money_for,
-    get_note_for,
+    get_object_or_404,
     look_up_lead_for,
 )
 from leads.forms.cards import CARD_FORMS, CardForm
-from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
-from leads.models import Operation, Outcome, Recent
-from leads.selectors import desk as desk_selectors
-from leads.selectors import events, forgetting, operations, search, standing
+from leads.forms.notes import NoteForm
+from leads.models import Note, Operation, Outcome, Recent
+from leads.selectors import events, forgetting, money_rows, operations, search
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
 from leads.services import leads as lead_services
 from leads.services import notes as note_services
-from leads.services._operations import FormReused
 from leads.services.catalogues import fields_for_editing
 from leads.services.leads import EditConflict, LeadExists
 from leads.summaries import summarise
@@ -108,7 +107,7 @@ def money(request: StaffRequest, lead_id: str) -> HttpResponse:
     """Transactions and subscriptions: two calls. As a card for HTMX, else as a page."""
     desk = desk_for(request.user)
     reading = get_money_for(desk, lead_id)
-    found = standing.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
+    found = money_rows.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
     is_page = not request.htmx or "page" in request.GET
     context = {
         "lead_id": lead_id,
@@ -259,7 +258,7 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
     desk = desk_for(request.user)
     form = NoteForm(request.POST)
     if request.POST.get("delete", "").isdecimal():
-        note = get_note_for(desk, lead_id, int(request.POST["delete"][:18]))
+        note = get_object_or_404(desk, Note, lead_id=lead_id, pk=int(request.POST["delete"][:18]))
         note_services.delete_note(actor=request.user, note=note)
         form = NoteForm()
     elif form.is_valid():

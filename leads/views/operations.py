@@ -13,7 +13,7 @@ from accounts.decorators import StaffRequest, asked_by_page, require_perm, requi
 from accounts.selectors.audit import list_for_operation
 from kartra_admin.lib.errors import AppError, Conflict
 from leads.access import desk_for, get_operation_for
-from leads.forms.desk import DecisionForm
+from leads.forms.decisions import OutcomeForm
 from leads.models import Operation, Outcome
 from leads.selectors import jobs
 from leads.services import outcomes, settling
@@ -26,10 +26,10 @@ from leads.views._money import after_money
 @require_perm("lead.view")
 def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = get_operation_for(desk_for(request.user), operation_id)
-    return _page(request, operation, DecisionForm())
+    return _page(request, operation, OutcomeForm())
 
 
-def _page(request: StaffRequest, operation: Operation, form: DecisionForm) -> HttpResponse:
+def _page(request: StaffRequest, operation: Operation, form: OutcomeForm) -> HttpResponse:
     story = list_for_operation(operation.pk) if operation.is_money else ()
     context = {
         "operation": operation,
@@ -110,7 +110,7 @@ def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """A person says what became of it, with a reason, on the record."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
-    form = DecisionForm(request.POST)
+    form = OutcomeForm(request.POST)
     if not form.is_valid():
         return _page(request, operation, form)
     happened = form.cleaned_data["happened"] == "yes"

@@ -10,7 +10,7 @@ from django_htmx.http import trigger_client_event
 
 from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError, Denied
-from leads.access import Desk, desk_for, get_playbook_for, get_run_for
+from leads.access import Desk, desk_for, get_object_or_404, get_run_for
 from leads.forms.playbooks import CloseForm, PlaybookForm, RunForm, seen_of
 from leads.models import Playbook, PlaybookRun
 from leads.selectors import playbooks as selectors
@@ -42,7 +42,7 @@ def create(request: StaffRequest) -> HttpResponse:
 @require_perm("playbook.manage")
 def edit(request: StaffRequest, playbook_id: int) -> HttpResponse:
     desk = desk_for(request.user)
-    return _edit(request, desk, get_playbook_for(desk, playbook_id))
+    return _edit(request, desk, get_object_or_404(desk, Playbook, pk=playbook_id))
 
 
 def _edit(request: StaffRequest, desk: Desk, playbook: Playbook) -> HttpResponse:
@@ -64,7 +64,7 @@ def _edit(request: StaffRequest, desk: Desk, playbook: Playbook) -> HttpResponse
 @require_perm("playbook.manage")
 def delete(request: StaffRequest, playbook_id: int) -> HttpResponse:
     """Ask first, then delete. Runs that have begun keep their steps."""
-    playbook = get_playbook_for(desk_for(request.user), playbook_id)
+    playbook = get_object_or_404(desk_for(request.user), Playbook, pk=playbook_id)
     if request.method == "POST":
         services.delete_playbook(actor=request.user, playbook=playbook)
         messages.success(request, f"Playbook {playbook.name} deleted.")
@@ -78,7 +78,7 @@ def delete(request: StaffRequest, playbook_id: int) -> HttpResponse:
 def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
     """The preview of all steps, read now; posted, it starts the run, which can be taken back for a while."""
     desk = desk_for(request.user)
-    playbook = get_playbook_for(desk, playbook_id)
+    playbook = get_object_or_404(desk, Playbook, pk=playbook_id)
     if request.method == "POST":
         form = RunForm(request.POST, playbook=playbook, lead_id=lead_id, chosen=request.POST.get("chosen", "")[:64])
         started = _start(desk, playbook, lead_id, form) if form.is_valid() else None

@@ -6,10 +6,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.decorators import StaffRequest, require_perm
-from leads.access import Desk, desk_for, get_recipe_for
-from leads.forms.desk import RecipeForm
+from leads.access import Desk, desk_for, get_object_or_404
+from leads.forms.recipes import RecipeForm
 from leads.models import Recipe
-from leads.selectors import desk as desk_selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.recipes import delete_recipe, run_recipe, save_recipe
 from leads.views._answers import after_change, operation_id_of
@@ -33,7 +33,7 @@ def create(request: StaffRequest) -> HttpResponse:
 @require_perm("recipe.manage")
 def edit(request: StaffRequest, recipe_id: int) -> HttpResponse:
     desk = desk_for(request.user)
-    return _edit(request, desk, get_recipe_for(desk, recipe_id))
+    return _edit(request, desk, get_object_or_404(desk, Recipe, pk=recipe_id))
 
 
 def _edit(request: StaffRequest, desk: Desk, recipe: Recipe) -> HttpResponse:
@@ -52,7 +52,7 @@ def _edit(request: StaffRequest, desk: Desk, recipe: Recipe) -> HttpResponse:
 def delete(request: StaffRequest, recipe_id: int) -> HttpResponse:
     """Ask first, then delete. Access that was granted stays as it is."""
     desk = desk_for(request.user)
-    recipe = get_recipe_for(desk, recipe_id)
+    recipe = get_object_or_404(desk, Recipe, pk=recipe_id)
     if request.method == "POST":
         delete_recipe(actor=request.user, recipe=recipe)
         messages.success(request, f"Recipe {recipe.name} deleted.")
@@ -68,7 +68,7 @@ def run(request: StaffRequest, lead_id: str, recipe_id: int) -> HttpResponse:
     operation = run_recipe(
         actor=request.user,
         connection=desk.connection,
-        recipe=get_recipe_for(desk, recipe_id),
+        recipe=get_object_or_404(desk, Recipe, pk=recipe_id),
         lead_id=lead_id,
         grant=request.POST.get("do") != "revoke",
         operation_id=operation_id_of(request),

@@ -79,7 +79,7 @@ def test_from_a_paste_to_the_results(
         page.get_by_role("link", name="Results as CSV").click()
     file.value.save_as(tmp_path / "results.csv")
     lines = (tmp_path / "results.csv").read_text("utf-8-sig").splitlines()
-    assert [line.split(",")[5] for line in lines] == ["Outcome", "Done", "Done", "Unknown to Kartra"]
+    assert [line.split(",")[5] for line in lines] == ["Outcome", "Done", "Done", "Not in Kartra"]
     page.get_by_role("link", name="Lead by lead").click()
     page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("row")).to_have_count(3)

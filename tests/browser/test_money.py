@@ -226,7 +226,7 @@ def test_undo_takes_it_back(lead_page: Page, sandbox: Sandbox, where: str) -> No
     form.get_by_label("Reason").select_option("Goodwill")
     form.get_by_role("button", name="Refund all 19.95").dblclick()
     expect(card(page)).to_contain_text("Held back")
-    (toasts(page) if where == "toast" else card(page)).get_by_role("button", name="Undo").click()
+    (toasts(page) if where == "toast" else card(page)).get_by_role("button", name="Take back").click()
     expect(toasts(page)).to_contain_text("Taken back. Nothing was sent.")
     expect(card(page).get_by_role("link", name="Refund Rebill 2, #99488")).to_be_visible()
     leave()
@@ -258,7 +258,7 @@ def test_by_keyboard_alone(lead_page: Page) -> None:
     page.keyboard.type("Good")
     hands.press(dialog(page).get_by_role("button", name="Pause subscription"))
     expect(card(page)).to_contain_text("Pause subscription #14833")
-    hands.press(card(page).get_by_role("button", name="Undo: Pause subscription #14833"))
+    hands.press(card(page).get_by_role("button", name="Take back: Pause subscription #14833"))
     expect(toasts(page)).to_contain_text("Taken back")
 
 
@@ -286,7 +286,7 @@ def test_without_javascript(browser_of: Callable[..., Page], desk_of: Callable[.
     page.get_by_label("Reason").select_option("Goodwill")
     page.get_by_role("button", name="Refund part").click()
     expect(page.get_by_role("main")).to_contain_text("Held back")
-    page.get_by_role("main").get_by_role("button", name="Undo").click()
+    page.get_by_role("main").get_by_role("button", name="Take back").click()
     expect(toasts(page)).to_contain_text("Taken back. Nothing was sent.")
     assert writes(sandbox) == []
 
@@ -308,7 +308,7 @@ def held_run(page: Page, sit_down: Callable[..., Desk]) -> Page:
 
 def test_undo_takes_a_playbook_back(held_run: Page, sandbox: Sandbox) -> None:
     main = held_run.get_by_role("main")
-    main.get_by_role("button", name="Undo: Leave").press("Enter")
+    main.get_by_role("button", name="Take back: Leave").press("Enter")
     expect(toasts(held_run)).to_contain_text("Taken back. Nothing was sent.")
     expect(main).to_contain_text("It was taken back by Support Person before it began.")
     expect(main.get_by_role("button")).to_have_count(0)
@@ -319,7 +319,7 @@ def test_undo_takes_a_playbook_back(held_run: Page, sandbox: Sandbox) -> None:
 
 
 def test_the_page_follows_a_playbook_that_begins(held_run: Page, sandbox: Sandbox) -> None:
-    held_run.get_by_role("button", name="Undo: Leave").focus()
+    held_run.get_by_role("button", name="Take back: Leave").focus()
     PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(seconds=1))
     runs.attend_all()
     main = held_run.get_by_role("main")

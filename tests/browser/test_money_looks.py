@@ -160,7 +160,7 @@ def test_held_and_in_doubt(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], 
     Operation.objects.filter(pk=held.pk).update(send_at=held.created_at + timedelta(hours=1))
     eye.see("lead with a held refund", f"{ADAS}/")
     eye.see("refund held", f"/operations/{held.pk}/")
-    page.get_by_role("main").get_by_role("button", name="Undo").click()
+    page.get_by_role("main").get_by_role("button", name="Take back").click()
     expect(page.get_by_role("main")).to_contain_text("Taken back")
     eye.see("refund taken back")
 
@@ -265,7 +265,7 @@ def test_runs(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settin
     eye.see("run held", address)
     eye.see("lead with a held run", f"{ADAS}/")
     page.goto(address)
-    page.get_by_role("main").get_by_role("button", name="Undo").click()
+    page.get_by_role("main").get_by_role("button", name="Take back").click()
     expect(page.get_by_role("main")).to_contain_text("Taken back")
     eye.see("run taken back")
     settings.MONEY_HOLD = 0

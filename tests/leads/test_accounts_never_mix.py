@@ -4,10 +4,13 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from django.db.models import Model
+from django.http import Http404
 from django.test import Client
+from django.utils import timezone
 
-from leads.access import Desk
-from leads.models import Catalogue, Note, Operation, Recent, Recipe
+from leads.access import Desk, get_object_or_404
+from leads.models import Catalogue, Entry, Forgetting, Note, Operation, Playbook, Recent, Recipe
 from leads.providers.changes import AssignTag, GivePoints
 from leads.services.notes import add_note
 from leads.services.reconcile import reconcile
@@ -158,6 +161,22 @@ def test_recipes_of_the_other_account_are_not_found(pair: Pair, sandbox: Sandbox
     assert run.status_code == 404
     assert sandbox.calls() == []
     assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize("make", [
+    lambda desk: Playbook.objects.create(account=desk.account, name="Leave", steps=[{"act": "cancel"}]),
+    lambda desk: Entry.objects.create(
+        account=desk.account, email="ada@example.com", seen_at=timezone.now(), changed_at=timezone.now()
+    ),
+    lambda desk: Forgetting.objects.create(
+        account=desk.account, lead_id=ADA.id, requested_by=desk.user, reason="Asked", due_at=timezone.now()
+    ),
+])  # fmt: skip
+def test_a_row_is_found_from_its_own_account_alone(pair: Pair, make: Callable[[Desk], Model]) -> None:
+    row = make(pair.studio)
+    assert get_object_or_404(pair.studio, type(row), pk=row.pk) == row
+    with pytest.raises(Http404):
+        get_object_or_404(pair.bindery, type(row), pk=row.pk)
 
 
 def test_the_name_of_a_recipe_is_free_in_the_other_account(pair: Pair) -> None:

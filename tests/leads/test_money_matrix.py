@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -226,7 +227,8 @@ def test_every_cell_is_as_the_rule_says(
 ) -> None:
     settings.MONEY_HOLD = 0
     bench = Bench(desk_of, client_of(role), sandbox, seeded, role, state)
-    found = {cell: bench.post(*cell) for cell in cells(state)}
+    # What is typed wrongly is refused before the database is asked, so one database is enough for it.
+    found = {cell: bench.post(*cell) for cell in cells(state) if cell[1] not in TYPED or connection.vendor == "sqlite"}
     assert found == {(way, amount): rule(role, way, state, amount) for way, amount in found}
 
 

@@ -5,9 +5,8 @@ from django.utils import timezone
 
 from accounts import permissions
 from accounts.models import Account, User
-from accounts.services import access, audit
-from kartra_admin.lib import context
-from kartra_admin.lib.errors import AppError, Denied
+from accounts.services import access
+from kartra_admin.lib.errors import AppError
 from leads.models import Job
 from leads.providers.errors import NotFound
 from leads.services.bulk import slots, steering
@@ -44,7 +43,7 @@ def decline(*, actor: User, account: Account, job: Job, note: str) -> Job:
 def recall(*, actor: User, job: Job) -> Job:
     """Take one's own request back."""
     if job.actor_id != actor.pk:
-        raise Denied("Only who asked can take the request back.")
+        access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
     _back(job, "recalled", actor, "")
     return job
 
@@ -75,6 +74,5 @@ def _require_may_decide(actor: User, account: Account, job: Job) -> None:
     if job.account_id != account.pk:
         raise NotFound("There is no such job in this account.")
     if job.actor_id == actor.pk:
-        detail = {"permission": "approve one's own bulk job", "path": context.current.get().path}
-        audit.record(action="permission.denied", outcome="denied", actor=actor, detail=detail)
-        raise Denied("You cannot approve your own bulk job. Somebody else has to.")
+        sentence = "You cannot approve your own bulk job. Somebody else has to."
+        access.deny(actor, "decide on one's own bulk job", sentence)

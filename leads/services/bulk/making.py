@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Account, User
 from accounts.services import access
-from kartra_admin.lib.errors import AppError, Conflict
-from leads.actions import Action
+from kartra_admin.lib.errors import AppError, FormReused
+from leads.bulk_actions import Action
 from leads.models import Job, JobLead, Operation
 from leads.pasting import Line, Named, Pasted, numbers_of
 from leads.services import _operations
@@ -33,8 +33,7 @@ def create_job(
 ) -> Job:
     """Lay a job down and begin its dry run. The same ``job_id`` again returns the first.
 
-    Raises `Denied`, AppError for more leads or actions than a job takes, `Conflict` for a form that was sent before
-    with something else in it.
+    Raises `Denied`, AppError for more leads or actions than a job takes, `FormReused`.
     """
     job = Job(  # type: ignore[misc]
         id=job_id,
@@ -44,7 +43,7 @@ def create_job(
         actions=[action.as_json() for action in actions],
         creates_missing=creates_missing,
         pace=pace,
-        left_out=[*_kept(who.bad, "cannot be read"), *_kept(who.doubles, "named twice")],
+        left_out=[*_kept(who.bad, "cannot be read"), *_kept(who.doubles, "duplicate")],
     )
     steering.require_may(actor, job)
     job.whose = job.new_whose()
@@ -58,7 +57,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
     """A job that takes back all that another one did, where it is still so. It begins with a dry run, too."""
     access.require(actor, "bulk.run")
     if job.undoes_id:
-        raise AppError("This job took another one back. Create a new one instead.")
+        raise AppError("This job undid another one, and cannot be undone itself. Create a new job instead.")
     if not job.is_over:
         raise AppError("This job is not over yet. Cancel it first, or wait until it is done.")
     undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
@@ -69,7 +68,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
         if operations := undoable(lead):
             rows.append(_row_to_undo(undoing, lead, operations[0]))
     if not rows:
-        raise AppError("Nothing of this job can be taken back any more.")
+        raise AppError("Nothing in this job can be undone any more.")
     return _lay_down(undoing, rows, actions=f"undo what {job.name} did")
 
 
@@ -109,7 +108,7 @@ def _lay_down(job: Job, rows: Sequence[JobLead], *, actions: str) -> Job:
         if first is None:
             raise
         if _identity(first) != _identity(job):
-            raise Conflict("This form was already sent once, with something else in it. Nothing was begun.") from None
+            raise FormReused from None
         return first
     slots.call_workers(job)
     return job

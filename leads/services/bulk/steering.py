@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import permissions, subjects
 from accounts.models import Connection, User
 from accounts.services import access, audit
-from kartra_admin.lib.errors import AppError, Conflict, Denied
-from leads.actions import actions_of
+from kartra_admin.lib.errors import AppError, Conflict
+from leads.bulk_actions import actions_of
 from leads.models import Job, JobLead
 from leads.selectors import job_progress
 from leads.services.bulk import slots
@@ -174,4 +174,5 @@ def log(job: Job, what: str, actor: User | None, **detail: object) -> None:
 
 def _require_own(actor: User, job: Job) -> None:
     if job.actor_id != actor.pk:
-        raise Denied(f"Only {job.actor} can start this: it runs in that name.")
+        sentence = f"Only {job.actor} can start this: it runs in that name."
+        access.deny(actor, "start somebody else's bulk job", sentence)

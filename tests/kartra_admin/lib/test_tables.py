@@ -14,6 +14,8 @@ import pytest
 from kartra_admin.lib import tables
 from kartra_admin.lib.tables import BadTable, Table
 
+pytestmark = pytest.mark.once
+
 TEXT = "Email,First Name,City\r\nada@example.com,Ädà,São Paulo\r\nbo@example.com,Bo,\r\n"
 
 

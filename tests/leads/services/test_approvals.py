@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, Connection, User
 from accounts.services import connections as credentials
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads.access import Desk, desk_for, whose_for
 from leads.models import Approval, Limit, Operation, Outcome
 from leads.providers.base import LeadRef
@@ -124,7 +124,7 @@ def test_a_replay_returns_the_first_request_and_asks_no_second_time(support: Des
 def test_the_same_form_with_something_else_in_it_is_refused(support: Desk) -> None:
     own_id = uuid4()
     refund(support, "150", own_id=own_id)
-    with pytest.raises(Conflict, match="already sent once"):
+    with pytest.raises(FormReused):
         refund(support, "160", own_id=own_id)
 
 
@@ -195,7 +195,7 @@ def test_a_second_approver_is_told_of_the_first(
 ) -> None:
     admin, approval = desk_of("admin"), ask(support)
     approve(manager, approval)
-    with pytest.raises(Over, match="approved by Manager Person already"):
+    with pytest.raises(Over, match="already approved by Manager Person"):
         approve(admin, approval)
     assert writes(sandbox) == ONCE
 
@@ -222,6 +222,14 @@ def test_nobody_approves_his_own_where_somebody_else_could(manager: Desk, desk_o
         approve(manager, approval)
     assert writes(sandbox) == []
     assert log("permission.denied")[0].detail["permission"] == "approve one's own request"
+
+
+def test_nobody_declines_his_own(manager: Desk, sandbox: Sandbox) -> None:
+    Limit.objects.create(role="manager", per_transaction=Decimal(100))
+    approval = ask(manager)
+    with pytest.raises(Denied, match="Take it back instead"):
+        approvals.decline(actor=manager.user, connection=manager.connection, approval=approval, note="No")
+    assert log("permission.denied")[0].detail["permission"] == "decline one's own request"
 
 
 def test_a_request_of_another_account_is_not_found(support: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
@@ -353,13 +361,13 @@ def test_declined_and_recalled_are_over_and_logged(support: Desk, manager: Desk,
     )
     assert (declined.status, declined.decision_note) == ("declined", "Offer a swap")
     assert log("approval.decide.declined")[0].detail["note"] == "Offer a swap"
-    with pytest.raises(Over, match="declined by Manager Person already"):
+    with pytest.raises(Over, match="already declined by Manager Person"):
         approvals.recall(actor=support.user, approval=approval)
     second = ask(support)
     with pytest.raises(Denied):
         approvals.recall(actor=manager.user, approval=second)
     assert approvals.recall(actor=support.user, approval=second).status == "recalled"
-    with pytest.raises(Over, match="recalled"):
+    with pytest.raises(Over, match="already taken back"):
         approve(manager, second)
     assert writes(sandbox) == []
 

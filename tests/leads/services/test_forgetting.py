@@ -600,7 +600,7 @@ def test_the_undo_of_a_run_says_how_many_it_leaves_out(
     assert forget(admin).state == "done"
     undoing = work(making.undo_job(actor=admin.user, job=done, job_id=uuid4()))
     assert [row.lead_id for row in undoing.leads.all()] == [ADA.id]
-    assert "1 lead of that run is left out: forgotten since" in told(undoing)
+    assert "1 lead of that run is left out: it was forgotten since" in told(undoing)
     for job in (done, before):
         assert "left out" not in told(job)
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from kartra_admin.lib.errors import FormReused
 from leads.access import Desk
 from leads.models import Operation, Outcome, SettledBy
 from leads.providers.base import Outcome as ProviderOutcome
@@ -85,7 +86,7 @@ def test_the_same_id_again_sends_nothing_and_shows_the_first_outcome(
 def test_the_same_id_with_something_else_in_it_is_refused(desk_of: DeskOf, sandbox: Sandbox, tag: str) -> None:
     desk, operation_id = desk_of("agent"), uuid4()
     add_tag(desk, tag, operation_id=operation_id)
-    with pytest.raises(_operations.FormReused):
+    with pytest.raises(FormReused):
         add_tag(desk, operation_id=operation_id, changes=[UnassignTag("vip")])
     assert writes(sandbox) == [("assign_tag",)]
 
@@ -93,7 +94,7 @@ def test_the_same_id_with_something_else_in_it_is_refused(desk_of: DeskOf, sandb
 def test_an_id_of_somebody_else_is_refused(desk_of: DeskOf, sandbox: Sandbox, tag: str) -> None:
     operation_id = uuid4()
     add_tag(desk_of("agent"), tag, operation_id=operation_id)
-    with pytest.raises(_operations.FormReused):
+    with pytest.raises(FormReused):
         add_tag(desk_of("manager"), tag, operation_id=operation_id)
 
 

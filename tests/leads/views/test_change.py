@@ -154,7 +154,7 @@ def test_points_with_expiry_are_not_offered_for_undo(at_desk: AtDesk) -> None:
 def test_what_is_so_already_is_said(at_desk: AtDesk, sandbox: Sandbox, htmx: bool) -> None:
     answer = post(at_desk("agent"), "tags", {"add": ["vip"]}, htmx=htmx)
     assert answer.status_code == 422
-    assert "the lead is so already" in words(answer)
+    assert "the lead already has this" in words(answer)
     assert writes(sandbox) == []
 
 

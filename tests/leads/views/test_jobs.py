@@ -77,7 +77,7 @@ def test_from_pasted_text_to_the_results(manager: Client, desk: Desk, sandbox: S
     assert lines[0].startswith("\ufeffLine,Lead id,Email")
     assert ADA.email in lines[1]
     assert ',Done,"Added tag advanced, gave points.",' in lines[1]
-    assert "Unknown to Kartra" in lines[3]
+    assert "Not in Kartra" in lines[3]
     assert AuditEntry.objects.get(action="job.export.succeeded").detail["rows"] == 3
 
 
@@ -368,7 +368,7 @@ def test_undo_is_a_job_of_its_own(manager: Client, desk: Desk) -> None:
     undoing = work(Job.objects.get(undoes=job))
     assert answer["Location"] == f"/bulk/{undoing.pk}/"
     page = words(manager.get(answer["Location"]))
-    assert "takes back Spring sale" in page
+    assert "undoes Spring sale" in page
     steering.start(actor=desk.user, job=undoing)
     assert work(undoing).state == "done"
     lead = read(desk)
@@ -376,7 +376,7 @@ def test_undo_is_a_job_of_its_own(manager: Client, desk: Desk) -> None:
     assert lead.score == score - 5
     assert states(undoing) == ["succeeded"] * 2
     again = manager.post(f"/bulk/{job.pk}/undo/", {"operation_id": str(uuid4())}, follow=True)
-    assert "Nothing of this job can be taken back" in words(again)
+    assert "Nothing in this job can be undone" in words(again)
 
 
 def test_what_changed_since_is_not_undone(manager: Client, desk: Desk) -> None:

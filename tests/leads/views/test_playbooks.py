@@ -176,7 +176,7 @@ def test_another_subscription_is_a_link(support: Client, playbook: Playbook) -> 
     page = support.get(address(playbook)).content.decode()
     assert f'href="{address(playbook)}?of=14700"' in page
     other = support.get(f"{address(playbook)}?of=14700")
-    assert "It is cancelled already." in words(other)
+    assert "Already cancelled." in words(other)
     assert posted_again(other, "chosen") == ["14700"]
 
 
@@ -199,7 +199,7 @@ def test_what_changed_meanwhile_is_shown_again(
     answer = support.post(address(playbook), form_of(preview))
     assert answer.status_code == 422
     assert "Nothing was sent" in words(answer)
-    assert "It is so already." in words(answer)
+    assert "Already done." in words(answer)
     assert "What has changed since it was shown" in words(answer)
     assert "She moved away" in answer.content.decode(), "nothing typed is lost"
     assert writes(sandbox) == []
@@ -325,7 +325,7 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
     page = support.get(url)
     text = words(page)
     assert re.search(
-        r"Held back begins in \d+ s Undo Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
+        r"Held back begins in \d+ s Take back Nothing was sent to Kartra yet\. It begins at \d\d:\d\d:\d\d", text
     )
     assert text.count("Not begun") == 3
     assert "Resume playbook" not in text
@@ -407,7 +407,7 @@ def test_while_somebody_is_at_it_nothing_is_offered(support: Client, held: Playb
     page = support.get(url)
     assert "Being done" in words(page)
     assert f'hx-get="{url}status/' in page.content.decode()
-    assert not any(text in words(page) for text in ("Resume playbook", "Close run", "Undo"))
+    assert not any(text in words(page) for text in ("Resume playbook", "Close run", "Take back"))
     PlaybookRun.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     assert "Resume playbook" in words(support.get(url)), "whoever was at it was killed"
 
@@ -418,7 +418,7 @@ def test_what_no_worker_begins_is_told(support: Client, held: PlaybookRun) -> No
     assert re.search(r"Should have begun .*: does the worker run\?", words(support.get("/")))
     page = support.get(f"/playbook-runs/{held.pk}/")
     assert "does the worker run?" in words(page)
-    assert "Undo" in words(page)
+    assert "Take back" in words(page)
 
 
 # Elsewhere

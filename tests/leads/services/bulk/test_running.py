@@ -71,7 +71,7 @@ def test_who_is_unknown_to_kartra_has_an_entry_and_no_operation(manager: Desk, s
     assert (by_id.about_id, by_id.outcome, by_id.actor_name) == (gone, "failed", str(manager.user))
     assert "deleted" in by_id.sentence
     (by_line,) = entries_with("job.line.failed", line=2)
-    assert by_line.sentence == "Line 2 of bulk job Spring sale not done: Unknown to Kartra"
+    assert by_line.sentence == "Line 2 of bulk job Spring sale not done: Not in Kartra"
     assert "nobody@" not in str(by_line.__dict__)
 
 
@@ -274,7 +274,7 @@ def test_a_fault_of_ours_stops_the_job(manager: Desk, monkeypatch: pytest.Monkey
 
     job = work(lay_down(manager, ADA.email))
     steering.start(actor=manager.user, job=job)
-    monkeypatch.setattr(one, "send_changes", lambda **_: 1 / 0)
+    monkeypatch.setattr(one, "send_changes", lambda *_: 1 / 0)
     job = work(job)
     assert job.state == Job.State.PAUSED
     assert "fault in the desk" in job.sentence

@@ -12,7 +12,7 @@ from accounts.models import AuditEntry
 from accounts.services import connections, packs, users
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
-from leads.actions import Action
+from leads.bulk_actions import Action
 from leads.models import Job, Operation
 from leads.providers.changes import AssignTag, RefundTransaction
 from leads.services.bulk import approving, making, steering
@@ -241,6 +241,8 @@ def test_what_was_declined_may_be_asked_for_again(manager: Desk, admin: Desk, as
 def test_only_who_asked_takes_the_request_back(manager: Desk, admin: Desk, asked: Job) -> None:
     with pytest.raises(Denied):
         approving.recall(actor=admin.user, job=asked)
+    refused = AuditEntry.objects.readable().get(action="permission.denied")
+    assert (refused.actor_id, refused.detail["permission"]) == (admin.user.pk, "take back somebody else's request")
     assert approving.recall(actor=manager.user, job=asked).state == "checked"
     with pytest.raises(steering.Moved):
         approving.approve(actor=admin.user, account=admin.account, job=asked)
@@ -288,7 +290,7 @@ def test_a_job_that_is_under_way_cannot_be_undone(manager: Desk) -> None:
 def test_an_undo_is_not_undone_as_a_whole(manager: Desk) -> None:
     job = run(manager, TWO)
     undoing = work(making.undo_job(actor=manager.user, job=job, job_id=uuid4()))
-    with pytest.raises(AppError, match="took another one back"):
+    with pytest.raises(AppError, match="undid another one"):
         making.undo_job(actor=manager.user, job=undoing, job_id=uuid4())
     steering.start(actor=manager.user, job=undoing)
     assert work(undoing).state == "done"

@@ -62,7 +62,7 @@ def test_one_undo_takes_back_what_all_attempts_did(manager: Desk, retried: Job, 
     assert after.score == (before.score or 0) - 5
     assert len(writes(sandbox)) == 4
     assert Operation.objects.filter(undoes__isnull=False, outcome="succeeded").count() == 4
-    with pytest.raises(AppError, match="Nothing of this job can be taken back"):
+    with pytest.raises(AppError, match="Nothing in this job can be undone"):
         undo(manager, retried)
 
 
@@ -123,7 +123,7 @@ def test_an_undo_that_a_person_settled_after_the_end_is_finished_by_a_retry(
         )
     slices.sweep()
     assert states(undoing) == ["failed", "failed"]
-    assert "retry" in leads_of(undoing)[0].sentence
+    assert "Retry" in leads_of(undoing)[0].sentence
     undoing = work(steering.retry(actor=manager.user, job=undoing))
     assert states(undoing) == ["succeeded", "succeeded"]
     assert TAG not in read(manager).tags

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import AuditEntry, User
-from kartra_admin.lib.errors import AppError, Conflict, Denied
+from kartra_admin.lib.errors import AppError, Denied, FormReused
 from leads.access import Desk
-from leads.acts import CANCEL, REFUND, attempt_id
 from leads.models import Approval, Operation, Outcome, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND, attempt_id
 from leads.providers.changes import AssignTag, CancelSubscription, RefundTransaction, UnassignTag
 from leads.providers.errors import Refused
 from leads.selectors.playbooks import Progress, list_unfinished, list_waiting, progress_of
@@ -587,7 +587,7 @@ def test_the_same_form_with_something_else_in_it_is_refused(desk: Desk, sandbox:
     shown = preview(desk, playbook).digest
     start(desk, playbook, seen=shown, run_id=run_id)
     sandbox.calls()
-    with pytest.raises(Conflict):
+    with pytest.raises(FormReused):
         start(desk, playbook, run_id=run_id, terms=Terms("Bought twice", "", shown))
     assert writes(sandbox) == []
 
