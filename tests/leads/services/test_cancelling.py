@@ -414,7 +414,7 @@ def test_a_closed_run_refunds_nothing_even_at_that_moment(
     run = until_settled(desk, sandbox)
     honest = _operations.record
 
-    def slow(*given: Any, **also: Any) -> Operation:
+    def slow(*given: Any, **also: Any) -> tuple[Operation, bool]:
         runs.close_run(actor=desk.user, run=run, note="She keeps the last month")
         return honest(*given, **also)
 
