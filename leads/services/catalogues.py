@@ -15,7 +15,7 @@ from leads import effects
 from leads.models import Catalogue, Operation, Outcome
 from leads.providers.base import CatalogueKind, Provider
 from leads.providers.changes import CreateField
-from leads.providers.errors import ProviderError
+from leads.providers.errors import AlreadyDone, ProviderError
 from leads.selectors import catalogues
 from leads.selectors.catalogues import Catalogues
 from leads.services import _operations
@@ -71,7 +71,10 @@ def fields_for_editing(connection: Connection) -> Catalogues:
 def create_field(
     *, actor: User, connection: Connection, operation_id: UUID, identifier: str, kind: str, options: Sequence[str]
 ) -> Operation:
-    """Make a custom field for the whole account, then read the fields anew. It can't be undone."""
+    """Make a custom field for the whole account; the fields are read before and after. It can't be undone.
+
+    Raises `AlreadyDone` where there is one of this name: a reading could not tell it from ours.
+    """
     change = CreateField(identifier, kind, list(options))
     require(actor, [change])
     intent = _operations.Intent(
@@ -80,6 +83,11 @@ def create_field(
         connection=connection,
         request_digest=_operations.digest(change.kind, change.as_json()),
     )
+    if first := _operations.find_replay(intent):
+        return first
+    known = provider_for(connection).list_fields()
+    if identifier in [definition.identifier for definition in known]:
+        raise AlreadyDone(f"There is already a field named {identifier}. Nothing was sent.")
     operation = _operations.perform(intent, [_operations.Step(change, after=effects.expected(change, {}))])
     if operation.outcome == Outcome.SUCCEEDED:
         try:

@@ -78,10 +78,10 @@ def send_changes(intent: Intent, lead: Lead, changes: Sequence[Change]) -> Opera
 
 
 def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) -> _operations.Step:
+    """The change as it would be sent now. What the reading does not tell could not be brought back."""
     before = effects.state_of(change, lead)
-    return _operations.Step(
-        change, before, effects.expected(change, before, definitions), effects.inverse(change, lead)
-    )
+    inverse = effects.inverse(change, lead) if effects.is_told(change, lead) else None
+    return _operations.Step(change, before, effects.expected(change, before, definitions), inverse)
 
 
 def require(actor: User, changes: Sequence[Change], permission: str = "") -> None:

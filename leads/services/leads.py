@@ -1,5 +1,6 @@
 """Open, create and edit leads."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -234,7 +235,7 @@ def edit_lead(
 
 def _value(value: str | Sequence[str]) -> str | list[str]:
     """A value for comparing: forms trim texts, write other line ends, and put options in their own order."""
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else sorted(value)
+    return "\n".join(re.split(r"\r\n?|\n", value)).strip() if isinstance(value, str) else sorted(value)
 
 
 def _edited(seen: Mapping[str, AnyValue], wanted: Mapping[str, AnyValue]) -> dict[str, AnyValue]:

@@ -353,6 +353,22 @@ def test_a_reading_that_was_on_its_way_brings_nobody_back(desk_of: Callable[...,
     assert Entry.objects.get().email == ADA.email
 
 
+def test_events_of_a_number_that_nobody_knows_go_with_whom_they_name(
+    desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    desk = desk_of("admin")
+    hook = events.make_hook(actor=desk.user, account=desk.account)
+    for number, email in (("999001", ADA.email), ("999002", NOTABLE["ben"].email)):
+        post = {"lead": {"id": number, "email": email}, "action": "unsubscribed"}
+        events.receive(hook, json.dumps(post).encode(), "application/json")
+    read(desk)
+    forget(desk, ADA.id)
+    assert [row.lead_id for row in Event.objects.all()] == ["999002"]
+    assert selectors.is_known(desk.account, "999002"), "who has nothing but an event can be forgotten, too"
+    forget(desk, "999002")
+    assert not Event.objects.exists()
+
+
 # Asking, taking back, waiting
 
 
