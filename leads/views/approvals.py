@@ -15,7 +15,7 @@ from leads.forms.decisions import RequestDecisionForm
 from leads.models import Approval
 from leads.selectors import approvals as selectors
 from leads.services import approvals, limits
-from leads.views._answers import tell
+from leads.views._answers import refusals_told, tell
 
 _HISTORY = 25
 _SAID = {
@@ -91,13 +91,10 @@ def decide(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _detail(request, desk, approval, form)
     decide_so = approvals.approve if form.cleaned_data["do"] == "approve" else approvals.decline
-    try:
+    with refusals_told(request):
         done = decide_so(
             actor=request.user, connection=desk.connection, approval=approval, note=form.cleaned_data["note"]
         )
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         if isinstance(done, Approval):
             messages.success(request, _SAID[Approval.Status(done.status)])
         else:
@@ -109,10 +106,7 @@ def decide(request: StaffRequest, approval_id: UUID) -> HttpResponse:
 @require_perm("transaction.refund")
 def recall(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     approval = get_approval_for(desk_for(request.user), approval_id)
-    try:
+    with refusals_told(request):
         approvals.recall(actor=request.user, approval=approval)
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, "Taken back. Nothing was sent.")
     return redirect("leads:approval", approval_id=approval.pk)
