@@ -160,7 +160,7 @@ TEMPLATES = [
                 "kartra_admin.context_processors.csp_nonce",
                 "kartra_admin.context_processors.shell",
             ],
-            "libraries": {"drawn": "kartra_admin.drawn"},
+            "libraries": {"cached": "kartra_admin.cached_tags"},
         },
     },
 ]

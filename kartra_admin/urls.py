@@ -4,7 +4,7 @@ from allauth.account import views as sign_in
 from django.urls import include, path, re_path
 
 from accounts.views import factors
-from kartra_admin import reports, typed
+from kartra_admin import csp_reports, typed
 
 urlpatterns = [
     path("sign-in/", sign_in.login, name="account_login"),
@@ -34,7 +34,7 @@ urlpatterns = [
     path("sign-in/factors/codes/new/", factors.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path("sign-in/factors/passkey/", factors.add_passkey, name="mfa_add_webauthn"),
     path("sign-in/factors/passkey/<int:pk>/remove/", factors.remove_passkey, name="mfa_remove_webauthn"),
-    path("csp-report/", reports.csp, name="csp-report"),
+    path("csp-report/", csp_reports.csp, name="csp-report"),
     path("not-sent/", typed.kept, name="typed"),
     path("", include("accounts.urls")),
     path("", include("leads.urls")),

@@ -11,8 +11,8 @@ from django.db.models import Model, QuerySet
 from accounts.models import Account, Connection, User
 from accounts.selectors import connections
 from accounts.services import access
-from leads.acts import steps_of
 from leads.models import Approval, Import, Job, Operation, PlaybookRun, Recent, SavedView
+from leads.playbook_steps import steps_of
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Deleted, Misconfigured, NotFound
 from leads.selectors import approvals, directory, jobs, refs

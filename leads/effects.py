@@ -18,7 +18,7 @@ ON, OFF = "subscribed", "not subscribed"
 
 
 def state_of(change: Change, thing: Lead | Subscription) -> State:
-    """The part that the change touches. Empty where the provider cannot tell (calendars)."""
+    """The part that the change touches, without what the reading does not tell; of calendars none ever does."""
     return _of_subscription(change, thing) if isinstance(thing, Subscription) else _of_lead(change, thing)
 
 
@@ -38,7 +38,7 @@ def figures_of(subscription: Subscription) -> State:
 
 def _of_subscription(change: Change, subscription: Subscription) -> State:
     wanted = _asked(change) if isinstance(change, changes.EditSubscription) else ("Status",)
-    return {label: value for label, value in figures_of(subscription).items() if label in wanted}
+    return {label: value for label, value in figures_of(subscription).items() if label in wanted and value}
 
 
 def _asked(change: changes.EditSubscription) -> State:
@@ -60,20 +60,20 @@ def _asked(change: changes.EditSubscription) -> State:
 def _of_lead(change: Change, lead: Lead) -> State:
     match change:
         case changes.EditLead() | changes.CreateLead():
-            state = {FIELD_LABELS[key]: lead.profile.get(key, "") for key in change.profile}
-            for identifier in change.custom_fields:
+            state = {FIELD_LABELS[key]: lead.profile.get(key, "") for key in change.profile if key not in lead.untold}
+            for identifier in change.custom_fields if "custom_fields" not in lead.untold else ():
                 value = lead.custom_field(identifier)
                 state[identifier] = value.display if value else ""
             has_email = isinstance(change, changes.CreateLead) or change.new_email
-            return state | ({FIELD_LABELS["email"]: lead.email} if has_email else {})
-        case changes.AssignTag(tag) | changes.UnassignTag(tag):
+            return state | ({FIELD_LABELS["email"]: lead.email} if has_email and "email" not in lead.untold else {})
+        case changes.AssignTag(tag) | changes.UnassignTag(tag) if "tags" not in lead.untold:
             return {f"Tag {tag}": YES if tag in lead.tags else NO}
-        case changes.SubscribeToList(name) | changes.UnsubscribeFromList(name):
+        case changes.SubscribeToList(name) | changes.UnsubscribeFromList(name) if "lists" not in lead.untold:
             return {f"List {name}": ON if any(row.active for row in lead.lists if row.name == name) else OFF}
         case changes.SubscribeToSequence(name) | changes.UnsubscribeFromSequence(name):
-            return {f"Sequence {name}": _step(lead, name) or OFF}
-        case changes.GivePoints() | changes.RemovePoints():
-            return {"Points": "" if lead.score is None else str(lead.score)}
+            return {f"Sequence {name}": _step(lead, name) or OFF} if "sequences" not in lead.untold else {}
+        case changes.GivePoints() | changes.RemovePoints() if lead.score is not None:
+            return {"Points": str(lead.score)}
     return {}
 
 
@@ -147,6 +147,11 @@ def inverse(change: Change, lead: Lead) -> Change | None:
         case changes.RemovePoints(points):
             return changes.GivePoints(points)
     return None
+
+
+def is_told(change: Change, lead: Lead) -> bool:
+    """Whether the reading tells all that the change touches."""
+    return state_of(change, lead).keys() >= expected(change, {}).keys()
 
 
 def agrees(change: Change, state: Mapping[str, str], thing: Lead | Subscription) -> bool:

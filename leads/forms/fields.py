@@ -1,5 +1,6 @@
 """Form fields that several forms share."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,7 +8,9 @@ from typing import Any, cast
 from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 
+_LINE_BREAK = re.compile(r"\r\n?|\n")
 _UNKNOWN_NAME = "“%(value)s” is not among the names read from Kartra. Refresh the catalogues in Settings."
 
 
@@ -28,6 +31,28 @@ class OperationForm(forms.Form):
         self.data = cast(QueryDict, self.data).copy()
         self.data["operation_id"] = str(uuid.uuid4())
         self.add_error(None, sentence)
+
+
+class _Lines(forms.TextInput):
+    """A single line, unless the value has several: of a single one, browsers drop the line breaks."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        if value and _LINE_BREAK.search(str(value)):
+            return forms.Textarea({**self.attrs, "rows": 3}).render(name, value, attrs, renderer)
+        return super().render(name, value, attrs, renderer)
+
+
+class TextField(forms.CharField):
+    """A text that the provider holds. Browsers send each line break as CRLF; it is written as those in ``held``."""
+
+    def __init__(self, label: str, *, max_length: int, held: str = "", is_long: bool = False) -> None:
+        widget = forms.Textarea({"rows": 3}) if is_long else _Lines()
+        super().__init__(label=label, required=False, max_length=max_length, widget=widget)
+        found = _LINE_BREAK.search(held)
+        self.line_break = found[0] if found else "\n"
+
+    def to_python(self, value: Any) -> str:
+        return _LINE_BREAK.sub(self.line_break, super().to_python(value) or "")
 
 
 class PickMany(forms.MultipleChoiceField):

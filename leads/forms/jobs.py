@@ -11,7 +11,7 @@ from django.forms import BoundField
 from django.http import QueryDict
 
 from kartra_admin.lib.tables import BadTable
-from leads.actions import Action
+from leads.bulk_actions import Action
 from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
 from leads.models import Recipe
@@ -246,22 +246,3 @@ class JobForm(OperationForm):
             return ""
         ids = [by_label[part.casefold()] for part in wanted]
         return ids if definition.kind == "choices" else "".join(ids)
-
-
-class JobDecisionForm(forms.Form):
-    """``do`` is the button that was pressed; the note is what the person who asked will read."""
-
-    do = forms.ChoiceField(choices=[("approve", "Approve"), ("decline", "Decline")])
-    note = forms.CharField(
-        label="Note",
-        required=False,
-        max_length=400,
-        widget=forms.Textarea({"rows": 2}),
-        help_text="Needed to decline.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        values = self.cleaned_data
-        if values.get("do") == "decline" and "note" in values and not values["note"]:
-            self.add_error("note", "Say why, so that the person who asked knows.")
-        return values

@@ -8,7 +8,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
+from leads.forms.fields import OperationForm, PickMany, PickOne, StepField, TextField
 from leads.labels import FIELD_LABELS
 from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead
 from leads.providers.changes import AssignTag, Change, SubscribeToList, SubscribeToSequence
@@ -31,9 +31,10 @@ class LeadForm(OperationForm):
         self.lead = lead
         self.definitions = with_options_of(lead, catalogues.fields) if lead else [*catalogues.fields]
         for key in PROFILE_FIELDS:
-            self.fields[key] = forms.CharField(label=FIELD_LABELS[key], required=False, max_length=500)
+            held = lead.profile.get(key, "") if lead else ""
+            self.fields[key] = TextField(FIELD_LABELS[key], max_length=500, held=held)
         for definition in self.definitions:
-            self.fields[f"custom.{definition.identifier}"] = _custom_field(definition)
+            self.fields[f"custom.{definition.identifier}"] = _custom_field(definition, lead)
         on_tags, on_lists = (snapshot.tags, snapshot.lists) if snapshot else ((), ())
         self.fields["tags"] = PickMany([*dict.fromkeys([*on_tags, *catalogues.tags])], "Tags", "Add a tag")
         self.fields["lists"] = PickMany(
@@ -100,11 +101,9 @@ def _values(snapshot: Snapshot) -> dict[str, Any]:
     return {**snapshot.fields(), "tags": [*snapshot.tags], "lists": [*snapshot.lists]}
 
 
-def _custom_field(definition: FieldDefinition) -> forms.Field:
+def _custom_field(definition: FieldDefinition, lead: Lead | None) -> forms.Field:
     label, options = definition.identifier, [(option.id, option.label) for option in definition.options]
     match definition.kind:
-        case "long_text":
-            return forms.CharField(label=label, required=False, max_length=10_000, widget=forms.Textarea({"rows": 3}))
         case "choice":
             return forms.ChoiceField(label=label, required=False, choices=[("", "None"), *options])
         case "radio":
@@ -113,4 +112,6 @@ def _custom_field(definition: FieldDefinition) -> forms.Field:
         case "choices":
             boxes = forms.CheckboxSelectMultiple
             return forms.MultipleChoiceField(label=label, required=False, choices=options, widget=boxes)
-    return forms.CharField(label=label, required=False, max_length=1_000)
+    value = lead.custom_field(definition.identifier) if lead else None
+    is_long = definition.kind == "long_text"
+    return TextField(label, max_length=10_000 if is_long else 1_000, held=value.text if value else "", is_long=is_long)

@@ -1,4 +1,4 @@
-"""Forms of refund limits, reasons and approvals."""
+"""How much a role or a person may refund."""
 
 from decimal import Decimal
 from typing import Any
@@ -68,26 +68,3 @@ class LimitForm(forms.Form):
         for name, value in values.items():
             setattr(self.limit, name, value)
         return self.limit
-
-
-class ReasonForm(forms.Form):
-    text = forms.CharField(label="Reason", max_length=120)
-
-
-class ApprovalForm(forms.Form):
-    """``do`` is the button that was pressed; the note is what the person who asked will read."""
-
-    do = forms.ChoiceField(choices=[("approve", "Approve"), ("decline", "Decline")])
-    note = forms.CharField(
-        label="Note",
-        required=False,
-        max_length=500,
-        widget=forms.Textarea({"rows": 2}),
-        help_text="Needed to decline.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        values = self.cleaned_data
-        if values.get("do") == "decline" and "note" in values and not values["note"]:
-            self.add_error("note", "Say why, so that the person who asked can tell the customer.")
-        return values

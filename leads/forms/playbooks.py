@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.http import QueryDict
 
-from leads.acts import ACTS, Step, steps_of
 from leads.forms.money import MoneyForm, Seen
 from leads.models import Playbook
+from leads.playbook_steps import ACTS, Step, steps_of
 from leads.selectors.catalogues import Catalogues
 from leads.services.money import Terms
 from leads.services.playbook_preview import Preview

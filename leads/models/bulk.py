@@ -17,7 +17,7 @@ from leads.models.sealed import Sealed, SealedRow
 class Job(SealedRow):
     """The same changes for many leads.
 
-    ``actions`` are `leads.actions.Action` as JSON, in the order in which they travel. A job reads every lead first
+    ``actions`` are `leads.bulk_actions.Action` as JSON, in the order in which they travel. A job reads every lead first
     (*checking*, the dry run) and waits in *checked* for its actor to start it. ``findings`` tells of each action how
     many leads it would change. ``left_out`` holds what was pasted and is not among the leads (``{"line", "text",
     "why"}``, and one for all beyond the first 200, with their ``numbers`` and no text), ``decision_note`` why it was

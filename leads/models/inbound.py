@@ -5,6 +5,7 @@ from django.db import models
 
 from accounts import subjects
 from accounts.models import Account, Subject
+from leads.models.directory import Entry
 from leads.models.sealed import Sealed, SealedRow
 
 
@@ -32,6 +33,11 @@ class Hook(models.Model):
 
     def __str__(self) -> str:
         return f"hook of {self.account}"
+
+
+def events_of_nobody(account_id: int) -> Subject:
+    """Under what events are sealed that tell of nobody who is known here."""
+    return subjects.of_many(f"events:{account_id}")
 
 
 class Event(SealedRow):
@@ -73,9 +79,13 @@ class Event(SealedRow):
         return f"event:{self.account_id}:{self.digest}"
 
     def new_whose(self) -> Subject:
-        if self.lead_id:
+        """The lead's own where anything is kept of it; else the account's, for a post may name anybody."""
+        if self.lead_id and (
+            subjects.find_lead(self.account_id, self.lead_id)
+            or Entry.objects.filter(account=self.account_id, lead_id=self.lead_id).exists()
+        ):
             return subjects.of_lead(self.account_id, self.lead_id)
-        return subjects.of_many(f"events:{self.account_id}")
+        return events_of_nobody(self.account_id)
 
     @property
     def said(self) -> str:

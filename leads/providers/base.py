@@ -122,7 +122,11 @@ class Consent:
 
 @dataclass(frozen=True)
 class Lead:
-    """One person, as the provider holds them at ``read_at``."""
+    """One person, as the provider holds them at ``read_at``.
+
+    ``untold`` names what reads as empty because the answer did not hold it: profile fields by their neutral names,
+    ``email``, ``custom_fields``, ``tags``, ``lists``, ``sequences``.
+    """
 
     id: str
     email: str
@@ -145,6 +149,7 @@ class Lead:
     notes: str = ""
     username: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    untold: frozenset[str] = frozenset()
     read_at: datetime | None = None
 
     @property

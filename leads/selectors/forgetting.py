@@ -15,6 +15,7 @@ from leads.models import (
     OPEN,
     Approval,
     Entry,
+    Event,
     Forgetting,
     Import,
     Job,
@@ -149,8 +150,8 @@ def find_imported(account: Account, email: str) -> Entry | None:
 
 def is_known(account: Account, lead_id: str) -> bool:
     """Whether anything is kept here of a lead, also of one that the provider no longer has."""
-    is_listed = Entry.objects.filter(account=account, lead_id=lead_id).exists()
-    return is_listed or subjects.find_lead(account.pk, lead_id) is not None
+    rows = (model.objects.filter(account=account, lead_id=lead_id) for model in (Entry, Event))
+    return any(found.exists() for found in rows) or subjects.find_lead(account.pk, lead_id) is not None
 
 
 def person_of(account: Account, lead_id: str) -> Person:

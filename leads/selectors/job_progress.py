@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from leads.actions import Action, actions_of
+from leads.bulk_actions import Action, actions_of
 from leads.models import Job, JobLead
 from leads.providers.changes import EditLead
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from kartra_admin.lib.errors import BadRequest
 from kartra_admin.lib.pagination import Page, page_by_time
-from leads.actions import actions_of
+from leads.bulk_actions import actions_of
 from leads.models import Job, JobLead, Operation
 from leads.selectors.job_progress import Filter, counts_of
 

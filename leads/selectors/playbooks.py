@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
-from leads.acts import Part, Step, attempt_id, parts_of, steps_of
 from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun
+from leads.playbook_steps import Part, Step, attempt_id, parts_of, steps_of
 
 MOST_ATTEMPTS = 20
 # What goes on by itself needs nobody, unless it takes so long.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leads.models import Event, Import, ImportRow, Job, JobLead, Operation
+from leads.models.inbound import events_of_nobody
 from leads.selectors.forgetting import Person, files_called_after, jobs_called_after
 from leads.services.events import body_of
 
@@ -35,7 +36,7 @@ def look(person: Person, lines: Lines) -> None:
         is_theirs = row.lead_id == lead_id or lead_id in row.cells or person.has_address_in(" ".join(row.cells))
         if is_theirs or (row.outcome == "failed" and person.is_on_line(row.cells)):
             lines.naming[ImportRow].append(row.pk)
-    for row in _new(Event.objects.filter(account=account, lead_id=""), lines):
+    for row in _new(Event.objects.filter(account=account, whose=events_of_nobody(account.pk)), lines):
         if person.has_address_in(body_of(row)):
             lines.naming[Event].append(row.pk)
     unnamed = JobLead.objects.filter(job__account=account, lead_id="").select_related("job", "whose")

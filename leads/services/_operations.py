@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,61 @@ class Step:
     known: Known | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What a service means to do: who, with whose credentials, to which lead, and why. `Step` says what.
+
+    ``id`` is made with the form, ``request_digest`` is the `digest` of what the form asked for. ``send_at`` holds it
+    back until then. ``guard`` runs in the transaction that records it, and raises where this may not be, such as above
+    a limit; ``tell`` writes there what is to be logged beside. With ``background`` people's calls go first.
+    """
+
+    id: UUID
+    actor: User
+    connection: Connection
+    request_digest: str
+    lead_id: str = ""
+    lead_name: str = ""
+    lead_email: str = ""
+    label: str = ""
+    reason: str = ""
+    note: str = ""
+    run: PlaybookRun | None = None
+    approved_by: User | None = None
+    undoes: Operation | None = None
+    undoes_step: OperationStep | None = None
+    send_at: datetime | None = None
+    guard: Callable[[], None] | None = None
+    tell: Callable[[], None] | None = None
+    background: bool = False
+
+    @property
+    def account(self) -> Account:
+        return self.connection.account
+
+    def as_operation(self) -> Operation:
+        """Not saved yet, and without an outcome."""
+        return Operation(  # type: ignore[misc]
+            id=self.id,
+            account=self.account,
+            actor=self.actor,
+            lead_id=self.lead_id,
+            lead_name=self.lead_name[:500],
+            lead_email=self.lead_email[:320],
+            label=self.label,
+            request_digest=self.request_digest,
+            undoes=self.undoes,
+            undoes_step=self.undoes_step,
+            outcome=Outcome.HELD if self.send_at else Outcome.PENDING,
+            reason=self.reason,
+            note=self.note,
+            approved_by=self.approved_by,
+            run=self.run,
+            send_at=self.send_at,
+            sent_at=None if self.send_at else timezone.now(),
+        )
+
+
 class Locked(Conflict):
     """Something else of the same payment or subscription is not settled yet."""
 
@@ -78,57 +133,46 @@ def digest(*parts: Any) -> str:
     return subjects.digest_of(json.dumps(parts, sort_keys=True, default=str))
 
 
-def find_replay(*, operation_id: UUID, actor: User, account: Account, request_digest: str) -> Operation | None:
+def find_replay(intent: Intent) -> Operation | None:
     """The operation that this form started before, if any. Raises `FormReused` where it asked for something else."""
-    operation = Operation.objects.filter(id=operation_id).prefetch_related("steps").first()
+    operation = Operation.objects.filter(id=intent.id).prefetch_related("steps").first()
     if operation is None:
         return None
-    if (operation.actor_id, operation.account_id, operation.request_digest) != (actor.pk, account.pk, request_digest):
+    asked = (intent.actor.pk, intent.account.pk, intent.request_digest)
+    if (operation.actor_id, operation.account_id, operation.request_digest) != asked:
         raise FormReused
     return operation
 
 
-def perform(
-    *,
-    connection: Connection,
-    steps: Sequence[Step],
-    operation_id: UUID,
-    guard: Callable[[], None] | None = None,
-    background: bool = False,
-    **terms: Any,
-) -> Operation:
-    """Record, send once, record the outcome. Returns the operation, which may be unknown.
+def perform(intent: Intent, steps: Sequence[Step]) -> Operation:
+    """Record, send once, record the outcome. Returns the operation, which may be unknown; what is held back is left to
+    the worker.
 
-    ``terms`` are fields of `Operation`, ``guard`` is that of `record`. With ``background`` people's calls go first. The
-    same ``operation_id`` again returns the first and sends nothing. Raises AppError for more than one call takes.
+    An intent of the same ``id`` again returns the first operation and sends nothing. Raises AppError for more than one
+    call takes, and as `record` does.
     """
     if len(steps) > MOST_CHANGES:
         raise AppError(f"One save takes at most {MOST_CHANGES} changes. Nothing was sent: do it in parts.")
-    operation = Operation(id=operation_id, account=connection.account, **terms)
-    provider_for(connection)  # raises before anything is recorded where the credentials do not open
-    first = record(operation, steps, guard=guard)
-    return send(operation, connection, background=background) if first is operation else first
+    provider_for(intent.connection)  # raises before anything is recorded where the credentials do not open
+    operation, is_new = record(intent, steps)
+    if not is_new:
+        return operation
+    if operation.send_at:
+        _queue.send_later(operation.pk, operation.send_at)
+        return operation
+    return send(operation, intent.connection, background=intent.background)
 
 
-def record(
-    operation: Operation,
-    steps: Sequence[Step],
-    *,
-    guard: Callable[[], None] | None = None,
-    log: Callable[[], None] | None = None,
-) -> Operation:
-    """Write the intent. Returns the operation that stands: this one, or the first with its id.
+def record(intent: Intent, steps: Sequence[Step]) -> tuple[Operation, bool]:
+    """Write the intent. Returns the operation that stands, and whether it is a new one and not the first with its id.
 
-    ``guard`` runs inside the transaction and raises where this may not be, such as above a limit; ``log`` writes what
-    the caller has to tell beside. Raises `Locked`.
+    Raises `Locked`, and what the intent's guard raises.
     """
-    operation.lead_name, operation.lead_email = operation.lead_name[:500], operation.lead_email[:320]
-    operation.outcome = Outcome.HELD if operation.send_at else Outcome.PENDING
-    operation.sent_at = None if operation.send_at else timezone.now()
+    operation = intent.as_operation()
     try:
         with transaction.atomic(durable=True):
-            if guard:
-                guard()
+            if intent.guard:
+                intent.guard()
             require_open_run(operation.run_id)
             operation.whose = subject_of(operation)
             operation.save(force_insert=True)
@@ -136,20 +180,14 @@ def record(
             rows = OperationStep.objects.bulk_create(
                 _row(operation, position, step) for position, step in enumerate(steps)
             )
-            if log:
-                log()
+            if intent.tell:
+                intent.tell()
             for row in rows:
                 log_step(row, "requested", actor=operation.actor, whose=operation.whose)
     except (IntegrityError, _Moved) as error:
-        first = find_replay(
-            operation_id=operation.pk,
-            actor=operation.actor,
-            account=operation.account,
-            request_digest=operation.request_digest,
-        )
-        if first is not None:
-            return first
-        if operation.undoes_id or operation.undoes_step_id:
+        if first := find_replay(intent):
+            return first, False
+        if intent.undoes or intent.undoes_step:
             raise Conflict("This was undone already, or is being undone right now.") from None
         if isinstance(error, _Moved):
             raise
@@ -157,7 +195,7 @@ def record(
             "Another change of this payment or subscription is still being settled. Nothing was sent; wait until it is "
             "done."
         ) from None
-    return operation
+    return operation, True
 
 
 def require_open_run(run_id: UUID | None) -> None:

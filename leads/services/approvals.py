@@ -6,7 +6,7 @@ checked again inside the transaction that records the decision and the operation
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -208,10 +208,6 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
     terms = Terms(approval.reason, approval.note, approval.figures_digest)
     asked = _operations.digest("approval", str(approval.pk))
     own_id = operation_id_of(approval)
-    operation = money.new_operation(
-        own_id, approval.requester, _whose(approval), approval.account, asked, terms, approval.run, held=False
-    )
-    operation.approved_by = decision.by
 
     def take() -> None:
         _require_fit(approval, decision)
@@ -221,8 +217,10 @@ def _run(approval: Approval, connection: Connection, decision: _Decision, *, was
         alone = "nobody else could decide" if decision.alone else ""
         _log(approval, "approval.decide.approved", actor=decision.by, note=decision.note, alone=alone)
 
+    intent = money.intent_of(own_id, approval.requester, connection, asked, terms, approval.run)
+    intent = replace(money.about(intent, _whose(approval)), approved_by=decision.by, guard=take, tell=tell)
     try:
-        return money.dispatch(operation, step, connection, guard=take, log=tell)
+        return _operations.perform(intent, [step])
     except _Lapsed as error:
         _expire(approval, error.sentence)
         raise Over(error.sentence) from None

@@ -11,8 +11,8 @@ from uuid import UUID
 from accounts.models import Connection, User
 from accounts.services import access
 from kartra_admin.lib.errors import AppError
-from leads.acts import CANCEL, REFUND, Step
 from leads.models import PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND, Step
 from leads.providers.changes import CancelSubscription
 from leads.services import _operations, money, runs
 from leads.services.money import Changed, Terms, Whose

@@ -10,12 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, Connection, User
-from accounts.services import audit
+from accounts.services import access, audit
 from leads import effects
 from leads.models import Catalogue, Operation, Outcome
 from leads.providers.base import CatalogueKind, Provider
 from leads.providers.changes import CreateField
-from leads.providers.errors import ProviderError
+from leads.providers.errors import AlreadyDone, ProviderError
 from leads.selectors import catalogues
 from leads.selectors.catalogues import Catalogues
 from leads.services import _operations
@@ -27,7 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 def refresh_catalogues(*, actor: User, connection: Connection) -> dict[CatalogueKind, str]:
-    """Read all catalogues. Returns a sentence for each that could not be read; the others are kept fresh."""
+    """Read all catalogues. Returns a sentence for each that could not be read; the others are kept fresh. Raises
+    `Denied`."""
+    access.require(actor, "catalogue.refresh")
+    return read_catalogues(actor=actor, connection=connection)
+
+
+def read_catalogues(*, actor: User, connection: Connection) -> dict[CatalogueKind, str]:
+    """The same for who has just placed credentials, whatever the role."""
     provider = provider_for(connection)
     failures: dict[CatalogueKind, str] = {}
     for kind in KINDS:
@@ -64,16 +71,24 @@ def fields_for_editing(connection: Connection) -> Catalogues:
 def create_field(
     *, actor: User, connection: Connection, operation_id: UUID, identifier: str, kind: str, options: Sequence[str]
 ) -> Operation:
-    """Make a custom field for the whole account, then read the fields anew. It can't be undone."""
+    """Make a custom field for the whole account; the fields are read before and after. It can't be undone.
+
+    Raises `AlreadyDone` where there is one of this name: a reading could not tell it from ours.
+    """
     change = CreateField(identifier, kind, list(options))
     require(actor, [change])
-    operation = _operations.perform(
-        operation_id=operation_id,
+    intent = _operations.Intent(
+        id=operation_id,
         actor=actor,
         connection=connection,
-        steps=[_operations.Step(change, after=effects.expected(change, {}))],
         request_digest=_operations.digest(change.kind, change.as_json()),
     )
+    if first := _operations.find_replay(intent):
+        return first
+    known = provider_for(connection).list_fields()
+    if identifier in [definition.identifier for definition in known]:
+        raise AlreadyDone(f"There is already a field named {identifier}. Nothing was sent.")
+    operation = _operations.perform(intent, [_operations.Step(change, after=effects.expected(change, {}))])
     if operation.outcome == Outcome.SUCCEEDED:
         try:
             read_catalogue(provider_for(connection), connection.account, "fields")

@@ -1,17 +1,19 @@
 """Change one lead: tags, lists, sequences, points, calendars, fields, in one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from accounts.models import Connection, User
 from accounts.services import access
 from leads import effects
-from leads.models import Operation, OperationStep, PlaybookRun
+from leads.models import Operation, PlaybookRun
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.changes import Change
 from leads.providers.errors import AlreadyDone, Refused
 from leads.selectors import catalogues, refs
 from leads.services import _operations
+from leads.services._operations import Intent
 from leads.services.reading_back import read_back
 from leads.wiring import provider_for
 
@@ -45,75 +47,41 @@ def change_lead(
     the reading.
     """
     require(actor, changes, permission)
-    request_digest = _operations.digest(lead_id, label, [[change.kind, change.as_json()] for change in changes])
-    first = _operations.find_replay(
-        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
-    )
-    if first:
-        return first
-    lead = read_for_change(connection, LeadRef(id=lead_id))
-    return send_changes(
+    intent = Intent(
+        id=operation_id,
         actor=actor,
         connection=connection,
-        lead=lead,
-        changes=changes,
-        operation_id=operation_id,
-        request_digest=request_digest,
+        request_digest=_operations.digest(lead_id, label, [[change.kind, change.as_json()] for change in changes]),
         label=label,
         run=run,
     )
+    if first := _operations.find_replay(intent):
+        return first
+    return send_changes(intent, read_for_change(connection, LeadRef(id=lead_id)), changes)
 
 
-def send_changes(
-    *,
-    actor: User,
-    connection: Connection,
-    lead: Lead,
-    changes: Sequence[Change],
-    operation_id: UUID,
-    request_digest: str,
-    label: str = "",
-    undoes: Operation | None = None,
-    undoes_step: OperationStep | None = None,
-    guard: Callable[[], None] | None = None,
-    run: PlaybookRun | None = None,
-    approved_by: User | None = None,
-    background: bool = False,
-) -> Operation:
+def send_changes(intent: Intent, lead: Lead, changes: Sequence[Change]) -> Operation:
     """Send what is not so already on the lead as it was just read; fields that were written are read back.
 
     The caller has checked permissions and replays. Raises `AlreadyDone` where nothing is left to send.
     """
-    definitions = catalogues.with_options_of(lead, catalogues.for_account(connection.account).fields)
+    definitions = catalogues.with_options_of(lead, catalogues.for_account(intent.account).fields)
     wanted = [change for change in changes if not effects.is_already_so(change, lead, definitions)]
     if not wanted:
         raise AlreadyDone("No change needed: the lead already has this. Nothing was sent.")
     operation = _operations.perform(
-        operation_id=operation_id,
-        actor=actor,
-        connection=connection,
-        steps=[planned(change, lead, definitions) for change in wanted],
-        request_digest=request_digest,
-        lead_id=lead.id,
-        lead_name=lead.name,
-        lead_email=lead.email,
-        label=label,
-        undoes=undoes,
-        undoes_step=undoes_step,
-        guard=guard,
-        run=run,
-        approved_by=approved_by,
-        background=background,
+        replace(intent, lead_id=lead.id, lead_name=lead.name, lead_email=lead.email),
+        [planned(change, lead, definitions) for change in wanted],
     )
-    read_back(operation, connection, background=background)
+    read_back(operation, intent.connection, background=intent.background)
     return operation
 
 
 def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) -> _operations.Step:
+    """The change as it would be sent now. What the reading does not tell could not be brought back."""
     before = effects.state_of(change, lead)
-    return _operations.Step(
-        change, before, effects.expected(change, before, definitions), effects.inverse(change, lead)
-    )
+    inverse = effects.inverse(change, lead) if effects.is_told(change, lead) else None
+    return _operations.Step(change, before, effects.expected(change, before, definitions), inverse)
 
 
 def require(actor: User, changes: Sequence[Change], permission: str = "") -> None:
@@ -124,7 +92,9 @@ def require(actor: User, changes: Sequence[Change], permission: str = "") -> Non
 
 
 def read_for_change(connection: Connection, ref: LeadRef, *, background: bool = False) -> Lead:
-    """The lead, read now. Raises `Refused` for a deleted one."""
+    """The lead, read now. Raises `Refused` for a deleted one, and where nobody is named any more."""
+    if not (ref.id or ref.email):
+        raise Refused("This person was forgotten, so nobody knows who it was. Nothing was sent.")
     whole = ref if ref.email else refs.find_ref(connection, ref.id)
     lead = provider_for(connection, background=background).get_lead(whole)
     if lead.deleted:

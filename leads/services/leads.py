@@ -1,7 +1,8 @@
 """Open, create and edit leads."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -29,6 +30,7 @@ from leads.providers.changes import (
 from leads.providers.errors import AlreadyDone, NotFound, Refused
 from leads.selectors import catalogues
 from leads.services import _operations
+from leads.services._operations import Intent
 from leads.services.changes import require, send_changes
 from leads.services.reading_back import read_back
 from leads.wiring import provider_for
@@ -166,56 +168,34 @@ def create_lead(
     change = CreateLead(email, dict(profile), {key: value for key, value in custom_fields.items() if value})
     require(actor, also)
     require(actor, [change], "lead.create")
-    request_digest = _operations.digest("create", change.as_json(), [item.as_json() for item in also])
-    first = _operations.find_replay(
-        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    intent = Intent(
+        id=operation_id,
+        actor=actor,
+        connection=connection,
+        request_digest=_operations.digest("create", change.as_json(), [item.as_json() for item in also]),
     )
-    if first:
+    if first := _operations.find_replay(intent):
         return first
     try:
         raise LeadExists(provider_for(connection).get_lead(LeadRef(email=email)))
     except NotFound:
         pass  # as it should be: the address is free
-    return send_creation(
-        actor=actor,
-        connection=connection,
-        change=change,
-        also=also,
-        operation_id=operation_id,
-        request_digest=request_digest,
-    )
+    return send_creation(intent, change, also)
 
 
-def send_creation(
-    *,
-    actor: User,
-    connection: Connection,
-    change: CreateLead,
-    also: Sequence[Change],
-    operation_id: UUID,
-    request_digest: str,
-    **terms: Any,
-) -> Operation:
-    """Make a lead whose address was just read to be free. The caller has checked permissions and replays.
-
-    ``terms`` are those of `_operations.perform`.
-    """
-    definitions = catalogues.for_account(connection.account).fields
+def send_creation(intent: Intent, change: CreateLead, also: Sequence[Change]) -> Operation:
+    """Make a lead whose address was just read to be free. The caller has checked permissions and replays."""
+    definitions = catalogues.for_account(intent.account).fields
     nobody = Lead(id="", email=change.email, profile={})
     first_steps = [
         _operations.Step(item, effects.state_of(item, nobody), effects.expected(item, {}, definitions)) for item in also
     ]
+    name = f"{change.profile.get('first_name', '')} {change.profile.get('last_name', '')}".strip()
     operation = _operations.perform(
-        operation_id=operation_id,
-        actor=actor,
-        connection=connection,
-        steps=[_operations.Step(change, {}, effects.expected(change, {}, definitions)), *first_steps],
-        request_digest=request_digest,
-        lead_name=f"{change.profile.get('first_name', '')} {change.profile.get('last_name', '')}".strip(),
-        lead_email=change.email,
-        **terms,
+        replace(intent, lead_name=name, lead_email=change.email),
+        [_operations.Step(change, {}, effects.expected(change, {}, definitions)), *first_steps],
     )
-    read_back(operation, connection, background=terms.get("background", False))
+    read_back(operation, intent.connection, background=intent.background)
     return operation
 
 
@@ -236,11 +216,13 @@ def edit_lead(
     """
     asked = [*changes_between(seen, wanted), *also]
     require(actor, asked)
-    request_digest = _operations.digest("edit", lead.id, [[item.kind, item.as_json()] for item in asked])
-    first = _operations.find_replay(
-        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    intent = Intent(
+        id=operation_id,
+        actor=actor,
+        connection=connection,
+        request_digest=_operations.digest("edit", lead.id, [[item.kind, item.as_json()] for item in asked]),
     )
-    if first:
+    if first := _operations.find_replay(intent):
         return first
     if not asked:
         raise AlreadyDone("Nothing was changed, so nothing was sent.")
@@ -248,19 +230,12 @@ def edit_lead(
         raise Refused("This lead is deleted in Kartra and cannot be changed.")
     if clashes := clashes_between(seen, wanted, lead):
         raise EditConflict(clashes)
-    return send_changes(
-        actor=actor,
-        connection=connection,
-        lead=lead,
-        changes=asked,
-        operation_id=operation_id,
-        request_digest=request_digest,
-    )
+    return send_changes(intent, lead, asked)
 
 
 def _value(value: str | Sequence[str]) -> str | list[str]:
     """A value for comparing: forms trim texts, write other line ends, and put options in their own order."""
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else sorted(value)
+    return "\n".join(re.split(r"\r\n?|\n", value)).strip() if isinstance(value, str) else sorted(value)
 
 
 def _edited(seen: Mapping[str, AnyValue], wanted: Mapping[str, AnyValue]) -> dict[str, AnyValue]:

@@ -1,11 +1,9 @@
 """Refunds, and changes of subscriptions: read anew, checked, bound to what was shown, recorded once, sent once."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -22,7 +20,8 @@ from leads.providers.base import LeadRef, Money, Provider
 from leads.providers.changes import Change
 from leads.providers.errors import NotFound, RateLimited, Refused, Unavailable
 from leads.selectors.money import MoneyGroup, Payment, arrange, count_own
-from leads.services import _operations, _queue, limits
+from leads.services import _operations, limits
+from leads.services._operations import Intent
 from leads.wiring import provider_for
 
 _UNREAD = "Kartra did not return what was refunded so far. Nothing was sent. Try again in a minute."
@@ -215,26 +214,25 @@ def refund_transaction(
     """
     access.require(actor, "transaction.refund")
     asked = _operations.digest("refund", whose.lead_id, transaction_id, str(amount), terms.reason, terms.note)
-    account = connection.account
-    find = partial(_operations.find_replay, actor=actor, account=account, request_digest=asked)
-    if first := find(operation_id=operation_id):
+    intent = intent_of(operation_id, actor, connection, asked, terms, run)
+    if first := _operations.find_replay(intent):
         return first
     try:
-        sale = read_sale(provider_for(connection), account, whose, transaction_id)
+        sale = read_sale(provider_for(connection), intent.account, whose, transaction_id)
         step = refund_step(sale, amount, seen=terms.seen)
     except (Changed, Refused):
-        if first := find(operation_id=operation_id):  # what has changed is what the first click did
+        if first := _operations.find_replay(intent):  # what has changed is what the first click did
             return first
         raise
-    operation = new_operation(operation_id, actor, sale.whose, account, asked, terms, run, held=run is None)
     moved = step.amount or Decimal(0)
 
     def keep_within_limits() -> None:
         limits.require_within(
-            actor=actor, account=account, lead_id=whose.lead_id, transaction_id=transaction_id, amount=moved
+            actor=actor, account=intent.account, lead_id=whose.lead_id, transaction_id=transaction_id, amount=moved
         )
 
-    return dispatch(operation, step, connection, guard=keep_within_limits)
+    intent = replace(about(intent, sale.whose), send_at=None if run else held_until(), guard=keep_within_limits)
+    return _operations.perform(intent, [step])
 
 
 def refund_step(sale: Sale, amount: Decimal | None, *, seen: str) -> _operations.Step:
@@ -285,19 +283,18 @@ def change_subscription(
     """
     access.require(actor, PERMISSIONS[change.kind])
     asked = _operations.digest(change.kind, whose.lead_id, change.as_json(), terms.reason, terms.note)
-    account = connection.account
-    find = partial(_operations.find_replay, actor=actor, account=account, request_digest=asked)
-    if first := find(operation_id=operation_id):
+    intent = intent_of(operation_id, actor, connection, asked, terms, run)
+    if first := _operations.find_replay(intent):
         return first
     try:
-        plan = read_plan(provider_for(connection), account, whose, change.subject)
+        plan = read_plan(provider_for(connection), intent.account, whose, change.subject)
         step = subscription_step(plan, change, seen=terms.seen)
     except (Changed, Refused):
-        if first := find(operation_id=operation_id):  # as above
+        if first := _operations.find_replay(intent):  # as above
             return first
         raise
-    operation = new_operation(operation_id, actor, plan.whose, account, asked, terms, run, held=held)
-    return dispatch(operation, step, connection)
+    intent = replace(about(intent, plan.whose), send_at=held_until() if held else None)
+    return _operations.perform(intent, [step])
 
 
 def subscription_step(plan: Plan, change: Change, *, seen: str) -> _operations.Step:
@@ -321,50 +318,29 @@ def require_told(plan: Plan) -> None:
         )
 
 
-def new_operation(
-    operation_id: UUID,
-    actor: User,
-    whose: Whose,
-    account: Account,
-    asked: str,
-    terms: Terms,
-    run: PlaybookRun | None = None,
-    *,
-    held: bool,
-) -> Operation:
-    """The operation as it will be recorded; ``held`` leaves time to take it back."""
-    return Operation(  # type: ignore[misc]
+def intent_of(
+    operation_id: UUID, actor: User, connection: Connection, asked: str, terms: Terms, run: PlaybookRun | None = None
+) -> Intent:
+    """What is meant to be done with money, before it is read whose it is."""
+    return Intent(
         id=operation_id,
-        account=account,
         actor=actor,
-        lead_id=whose.lead_id,
-        lead_name=whose.name,
-        lead_email=whose.email,
-        label=run.name if run else "",
+        connection=connection,
         request_digest=asked,
+        label=run.name if run else "",
         reason=terms.reason,
         note=terms.note,
         run=run,
-        send_at=held_until() if held else None,
     )
+
+
+def about(intent: Intent, whose: Whose) -> Intent:
+    return replace(intent, lead_id=whose.lead_id, lead_name=whose.name, lead_email=whose.email)
 
 
 def held_until() -> datetime | None:
     """When what is confirmed now is done, where there is time to take it back; None where there is none."""
     return timezone.now() + timedelta(seconds=settings.MONEY_HOLD) if settings.MONEY_HOLD else None
-
-
-def dispatch(
-    operation: Operation, step: _operations.Step, connection: Connection, **guards: Callable[[], None]
-) -> Operation:
-    """Record it, with the ``guards`` of `_operations.record`. Send it now, or leave what is held back to the worker."""
-    first = _operations.record(operation, [step], **guards)
-    if first is not operation:
-        return first
-    if operation.send_at:
-        _queue.send_later(operation.pk, operation.send_at)
-        return operation
-    return _operations.send(operation, connection)
 
 
 def _amount(amount: Decimal | None) -> str:

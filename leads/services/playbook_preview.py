@@ -7,8 +7,8 @@ from decimal import Decimal
 from accounts.models import Account, Connection, User
 from accounts.permissions import PERMISSIONS
 from leads import effects, rules
-from leads.acts import CANCEL, Step, steps_of
 from leads.models import Playbook
+from leads.playbook_steps import CANCEL, Step, steps_of
 from leads.providers.base import Lead, LeadRef, Stamp
 from leads.selectors.money import MoneyGroup
 from leads.services import _operations, limits

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.services import access, audit
-from leads.acts import steps_of
 from leads.models import Playbook
+from leads.playbook_steps import steps_of
 
 
 def save_playbook(*, actor: User, playbook: Playbook) -> Playbook:

@@ -30,9 +30,13 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
         step.save(update_fields=["sentence"])  # type: ignore[misc]
         return
     refs.note_found(operation.account, lead.id, lead.email)
-    if effects.agrees(step.change, step.after, lead):
-        return
     now = effects.state_of(step.change, lead)
+    untold = [label for label in step.after if label not in now]
+    if effects.agrees(step.change, step.after, lead):
+        if untold:
+            step.sentence = f"Saved, but Kartra does not tell {', '.join(untold)}, so it was not read back."[:500]
+            step.save(update_fields=["sentence"])  # type: ignore[misc]
+        return
     differing = [
         label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
     ]
@@ -45,14 +49,14 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
 
 def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> Mapping[str, str]:
     """Let the step say what stands there. Returns what was asked for."""
+    asked: dict[str, str] = step.after
     step.sentence = (
         f"Kartra answered Success, but kept another value for {', '.join(differing)}."
         " See what it reads now before you try again."
     )[:500]
-    if step.change.kind == EditLead.kind and now == step.before:
+    if step.change.kind == EditLead.kind and now == step.before and now.keys() == asked.keys():
         step.settle(Outcome.FAILED, SettledBy.READING)
-    asked: dict[str, str] = step.after
-    step.after = dict(now)
+    step.after = {**asked, **now}
     step.save(update_fields=["sentence", "outcome", "settled_by", "decided_by", "after"])  # type: ignore[misc]
     return asked
 

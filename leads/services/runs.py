@@ -27,9 +27,9 @@ from accounts.models import Connection, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads import rules
-from leads.acts import CANCEL, REFUND, Part, Step, attempt_id, steps_of
 from leads.labels import person
 from leads.models import HELD_RUN, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND, Part, Step, attempt_id, steps_of
 from leads.providers.base import LeadRef
 from leads.providers.changes import CancelSubscription
 from leads.providers.errors import AlreadyDone, RateLimited, Refused, Unavailable

@@ -1,20 +1,24 @@
 """Settling what is in doubt: readings and decisions, never a second call.
 
 A reading proves that a change was made when the state is as it should be after. For most changes a state that is
-still as before proves, after a while, that it was not. For money it never does: a refund is settled by a reading only
-when the refund is found, and otherwise by a person, who may say so only after readings and time. What a person called
-not done is read for another day, and set right where the refund is found after all.
+still as before proves, after a while, that it was not. Neither is proved where the reading leaves out a part, would say
+the same either way, began before the change was sent, or where something else was done to the same part meanwhile. For
+money absence proves nothing: a refund is settled by a reading only when the refund is found, and otherwise by a person,
+who may say so only after readings and time. What a person called not done is read for another day, and set right where
+the refund is found after all.
 """
 
 import logging
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Connection, User
+from accounts.services import access
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
 from leads.models import SETTLED, Operation, OperationStep, Outcome, SettledBy
@@ -41,11 +45,14 @@ Reading = base.Lead | base.Subscription | Sequence[base.FieldDefinition] | Seque
 def settle(operation: Operation, *, connection: Connection, actor: User | None = None) -> Operation:
     """Read, and settle each unknown step that the reading proves. Safe to run at any time, many at once.
 
-    Raises a `ProviderError` where nothing could be read. ``actor`` None means the program itself.
+    Raises a `ProviderError` where nothing could be read, `Denied`. ``actor`` None means the program itself.
     """
+    if actor:
+        access.require(actor, "operation.settle")
     if _is_under_way(operation):
         return operation
     provider = provider_for(connection, background=actor is None)
+    began_at = timezone.now()
     read: dict[str, Reading] = {}
     was_open: set[int] = set()
     for step in operation.steps.select_related("operation"):
@@ -61,7 +68,7 @@ def settle(operation: Operation, *, connection: Connection, actor: User | None =
         was = {row.pk: row.outcome for row in doubtful}
         for row in doubtful:
             reading = read[_source(row)]
-            _settle_by(reading, row, is_old=_age(operation) > ABSENT_AFTER)
+            _settle_by(reading, row, age=_age(operation, began_at))
             if isinstance(reading, base.Lead):
                 learn_lead(operation, reading.id)
         if any(row.outcome != was[row.pk] for row in doubtful):
@@ -101,9 +108,11 @@ def _locked(operation: Operation) -> tuple[Operation, list[OperationStep]]:
     return operation, list(steps)
 
 
-def _settle_by(reading: Reading, row: OperationStep, *, is_old: bool) -> None:
-    """Set the step's outcome, where the reading proves one. A person's 'not done' it can only prove wrong."""
-    verdict = _verdict(row, reading, is_old=is_old)
+def _settle_by(reading: Reading, row: OperationStep, *, age: timedelta) -> None:
+    """Set the step's outcome, where the reading proves one. A person's 'not done' it can only prove wrong. ``age`` is
+    how long before the reading began the step was sent."""
+    is_proof = age > timedelta(0) and not _is_overtaken(row)
+    verdict = _verdict(row, reading, is_old=age > ABSENT_AFTER) if is_proof else Outcome.UNKNOWN
     if row.outcome == Outcome.FAILED:
         if verdict != Outcome.SUCCEEDED:
             return
@@ -134,8 +143,8 @@ def _is_under_way(operation: Operation) -> bool:
     return operation.outcome == Outcome.HELD or (is_pending and _age(operation) < STUCK_AFTER)
 
 
-def _age(operation: Operation) -> timedelta:
-    return timezone.now() - (operation.sent_at or operation.created_at)
+def _age(operation: Operation, at: datetime | None = None) -> timedelta:
+    return (at or timezone.now()) - (operation.sent_at or operation.created_at)
 
 
 def _read_again_later(operation: Operation) -> None:
@@ -169,6 +178,22 @@ def _read(provider: Provider, step: OperationStep) -> Reading:
         return None
 
 
+def _is_overtaken(step: OperationStep) -> bool:
+    """Whether another operation of this account did, or may have done, something to the same part of the lead since
+    the state before was read. A payment's lock keeps others away."""
+    operation = step.operation
+    if step.lock or not operation.lead_id:
+        return False
+    meanwhile = Q(operation__created_at__gte=operation.created_at) | Q(operation__finished_at__gte=operation.created_at)
+    others = OperationStep.objects.filter(
+        meanwhile | Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN)),
+        operation__account=operation.account_id,
+        operation__lead_id=operation.lead_id,
+        lock="",
+    ).exclude(outcome__in=(Outcome.FAILED, Outcome.WITHDRAWN))
+    return any(other.after.keys() & step.after.keys() for other in others.exclude(operation=operation))
+
+
 def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
     """Succeeded where the state is as it should be after, failed where it surely stayed as before, else unknown."""
     change = step.change
@@ -176,18 +201,25 @@ def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
     if isinstance(change, changes.RefundTransaction):
         return Outcome.SUCCEEDED if _is_refunded(step, reading) else Outcome.UNKNOWN
     if isinstance(change, changes.CreateField):
-        names = {row.identifier for row in reading} if isinstance(reading, Sequence) else set()  # type: ignore[union-attr]
-        return Outcome.SUCCEEDED if step.subject in names else absent
-    if isinstance(change, changes.CreateLead):  # in test mode Kartra keeps it under another address, and tells nobody
-        return Outcome.SUCCEEDED if reading is not None else Outcome.UNKNOWN
-    if not isinstance(reading, base.Lead | base.Subscription) or not effects.state_of(change, reading):
+        rows = reading if isinstance(reading, Sequence) else ()
+        kinds = {row.identifier: row.kind for row in rows if isinstance(row, base.FieldDefinition)}
+        if step.subject not in kinds:
+            return absent
+        return Outcome.SUCCEEDED if kinds[step.subject] == change.field_kind else Outcome.UNKNOWN
+    if not isinstance(reading, base.Lead | base.Subscription) or (isinstance(reading, base.Lead) and reading.deleted):
         return Outcome.UNKNOWN
-    is_as_before = effects.agrees(change, step.before, reading)
-    if effects.agrees(change, step.after, reading):
-        # Where a subscription reads the same before and after, as with a price times a quantity, it proves nothing.
-        proves = not (is_as_before and isinstance(reading, base.Subscription))
-        return Outcome.SUCCEEDED if proves else Outcome.UNKNOWN
-    return absent if is_as_before else Outcome.UNKNOWN
+    told = effects.state_of(change, reading)
+    if isinstance(change, changes.CreateLead):  # in test mode Kartra keeps it under another address, and tells nobody
+        is_so = told.keys() == step.after.keys() and effects.agrees(change, step.after, reading)
+        return Outcome.SUCCEEDED if is_so else Outcome.UNKNOWN
+    if not told or told.keys() != step.before.keys():
+        return Outcome.UNKNOWN
+    is_done, is_as_before = (effects.agrees(change, state, reading) for state in (step.after, step.before))
+    if is_done and is_as_before and isinstance(reading, base.Lead):  # alike but for case or order, or just the same
+        is_done, is_as_before = (effects.is_untouched(change, state, reading) for state in (step.after, step.before))
+    if is_done == is_as_before:
+        return Outcome.UNKNOWN
+    return Outcome.SUCCEEDED if is_done else absent
 
 
 def _seen(step: OperationStep, read: dict[str, Reading]) -> str:
@@ -233,6 +265,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
     Raises AppError for an operation that is not unknown, Conflict where it is too early or where that reading found
     it (it is settled as done then), or the `ProviderError` of that reading.
     """
+    access.require(actor, "operation.settle")
     operation.refresh_from_db()
     if operation.is_money and operation.outcome == Outcome.UNKNOWN:
         if not operation.waits_for_person:

@@ -1,7 +1,7 @@
 """Take an operation back, where what it did is still so."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,6 +14,7 @@ from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import Change
 from leads.providers.errors import Refused
 from leads.services import _operations, changes
+from leads.services._operations import Intent
 
 
 def undo_operation(
@@ -24,20 +25,24 @@ def undo_operation(
     operation_id: UUID,
     position: int | None = None,
     label: str = "Undo",
+    approved_by: User | None = None,
     background: bool = False,
-    **terms: Any,
 ) -> Operation:
     """Send the inverse of every step that succeeded, or of the one at ``position``, in one call, as an operation of its
     own.
 
-    ``terms`` are those of `changes.send_changes`. Raises `Refused` with a reason where it cannot be undone, or where
-    something has changed since.
+    Raises `Refused` with a reason where it cannot be undone, or where something has changed since.
     """
-    request_digest = _operations.digest("undo", str(operation.pk), position)
-    first = _operations.find_replay(
-        operation_id=operation_id, actor=actor, account=connection.account, request_digest=request_digest
+    intent = Intent(
+        id=operation_id,
+        actor=actor,
+        connection=connection,
+        request_digest=_operations.digest("undo", str(operation.pk), position),
+        label=label,
+        approved_by=approved_by,
+        background=background,
     )
-    if first:
+    if first := _operations.find_replay(intent):
         return first
     known = _undone(operation, but=operation_id)
     steps = _steps_to_undo(operation, position)
@@ -49,20 +54,8 @@ def undo_operation(
             raise Conflict("This was undone already, or is being undone right now.")
 
     lead = changes.read_for_change(connection, LeadRef(id=operation.lead_id), background=background)
-    return changes.send_changes(
-        actor=actor,
-        connection=connection,
-        lead=lead,
-        changes=_changes_to_undo(steps, lead),
-        operation_id=operation_id,
-        request_digest=request_digest,
-        label=label,
-        undoes=operation if position is None else None,
-        undoes_step=None if position is None else steps[0],
-        guard=guard,
-        background=background,
-        **terms,
-    )
+    undone = {"undoes": operation} if position is None else {"undoes_step": steps[0]}
+    return changes.send_changes(replace(intent, guard=guard, **undone), lead, _changes_to_undo(steps, lead))
 
 
 def changes_to_undo(operation: Operation, lead: Lead) -> list[Change]:
@@ -77,6 +70,8 @@ def _changes_to_undo(steps: Sequence[OperationStep], lead: Lead) -> list[Change]
     # What is as it was before needs no undo: an undo that failed in part can be finished.
     still_done = [step for step in steps if effects.state_of(step.change, lead) != step.before]
     for step in still_done or steps:
+        if not effects.is_told(step.change, lead):
+            raise Refused("Not undone, because Kartra does not tell how it is now. Nothing was sent.")
         if not effects.is_untouched(step.change, step.after, lead):
             now = ", ".join(
                 f"{label} is now {value or 'empty'}" for label, value in effects.state_of(step.change, lead).items()

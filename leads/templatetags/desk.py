@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from leads import labels, summaries
-from leads.acts import Step, steps_of
 from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
+from leads.playbook_steps import Step, steps_of
 from leads.providers.base import Lead, Stamp
 from leads.selectors.playbooks import Progress
 

@@ -1,5 +1,7 @@
 """How a view answers after an operation: a toast, and the fresh lead, in place or by a redirect."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,12 +10,12 @@ from django.shortcuts import redirect, render
 from django_htmx.http import reswap, trigger_client_event
 
 from accounts.decorators import StaffRequest
-from kartra_admin.lib.errors import AppError, BadRequest
+from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, get_lead_for
-from leads.forms.desk import NoteForm
+from leads.forms.notes import NoteForm
 from leads.models import Operation, Outcome
-from leads.selectors import desk as desk_selectors
 from leads.selectors import events, forgetting
+from leads.selectors import lead_page as desk_selectors
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}
@@ -28,6 +30,17 @@ def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
         "note_form": NoteForm(),
         "forgetting": forgetting.find_waiting(desk.account, lead_id),
     }
+
+
+@contextmanager
+def refusals_told(request: HttpRequest) -> Iterator[None]:
+    """What is refused in the block leaves it, and is told on the next page; what a role may not do is a page itself."""
+    try:
+        yield
+    except Denied:
+        raise
+    except AppError as error:
+        messages.error(request, error.sentence)
 
 
 def tell(request: HttpRequest, operation: Operation) -> None:

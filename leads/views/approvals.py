@@ -11,11 +11,11 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.decorators import StaffRequest, is_confirmed, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
 from leads.access import Desk, desk_for, get_approval_for, get_sale_for
-from leads.forms.limits import ApprovalForm
+from leads.forms.decisions import RequestDecisionForm
 from leads.models import Approval
 from leads.selectors import approvals as selectors
 from leads.services import approvals, limits
-from leads.views._answers import tell
+from leads.views._answers import refusals_told, tell
 
 _HISTORY = 25
 _SAID = {
@@ -43,10 +43,10 @@ def index(request: StaffRequest) -> HttpResponse:
 def detail(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     """What is asked for; with the figures as they read now while it may still be decided."""
     desk = desk_for(request.user)
-    return _detail(request, desk, get_approval_for(desk, approval_id), ApprovalForm())
+    return _detail(request, desk, get_approval_for(desk, approval_id), RequestDecisionForm())
 
 
-def _detail(request: StaffRequest, desk: Desk, approval: Approval, form: ApprovalForm) -> HttpResponse:
+def _detail(request: StaffRequest, desk: Desk, approval: Approval, form: RequestDecisionForm) -> HttpResponse:
     now: dict[str, str] = {}
     context = {
         "approval": approval,
@@ -87,17 +87,14 @@ def decide(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     """Approve, or decline with a note."""
     desk = desk_for(request.user)
     approval = get_approval_for(desk, approval_id)
-    form = ApprovalForm(request.POST)
+    form = RequestDecisionForm(request.POST)
     if not form.is_valid():
         return _detail(request, desk, approval, form)
     decide_so = approvals.approve if form.cleaned_data["do"] == "approve" else approvals.decline
-    try:
+    with refusals_told(request):
         done = decide_so(
             actor=request.user, connection=desk.connection, approval=approval, note=form.cleaned_data["note"]
         )
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         if isinstance(done, Approval):
             messages.success(request, _SAID[Approval.Status(done.status)])
         else:
@@ -109,10 +106,7 @@ def decide(request: StaffRequest, approval_id: UUID) -> HttpResponse:
 @require_perm("transaction.refund")
 def recall(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     approval = get_approval_for(desk_for(request.user), approval_id)
-    try:
+    with refusals_told(request):
         approvals.recall(actor=request.user, approval=approval)
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, "Taken back. Nothing was sent.")
     return redirect("leads:approval", approval_id=approval.pk)

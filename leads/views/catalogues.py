@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.decorators import StaffRequest, require_perm
 from kartra_admin.lib.errors import AppError, FormReused
 from leads.access import desk_for
-from leads.forms.desk import FieldForm
+from leads.forms.catalogues import FieldForm
 from leads.models import Outcome
 from leads.selectors.catalogues import for_account
 from leads.services.catalogues import create_field as create_custom_field

@@ -11,7 +11,7 @@ from accounts.decorators import StaffRequest, require_perm, require_sudo, requir
 from accounts.models import User
 from accounts.selectors import connections
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.forms.desk import ConnectionForm
+from leads.forms.connection import ConnectionForm
 from leads.services.connections import connect, disconnect
 
 

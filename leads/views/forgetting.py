@@ -13,8 +13,8 @@ from kartra_admin.lib.errors import Conflict
 from leads.access import desk_for, get_object_or_404
 from leads.forms.forgetting import ForgetForm
 from leads.models import Entry, Forgetting
-from leads.selectors import desk as desk_selectors
 from leads.selectors import forgetting as selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.services import forgetting
 
 

@@ -6,7 +6,7 @@ from accounts.decorators import StaffRequest, require_perm
 from accounts.selectors import checkpoints, connections
 from leads.access import desk_for
 from leads.selectors import approvals, forgetting, jobs, operations, playbooks, unusual
-from leads.selectors import desk as desk_selectors
+from leads.selectors import lead_page as desk_selectors
 
 
 @require_GET

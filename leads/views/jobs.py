@@ -14,16 +14,17 @@ from accounts.decorators import StaffRequest, asked_by_page, is_confirmed, requi
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, desk_for, get_job_for
+from leads.forms.decisions import RequestDecisionForm
 from leads.forms.directory import read_view
-from leads.forms.jobs import JobDecisionForm, JobForm, PaceForm
+from leads.forms.jobs import JobForm, PaceForm
 from leads.models import Job
-from leads.selectors import desk as desk_selectors
 from leads.selectors import job_progress
 from leads.selectors import jobs as selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.bulk import approving, making, results, steering
 from leads.services.bulk.naming import of_view
-from leads.views._answers import operation_id_of
+from leads.views._answers import operation_id_of, refusals_told
 
 _PAGE, _LEADS, _TICKED = 25, 100, 1000
 
@@ -87,10 +88,10 @@ def _who_asked_for(request: StaffRequest, desk: Desk) -> str:
 @require_perm("bulk.run")
 def detail(request: StaffRequest, job_id: UUID) -> HttpResponse:
     job = get_job_for(desk_for(request.user), job_id)
-    return _detail(request, job, JobDecisionForm())
+    return _detail(request, job, RequestDecisionForm())
 
 
-def _detail(request: StaffRequest, job: Job, form: JobDecisionForm) -> HttpResponse:
+def _detail(request: StaffRequest, job: Job, form: RequestDecisionForm) -> HttpResponse:
     context = {
         "job": job,
         "progress": job_progress.progress_of(job),
@@ -123,10 +124,8 @@ def progress(request: StaffRequest, job_id: UUID) -> HttpResponse:
 def start(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """Start it, or ask for approval."""
     job = get_job_for(desk_for(request.user), job_id)
-    try:
+    with refusals_told(request):
         steering.start(actor=request.user, job=job)
-    except AppError as error:
-        messages.error(request, error.sentence)
     return redirect("leads:job", job_id=job.pk)
 
 
@@ -135,10 +134,8 @@ def start(request: StaffRequest, job_id: UUID) -> HttpResponse:
 @require_sudo
 def retry(request: StaffRequest, job_id: UUID) -> HttpResponse:
     job = get_job_for(desk_for(request.user), job_id)
-    try:
+    with refusals_told(request):
         steering.retry(actor=request.user, job=job)
-    except AppError as error:
-        messages.error(request, error.sentence)
     return redirect("leads:job", job_id=job.pk)
 
 
@@ -155,14 +152,12 @@ _STEER = {
 def steer(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """Pause, resume, cancel, or take the request back: ``do`` says which."""
     job = get_job_for(desk_for(request.user), job_id)
-    act, said = _STEER.get(request.POST.get("do", ""), (None, "This button is damaged. Load the page again."))
-    try:
-        if act:
-            act(actor=request.user, job=job)
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
-        messages.add_message(request, messages.SUCCESS if act else messages.ERROR, said)
+    with refusals_told(request):
+        if (do := request.POST.get("do")) not in _STEER:
+            raise BadRequest("This button is damaged. Load the page again.")
+        act, said = _STEER[do]
+        act(actor=request.user, job=job)
+        messages.success(request, said)
     return redirect("leads:job", job_id=job.pk)
 
 
@@ -171,13 +166,10 @@ def steer(request: StaffRequest, job_id: UUID) -> HttpResponse:
 def pace(request: StaffRequest, job_id: UUID) -> HttpResponse:
     job = get_job_for(desk_for(request.user), job_id)
     form = PaceForm(request.POST)
-    try:
+    with refusals_told(request):
         if not form.is_valid():
             raise BadRequest("Choose one of the paces.")
         steering.set_pace(actor=request.user, job=job, pace=form.cleaned_data["pace"])
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, f"At most {job.pace} lead{'s' if job.pace > 1 else ''} a second from now on.")
     return redirect("leads:job", job_id=job.pk)
 
@@ -189,16 +181,13 @@ def decide(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """Approve, which starts it, or decline with a note."""
     desk = desk_for(request.user)
     job = get_job_for(desk, job_id)
-    form = JobDecisionForm(request.POST)
+    form = RequestDecisionForm(request.POST)
     if not form.is_valid():
         return _detail(request, job, form)
     is_yes = form.cleaned_data["do"] == "approve"
     act = approving.approve if is_yes else approving.decline
-    try:
+    with refusals_told(request):
         act(actor=request.user, account=desk.account, job=job, note=form.cleaned_data["note"])
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, "Approved and started." if is_yes else "Declined. Nothing was started.")
     return redirect("leads:job", job_id=job.pk)
 
@@ -209,12 +198,9 @@ def undo(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """Lay down the job that takes this one back; it begins with a dry run."""
     job = get_job_for(desk_for(request.user), job_id)
     own_id = operation_id_of(request)
-    try:
-        undoing = making.undo_job(actor=request.user, job=job, job_id=own_id)
-    except AppError as error:
-        messages.error(request, error.sentence)
-        return redirect("leads:job", job_id=job.pk)
-    return redirect("leads:job", job_id=undoing.pk)
+    with refusals_told(request):
+        job = making.undo_job(actor=request.user, job=job, job_id=own_id)
+    return redirect("leads:job", job_id=job.pk)
 
 
 @require_GET

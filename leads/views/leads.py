@@ -22,11 +22,11 @@ from leads.access import (
     look_up_lead_for,
 )
 from leads.forms.cards import CARD_FORMS, CardForm
-from leads.forms.desk import NoteForm
 from leads.forms.lead import LeadForm
+from leads.forms.notes import NoteForm
 from leads.models import Note, Operation, Outcome, Recent
-from leads.selectors import desk as desk_selectors
-from leads.selectors import events, forgetting, operations, search, standing
+from leads.selectors import events, forgetting, money_rows, operations, search
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
@@ -107,7 +107,7 @@ def money(request: StaffRequest, lead_id: str) -> HttpResponse:
     """Transactions and subscriptions: two calls. As a card for HTMX, else as a page."""
     desk = desk_for(request.user)
     reading = get_money_for(desk, lead_id)
-    found = standing.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
+    found = money_rows.of_money(arrange(reading), account=desk.account, lead_id=lead_id, user=request.user)
     is_page = not request.htmx or "page" in request.GET
     context = {
         "lead_id": lead_id,

@@ -6,19 +6,18 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from accounts.selectors.audit import list_for_operation
-from kartra_admin.lib.errors import AppError, Conflict
 from leads.access import desk_for, get_operation_for
-from leads.forms.desk import DecisionForm
+from leads.forms.decisions import OutcomeForm
 from leads.models import Operation, Outcome
 from leads.selectors import jobs
 from leads.services import outcomes, settling
 from leads.services.undo import undo_operation
-from leads.views._answers import operation_id_of, tell, to_lead
+from leads.views._answers import operation_id_of, refusals_told, tell, to_lead
 from leads.views._money import after_money
 
 
@@ -26,10 +25,10 @@ from leads.views._money import after_money
 @require_perm("lead.view")
 def detail(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     operation = get_operation_for(desk_for(request.user), operation_id)
-    return _page(request, operation, DecisionForm())
+    return _page(request, operation, OutcomeForm())
 
 
-def _page(request: StaffRequest, operation: Operation, form: DecisionForm) -> HttpResponse:
+def _page(request: StaffRequest, operation: Operation, form: OutcomeForm) -> HttpResponse:
     story = list_for_operation(operation.pk) if operation.is_money else ()
     context = {
         "operation": operation,
@@ -71,7 +70,7 @@ def undo(request: StaffRequest, operation_id: UUID, position: int | None = None)
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
     own_id = operation_id_of(request)
-    try:
+    with refusals_told(request):
         undone = undo_operation(
             actor=request.user,
             connection=desk.connection,
@@ -79,9 +78,6 @@ def undo(request: StaffRequest, operation_id: UUID, position: int | None = None)
             operation_id=own_id,
             position=position,
         )
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         tell(request, undone)
     answer = to_lead(operation)
     return HttpResponseClientRedirect(answer.url) if request.htmx else answer
@@ -103,27 +99,23 @@ def settle(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     return redirect("leads:operation", operation_id=operation.pk)
 
 
-@require_http_methods(["POST"])
+@require_POST
 @require_perm("operation.settle")
 @require_sudo
 def decide(request: StaffRequest, operation_id: UUID) -> HttpResponse:
     """A person says what became of it, with a reason, on the record."""
     desk = desk_for(request.user)
     operation = get_operation_for(desk, operation_id)
-    form = DecisionForm(request.POST)
+    form = OutcomeForm(request.POST)
     if not form.is_valid():
         return _page(request, operation, form)
-    happened = form.cleaned_data["happened"] == "yes"
-    try:
+    with refusals_told(request):
         outcomes.decide(
             operation=operation,
             actor=request.user,
             connection=desk.connection,
-            happened=happened,
+            happened=form.cleaned_data["happened"] == "yes",
             reason=form.cleaned_data["reason"],
         )
-    except Conflict as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, "Settled, with your name and reason in the log.")
     return redirect("leads:operation", operation_id=operation.pk)

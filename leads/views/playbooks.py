@@ -19,7 +19,7 @@ from leads.services import playbooks as services
 from leads.services import runs
 from leads.services.playbook_preview import preview_playbook
 from leads.summaries import can_still_be_taken_back
-from leads.views._answers import operation_id_of
+from leads.views._answers import operation_id_of, refusals_told
 
 
 @require_GET
@@ -177,11 +177,8 @@ def resume(request: StaffRequest, run_id: UUID) -> HttpResponse:
     """Go on from the first part that is not done."""
     desk = desk_for(request.user)
     found = get_run_for(desk, run_id)
-    try:
+    with refusals_told(request):
         now = runs.resume_run(actor=desk.user, connection=desk.connection, run=found, next_id=operation_id_of(request))
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         level = messages.WARNING if now.current else messages.SUCCESS
         messages.add_message(request, level, "This run has stopped again." if now.current else "All steps are done.")
     return redirect("leads:playbook-progress", run_id=found.pk)
@@ -195,10 +192,7 @@ def close(request: StaffRequest, run_id: UUID) -> HttpResponse:
     form = CloseForm(request.POST)
     if not form.is_valid():
         return _progress(request, found, form)
-    try:
+    with refusals_told(request):
         runs.close_run(actor=request.user, run=found, note=form.cleaned_data["note"])
-    except AppError as error:
-        messages.error(request, error.sentence)
-    else:
         messages.success(request, "Closed. Nothing more of it is done.")
     return redirect("leads:playbook-progress", run_id=found.pk)

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo, require_sudo_to_post
 from kartra_admin.lib.errors import Conflict
-from leads.forms.limits import ReasonForm
+from leads.forms.reasons import ReasonForm
 from leads.models import Reason
 from leads.services.reasons import move_reason, remove_reason, save_reason
 

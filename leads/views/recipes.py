@@ -7,9 +7,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.decorators import StaffRequest, require_perm
 from leads.access import Desk, desk_for, get_object_or_404
-from leads.forms.desk import RecipeForm
+from leads.forms.recipes import RecipeForm
 from leads.models import Recipe
-from leads.selectors import desk as desk_selectors
+from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.recipes import delete_recipe, run_recipe, save_recipe
 from leads.views._answers import after_change, operation_id_of

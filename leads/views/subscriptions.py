@@ -15,7 +15,7 @@ from leads.access import Desk, desk_for, get_plan_for, whose_for, whose_now_for
 from leads.forms.money import Seen
 from leads.forms.subscriptions import CancelForm, EditSubscriptionForm, SubscriptionForm, about_plan
 from leads.models import Operation, Outcome
-from leads.selectors import operations, standing
+from leads.selectors import money_rows, operations
 from leads.selectors.playbooks import OPEN, Progress, progress_of
 from leads.services import cancelling, limits, money
 from leads.services.money import Changed, Plan, Sale
@@ -42,7 +42,7 @@ def detail(request: StaffRequest, lead_id: str, subscription_id: str) -> HttpRes
     """Everything that is known of one subscription and its payments, read now."""
     desk = desk_for(request.user)
     plan = get_plan_for(desk, lead_id, subscription_id)
-    found = standing.of_money([plan.group], account=desk.account, lead_id=lead_id, user=request.user)
+    found = money_rows.of_money([plan.group], account=desk.account, lead_id=lead_id, user=request.user)
     context = {
         "lead_id": lead_id,
         "plan": plan,

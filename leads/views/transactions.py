@@ -12,7 +12,7 @@ from kartra_admin.lib.errors import AppError
 from leads.access import Desk, desk_for, get_sale_for, whose_for, whose_now_for
 from leads.forms.money import Outlook, RefundForm, Seen, about_sale
 from leads.models import Approval, Operation, Outcome
-from leads.selectors import operations, standing
+from leads.selectors import money_rows, operations
 from leads.services import approvals, limits
 from leads.services.money import Changed
 from leads.summaries import can_still_be_taken_back, summarise
@@ -25,7 +25,7 @@ def detail(request: StaffRequest, lead_id: str, transaction_id: str) -> HttpResp
     """Everything that is known of one transaction, read now."""
     desk = desk_for(request.user)
     sale = get_sale_for(desk, lead_id, transaction_id)
-    money = standing.of_money([sale.group], account=desk.account, lead_id=lead_id, user=request.user)
+    money = money_rows.of_money([sale.group], account=desk.account, lead_id=lead_id, user=request.user)
     context = {
         "lead_id": lead_id,
         "sale": sale,

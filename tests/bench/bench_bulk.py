@@ -111,7 +111,7 @@ def _lay_down(sandbox: Path) -> tuple[Any, Clerk]:
     """A job that was checked and started, without the time that takes."""
     from uuid import uuid4
 
-    from leads.actions import Action
+    from leads.bulk_actions import Action
     from leads.models import Job
     from leads.pasting import read_pasted
     from leads.providers.changes import GivePoints

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 import run
-from kartra_admin import checks, reports
+from kartra_admin import checks, csp_reports
 from tests.test_access import TABLE, address
 
 pytestmark = pytest.mark.django_db
@@ -185,8 +185,8 @@ def report(body: object, kind: str = "application/csp-report", **more: str) -> i
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    caplog.set_level(logging.WARNING, "kartra_admin.reports")
-    return lambda: [record.getMessage() for record in caplog.records if record.name == "kartra_admin.reports"]
+    caplog.set_level(logging.WARNING, "kartra_admin.csp_reports")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "kartra_admin.csp_reports"]
 
 
 def test_a_report_is_one_line_without_what_was_searched_for(said: Callable[[], list[str]]) -> None:
@@ -207,10 +207,10 @@ def test_a_report_is_one_line_without_what_was_searched_for(said: Callable[[], l
 
 
 def test_reports_are_bounded(said: Callable[[], list[str]]) -> None:
-    assert report("x" * (reports.MOST_BYTES + 1)) == 413
-    for _ in range(reports.MOST_A_MINUTE + 20):
+    assert report("x" * (csp_reports.MOST_BYTES + 1)) == 413
+    for _ in range(csp_reports.MOST_A_MINUTE + 20):
         assert report(REPORT) == 204
-    assert len(said()) == reports.MOST_A_MINUTE
+    assert len(said()) == csp_reports.MOST_A_MINUTE
     assert all(len(line) < 900 for line in said())
 
 

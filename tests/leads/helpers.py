@@ -76,13 +76,16 @@ def typed(desk: Desk, lead: Lead | None = None, **changed: Any) -> dict[str, Any
 
 
 def values_of(form: forms.Form) -> dict[str, Any]:
-    """What a browser posts from a form as it is shown."""
-    values = {bound.name: bound.value() for bound in form}
+    """What a browser posts from a form as it is shown: CRLF for line breaks, and none from a single line."""
     return {
-        name: value if isinstance(value, list | tuple) else str(value)
-        for name, value in values.items()
-        if value is not None
+        bound.name: value if isinstance(value, list | tuple) else _posted(str(bound), str(value))
+        for bound in form
+        if (value := bound.value()) is not None
     }
+
+
+def _posted(html: str, value: str) -> str:
+    return re.sub(r"\r\n?|\n", "\r\n" if "<textarea" in html else "", value)
 
 
 def words(answer: HttpResponse) -> str:

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from accounts.models import Account, AuditEntry, User
 from leads.access import Desk
-from leads.acts import attempt_id
 from leads.models import (
     Approval,
     Entry,
@@ -37,6 +36,7 @@ from leads.models import (
     Recipe,
     SavedView,
 )
+from leads.playbook_steps import attempt_id
 from tests.leads.conftest import ADA
 from tests.leads.helpers import ending
 from tests.test_access import PATTERNS, TABLE

@@ -283,7 +283,7 @@ def _make_leads(number: int) -> dict[int, int]:
 def _lay_down(number: int) -> Any:
     from django.conf import settings
 
-    from leads.actions import Action
+    from leads.bulk_actions import Action
     from leads.pasting import read_pasted
     from leads.providers.changes import AssignTag, GivePoints
     from leads.services.bulk import making

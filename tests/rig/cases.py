@@ -312,6 +312,9 @@ class Case:
             for operation in self.operations().filter(outcome=Outcome.UNKNOWN).prefetch_related("steps"):
                 if operation.is_money and operation.waits_for_person:
                     self.ask_a_person(operation)
+                elif operation.waits_for_person:  # the tag was given again meanwhile, and a reading cannot tell by whom
+                    self.decide(operation, happened=False)
+                    self.verdict.by_person += 1
             self.carry_on()
             world.pass_time(self.customer, 400)
             world.tick()

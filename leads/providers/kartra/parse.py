@@ -55,6 +55,9 @@ _KINDS: dict[str, FieldKind] = {
 
 _TEXTS = ("text", "long_text")
 
+# What a lead is in, and under which key a row says of what.
+_MEMBER_OF = {"tags": "tag_name", "lists": "list_name", "sequences": "sequence_name"}
+
 # gdpr_lead_status
 _CONSENT = {
     "0": "GDPR is switched off for the account",
@@ -97,8 +100,21 @@ def lead(details: Mapping[str, Any], *, read_at: datetime) -> Lead | None:
         notes=as_text(fields.take("notes")),
         username=word(fields.take("username")),
         extra={name: text for name, text in fields.rest().items() if text != "0"},
+        untold=_untold(details),
         read_at=read_at,
     )
+
+
+def _untold(details: Mapping[str, Any]) -> frozenset[str]:
+    """What the answer lacks, and lists or sequences of which one does not say whether the lead is still on it."""
+    known = {name: PROFILE_NAMES.get(name, name) for name in (*PROFILE_FIELDS, "email", "custom_fields", *_MEMBER_OF)}
+    lacking = {name for name, theirs in known.items() if theirs not in details}
+    vague = {
+        name
+        for name, row_name in _MEMBER_OF.items()
+        if name != "tags" and any(row.take("active", "status") is None for row in _rows(details.get(name), row_name))
+    }
+    return frozenset(lacking | vague)
 
 
 def lead_id(details: Any) -> str:

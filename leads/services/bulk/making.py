@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Account, User
 from accounts.services import access
 from kartra_admin.lib.errors import AppError, FormReused
-from leads.actions import Action
+from leads.bulk_actions import Action
 from leads.models import Job, JobLead, Operation
 from leads.pasting import Line, Named, Pasted, numbers_of
 from leads.services import _operations

@@ -19,7 +19,7 @@ from accounts.services import audit
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Denied
 from leads import summaries
-from leads.actions import Action, actions_of, creation, places_for_new, places_to_do
+from leads.bulk_actions import Action, actions_of, creation, places_for_new, places_to_do
 from leads.models import Job, JobLead, Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, RateLimited, Refused, Unavailable
@@ -134,15 +134,15 @@ def do(work: Work, row: JobLead) -> None:
 def _change(work: Work, row: JobLead) -> Operation | None:
     """The operation, or None where another line of the job names the same lead."""
     job = work.job
-    terms: dict[str, Any] = {
-        "actor": job.actor,
-        "connection": work.connection,
-        "operation_id": row.id_of_attempt(row.attempt),
-        "request_digest": _operations.digest("job", str(job.pk), row.position, row.attempt),
-        "label": job.name,
-        "approved_by": job.approved_by,
-        "background": True,
-    }
+    intent = _operations.Intent(
+        id=row.id_of_attempt(row.attempt),
+        actor=job.actor,
+        connection=work.connection,
+        request_digest=_operations.digest("job", str(job.pk), row.position, row.attempt),
+        label=job.name,
+        approved_by=job.approved_by,
+        background=True,
+    )
     actions = _left(work.actions, row)
     try:
         lead = read_for_change(work.connection, _ref(row), background=True)
@@ -150,10 +150,10 @@ def _change(work: Work, row: JobLead) -> Operation | None:
         if not _may_create(job, row, error):
             raise
         new, also = creation(row.email, actions)
-        return send_creation(change=new, also=also, **terms)
+        return send_creation(intent, new, also)
     if row.lead_id != lead.id and not _keep(row, _named(lead), if_double={"state": State.DOUBLE}):
         return None
-    return send_changes(lead=lead, changes=[action.change for action in actions], **terms)
+    return send_changes(intent, lead, [action.change for action in actions])
 
 
 def _undo(work: Work, row: JobLead) -> Operation:

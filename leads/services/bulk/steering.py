@@ -12,7 +12,7 @@ from accounts import permissions, subjects
 from accounts.models import Connection, User
 from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError, Conflict
-from leads.actions import actions_of
+from leads.bulk_actions import actions_of
 from leads.models import Job, JobLead
 from leads.selectors import job_progress
 from leads.services.bulk import slots

@@ -13,8 +13,8 @@ from accounts.models import AuditEntry, User
 from accounts.services import connections
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
-from leads.acts import attempt_id
 from leads.models import Approval, Limit, Operation, Outcome, PlaybookRun
+from leads.playbook_steps import attempt_id
 from leads.providers import changes
 from leads.providers.base import LeadRef
 from leads.providers.errors import Refused
@@ -414,7 +414,7 @@ def test_a_closed_run_refunds_nothing_even_at_that_moment(
     run = until_settled(desk, sandbox)
     honest = _operations.record
 
-    def slow(*given: Any, **also: Any) -> Operation:
+    def slow(*given: Any, **also: Any) -> tuple[Operation, bool]:
         runs.close_run(actor=desk.user, run=run, note="She keeps the last month")
         return honest(*given, **also)
 

@@ -9,6 +9,7 @@ from accounts.models import AuditEntry
 from kartra_admin.lib.errors import Denied
 from leads.access import Desk
 from leads.providers.changes import CreateField
+from leads.providers.kartra.provider import KartraProvider
 from leads.providers.kartra.sandbox.catalogue import BINDERY, STUDIO
 from leads.selectors import catalogues
 from leads.services import catalogues as service
@@ -86,7 +87,10 @@ def test_a_new_field_is_known_at_once(desk_of: DeskOf, sandbox: Sandbox) -> None
     assert entry.after == {"Field thread": "choices"}
 
 
-def test_a_field_that_is_there_already_fails_with_a_sentence(desk_of: DeskOf) -> None:
+def test_a_field_that_is_made_at_the_same_time_fails_with_a_sentence(
+    desk_of: DeskOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KartraProvider, "list_fields", lambda self: ())  # as it was a moment ago
     operation = create(desk_of("admin"), identifier="plan")
     assert operation.outcome == "failed"  # type: ignore[attr-defined]
     assert operation.steps.get().code == "264"  # type: ignore[attr-defined]

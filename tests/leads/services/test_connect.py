@@ -14,7 +14,7 @@ from leads.models import Operation
 from leads.providers.errors import Misconfigured, Refused, Unavailable
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS, CLOSED_ACCOUNT
 from leads.providers.kartra.sandbox.state import connect as connect_to_sandbox
-from leads.services import money
+from leads.services import _operations, money
 from leads.services.connections import connect, disconnect
 from leads.services.money import Whose
 from leads.wiring import provider_for
@@ -142,9 +142,9 @@ def refund_in_doubt(desk: Desk, sandbox: Sandbox) -> Operation:
     sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, "99488")
     step = money.refund_step(sale, Decimal("5.00"), seen=sale.digest)
     terms = money.Terms("Goodwill", "", "")
-    blank = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, uuid4().hex, terms, held=False)
+    intent = money.about(money.intent_of(uuid4(), desk.user, desk.connection, uuid4().hex, terms), WHOSE)
     sandbox.arm("refund_transaction", "500")
-    refund = money.dispatch(blank, step, desk.connection)
+    refund = _operations.perform(intent, [step])
     assert refund.outcome == "unknown"
     return refund
 

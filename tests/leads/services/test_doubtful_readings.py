@@ -73,8 +73,8 @@ def test_an_edit_that_reads_the_same_before_and_after_is_left_to_a_person(desk: 
 def test_what_was_given_up_while_its_sender_slept_is_never_sent(desk: Desk, sandbox: Sandbox) -> None:
     sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
     terms = Terms("Goodwill", "", "")
-    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, "asked", terms, held=False)
-    _operations.record(operation, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
+    intent = money.about(money.intent_of(uuid4(), desk.user, desk.connection, "asked", terms), WHOSE)
+    operation, _ = _operations.record(intent, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
     ten_minutes_ago = timezone.now() - timedelta(minutes=10)
     Operation.objects.update(sent_at=ten_minutes_ago, created_at=ten_minutes_ago)
     settling.settle(Operation.objects.get(), connection=desk.connection)
@@ -92,8 +92,8 @@ def test_who_sleeps_before_the_wire_sends_nothing(
     """The machine is suspended between the last look at the operation and the call."""
     sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
     terms = Terms("Goodwill", "", "")
-    operation = money.new_operation(uuid4(), desk.user, WHOSE, desk.account, "asked", terms, held=False)
-    _operations.record(operation, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
+    intent = money.about(money.intent_of(uuid4(), desk.user, desk.connection, "asked", terms), WHOSE)
+    operation, _ = _operations.record(intent, [money.refund_step(sale, Decimal("5.00"), seen=sale.digest)])
     awake, call = deadline.clock, KartraClient.call
 
     def suspended(self: KartraClient, *given: Any, **also: Any) -> Any:

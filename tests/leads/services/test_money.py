@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Connection
 from kartra_admin.lib.crypto import SealBroken
 from kartra_admin.lib.errors import AppError, Conflict, Denied, FormReused
 from leads.access import Desk
@@ -387,7 +387,7 @@ def test_a_reading_that_failed_is_logged_counts_as_an_attempt_and_proves_nothing
 def test_what_was_cut_off_comes_to_wait_for_a_person_though_kartra_is_down(
     desk: Desk, sandbox: Sandbox, settings: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(_operations, "send", lambda operation, connection: operation)
+    monkeypatch.setattr(_operations, "send", lambda operation, connection, background: operation)
     operation = refund(desk)
     grow_old(operation)
     sandbox.arm("*", "500", times=99)
@@ -466,6 +466,17 @@ def test_many_senders_and_one_who_takes_it_back(desk: Desk, sandbox: Sandbox) ->
     assert operation.outcome in (Outcome.SUCCEEDED, Outcome.WITHDRAWN)
 
 
+def test_nothing_is_recorded_where_the_credentials_do_not_open(desk: Desk, monkeypatch: Any) -> None:
+    def broken(*given: Any, **also: Any) -> Any:
+        raise SealBroken
+
+    seen = sale(desk).digest
+    monkeypatch.setattr(_operations, "provider_for", broken)
+    with pytest.raises(SealBroken):
+        refund(desk, seen=seen)
+    assert not Operation.objects.exists()
+
+
 @pytest.mark.usefixtures("_hold")
 def test_what_changed_while_it_was_held_is_not_sent(desk: Desk, sandbox: Sandbox) -> None:
     operation = due(refund(desk))
@@ -482,11 +493,16 @@ def test_the_log_does_not_say_sent_where_the_credentials_do_not_open(
 ) -> None:
     settings.MONEY_HOLD = hold
 
-    def broken(*given: Any, **also: Any) -> Any:
-        raise SealBroken
+    opened: list[Connection] = []
+
+    def once(connection: Connection, **also: Any) -> Any:
+        opened.append(connection)
+        if len(opened) > 1:
+            raise SealBroken
+        return provider_for(connection, **also)
 
     seen = sale(desk).digest
-    monkeypatch.setattr(_operations, "provider_for", broken)
+    monkeypatch.setattr(_operations, "provider_for", once)
     operation = refund(desk, seen=seen)
     if hold:
         operation = held.send_held(due(operation))

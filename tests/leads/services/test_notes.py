@@ -8,7 +8,7 @@ from accounts.models import AuditEntry
 from kartra_admin.lib.errors import Denied
 from leads.access import Desk
 from leads.models import Note
-from leads.selectors.desk import list_notes
+from leads.selectors.lead_page import list_notes
 from leads.services.notes import add_note, delete_note
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 

@@ -25,9 +25,9 @@ def desk(desk_of: Callable[..., Desk]) -> Desk:
     return desk_of("support")
 
 
-def blank(desk: Desk) -> Operation:
+def meant(desk: Desk) -> _operations.Intent:
     terms = Terms("Goodwill", "", "")
-    return money.new_operation(uuid4(), desk.user, WHOSE, desk.account, uuid4().hex, terms, held=False)
+    return money.about(money.intent_of(uuid4(), desk.user, desk.connection, uuid4().hex, terms), WHOSE)
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
@@ -37,11 +37,11 @@ def test_a_refund_settled_since_the_reading_stops_the_next(desk: Desk, sandbox: 
     if outcome == "failed":
         sandbox.arm("refund_transaction", "429", times=20)
     step = money.refund_step(first, Decimal("5.00"), seen=first.digest)
-    assert money.dispatch(blank(desk), step, desk.connection).outcome == outcome
+    assert _operations.perform(meant(desk), [step]).outcome == outcome
     sandbox.calls()
     late = money.refund_step(second, Decimal("5.00"), seen=second.digest)
     with pytest.raises(_operations.Locked, match="just been changed"):
-        money.dispatch(blank(desk), late, desk.connection)
+        _operations.perform(meant(desk), [late])
     assert writes(sandbox) == []
     assert Operation.objects.count() == 1
 
@@ -49,21 +49,19 @@ def test_a_refund_settled_since_the_reading_stops_the_next(desk: Desk, sandbox: 
 def test_a_subscription_changed_since_the_reading_stops_the_next(desk: Desk, sandbox: Sandbox) -> None:
     provider, change = provider_for(desk.connection), PauseSubscription(SUBSCRIPTION)
     first, second = (money.read_plan(provider, desk.account, WHOSE, SUBSCRIPTION) for _ in range(2))
-    done = money.dispatch(blank(desk), money.subscription_step(first, change, seen=first.digest), desk.connection)
+    done = _operations.perform(meant(desk), [money.subscription_step(first, change, seen=first.digest)])
     assert done.outcome == Outcome.SUCCEEDED
     sandbox.calls()
     with pytest.raises(_operations.Locked):
-        money.dispatch(blank(desk), money.subscription_step(second, change, seen=second.digest), desk.connection)
+        _operations.perform(meant(desk), [money.subscription_step(second, change, seen=second.digest)])
     assert writes(sandbox) == []
 
 
 def test_the_same_form_sent_twice_at_once_still_finds_the_first(desk: Desk, sandbox: Sandbox) -> None:
     provider = provider_for(desk.connection)
     first, second = (money.read_sale(provider, desk.account, WHOSE, PAYMENT) for _ in range(2))
-    operation = blank(desk)
-    money.dispatch(operation, money.refund_step(first, Decimal("5.00"), seen=first.digest), desk.connection)
-    twin = blank(desk)
-    twin.id, twin.request_digest = operation.id, operation.request_digest
+    intent = meant(desk)
+    operation = _operations.perform(intent, [money.refund_step(first, Decimal("5.00"), seen=first.digest)])
     late = money.refund_step(second, Decimal("5.00"), seen=second.digest)
-    assert money.dispatch(twin, late, desk.connection) == operation
+    assert _operations.perform(intent, [late]) == operation
     assert writes(sandbox) == [("refund_transaction",)]

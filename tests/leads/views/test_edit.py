@@ -59,6 +59,42 @@ def test_nothing_changed_is_said_and_nothing_sent(at_desk: AtDesk, desk: Desk, s
 
 
 @pytest.mark.parametrize(
+    "held",
+    [
+        EditLead({}, {"about_me": "one\ntwo\n\nthree"}),
+        EditLead({}, {"about_me": "one\r\ntwo"}),
+        EditLead({}, {"about_me": "one\rtwo"}),
+        EditLead({}, {"about_me": "\n one\ntwo \n"}),
+        EditLead({}, {"about_me": "12345678\n" * 1_111}),
+        EditLead({"address": "12 Sample Street\nback door", "company": " Moreno "}, {"shoe_size": "38\nwide"}),
+    ],
+    ids=lambda change: repr(change)[:90],
+)
+def test_line_breaks_and_blanks_that_nobody_touched_are_not_sent(
+    at_desk: AtDesk, desk: Desk, sandbox: Sandbox, held: EditLead
+) -> None:
+    send(desk, held)
+    client, lead = at_desk("agent"), read(desk)
+    writes(sandbox)
+    answer = client.post(URL, typed(desk, lead))
+    assert "Nothing was changed, so nothing was sent." in words(answer)
+    client.post(URL, typed(desk, lead, city="Dallas"))
+    (step,) = Operation.objects.get().steps.all()
+    assert step.after == {"City": "Dallas"}
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_what_is_added_to_a_text_is_written_with_its_own_line_breaks(
+    at_desk: AtDesk, desk: Desk, line_break: str
+) -> None:
+    send(desk, EditLead({}, {"about_me": f"one{line_break}two"}))
+    at_desk("agent").post(URL, typed(desk, read(desk), custom__about_me="one\r\ntwo\r\nthree"))
+    value = read(desk).custom_field("about_me")
+    assert value is not None
+    assert value.text == line_break.join(["one", "two", "three"])
+
+
+@pytest.mark.parametrize(
     ("changed", "field"),
     [
         ({"email": "no address"}, "Email"),

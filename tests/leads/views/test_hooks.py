@@ -21,10 +21,13 @@ from django.test import Client
 from django.utils import timezone
 from django_tasks import default_task_backend
 
+from accounts import subjects
+from accounts.models import Subject
 from leads.access import Desk
 from leads.models import Entry, Event, Hook, Mark, MarkKind, Operation, Reread
 from leads.providers.kartra.sandbox.state import connect
-from leads.services import events, refreshing, rereads
+from leads.services import directory, events, refreshing, rereads
+from leads.services.directory import Met
 from leads.views import hooks
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import together
@@ -124,6 +127,28 @@ def test_a_lead_known_by_email_only_is_looked_up_in_the_directory(kartra: Kartra
     assert kartra.post(payment(lead_id="N/A", lead_email="c@example.com"), FORM) == 200
     assert list(Event.objects.order_by("pk").values_list("lead_id", flat=True)) == ["77", ""]
     assert Reread.objects.get().lead_id == "77"
+
+
+def test_leads_that_nobody_knows_get_no_key_of_their_own(kartra: Kartra) -> None:
+    kartra.post(event(lead="1"))  # the account's own key is made with the first
+    before = Subject.objects.count()
+    for number in range(2, 30):
+        assert kartra.post(event(lead=str(number))) == 200
+        assert kartra.post(payment(lead_id=str(number), lead_email=f"{number}@example.com"), FORM) == 200
+    assert Subject.objects.count() == before
+    assert {events.body_of(row) != "" for row in Event.objects.all()} == {True}
+
+
+def test_who_is_in_the_directory_or_has_a_key_is_sealed_for_alone(kartra: Kartra) -> None:
+    account = kartra.desk.account
+    directory.remember_rows(account, [Met(ADA.id, email=ADA.email)], at=timezone.now())
+    kartra.post(event())
+    own = subjects.find_lead(account.pk, ADA.id)
+    assert own
+    assert Event.objects.get().whose == own
+    jon = subjects.of_lead(account.pk, NOTABLE["jon"].id)
+    kartra.post(event(lead=NOTABLE["jon"].id))
+    assert Event.objects.get(lead_id=NOTABLE["jon"].id).whose == jon
 
 
 def test_a_double_is_dropped_and_counted_and_the_same_comes_through_later(kartra: Kartra) -> None:
@@ -412,6 +437,7 @@ def test_ten_thousand_forged_posts_move_nothing_but_a_bounded_queue(
     assert Event.objects.count() + counts["doubles"] + counts["refused"] == many
     assert Event.objects.count() <= len({body for body, _ in posts})
     assert Reread.objects.count() == 200
+    assert Subject.objects.count() == 1, "of all who are not known here"
     assert not Entry.objects.exists()
     assert not Operation.objects.exists()
     assert sandbox.calls() == []

@@ -16,7 +16,7 @@ from leads.access import Desk, get_sale_for, whose_for
 from leads.models import Operation
 from leads.providers.base import LeadRef
 from leads.providers.changes import GivePoints
-from leads.selectors import standing
+from leads.selectors import money_rows
 from leads.selectors.money import arrange
 from leads.services import held, money, outcomes
 from leads.services.money import Terms
@@ -101,15 +101,15 @@ def test_a_long_history_costs_no_more_queries(desk: Desk, django_assert_num_quer
         found.append((key, arrange(reading)))
     for key, groups in found:
         with django_assert_num_queries(3):
-            standing.of_money(groups, account=desk.account, lead_id=NOTABLE[key].id, user=desk.user)
+            money_rows.of_money(groups, account=desk.account, lead_id=NOTABLE[key].id, user=desk.user)
 
 
 def test_an_old_payment_that_is_not_settled_stays_beside_the_newest(desk: Desk) -> None:
     margit = NOTABLE["long_history"].id
     reading = provider_for(desk.connection).get_money(LeadRef(id=margit))
 
-    def longest() -> standing.GroupRow:
-        found = standing.of_money(arrange(reading), account=desk.account, lead_id=margit, user=desk.user)
+    def longest() -> money_rows.GroupRow:
+        found = money_rows.of_money(arrange(reading), account=desk.account, lead_id=margit, user=desk.user)
         return max(found.groups, key=lambda group: len(group.rows))
 
     before = longest()

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from leads.access import Desk
-from leads.acts import attempt_id
 from leads.models import Limit, Operation, Outcome, PlaybookRun
+from leads.playbook_steps import attempt_id
 from leads.providers.base import LeadRef
 from leads.providers.changes import PauseSubscription
 from leads.providers.errors import Unavailable

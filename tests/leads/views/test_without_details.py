@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from leads.access import Desk
-from leads.acts import CANCEL, REFUND
 from leads.models import Operation, Outcome, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND
 from leads.providers.base import LeadRef
 from leads.providers.errors import Refused
 from leads.providers.kartra.sandbox.desk import Desk as SandboxDesk

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import User
 from leads.access import Desk
-from leads.actions import Action
+from leads.bulk_actions import Action
 from leads.models import Job, JobLead
 from leads.pasting import read_pasted
 from leads.providers.changes import AssignTag, Change

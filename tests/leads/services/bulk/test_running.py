@@ -274,7 +274,7 @@ def test_a_fault_of_ours_stops_the_job(manager: Desk, monkeypatch: pytest.Monkey
 
     job = work(lay_down(manager, ADA.email))
     steering.start(actor=manager.user, job=job)
-    monkeypatch.setattr(one, "send_changes", lambda **_: 1 / 0)
+    monkeypatch.setattr(one, "send_changes", lambda *_: 1 / 0)
     job = work(job)
     assert job.state == Job.State.PAUSED
     assert "fault in the desk" in job.sentence

@@ -12,7 +12,7 @@ from accounts.models import AuditEntry
 from accounts.services import connections, packs, users
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
-from leads.actions import Action
+from leads.bulk_actions import Action
 from leads.models import Job, Operation
 from leads.providers.changes import AssignTag, RefundTransaction
 from leads.services.bulk import approving, making, steering

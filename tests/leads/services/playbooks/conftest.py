@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from leads.access import Desk
-from leads.acts import CANCEL, REFUND
 from leads.models import Limit, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND
 from leads.providers.base import LeadRef
 from leads.selectors.playbooks import Progress, progress_of
 from leads.services import runs

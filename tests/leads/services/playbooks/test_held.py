@@ -13,8 +13,8 @@ from accounts.services import connections
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads import tasks
 from leads.access import Desk
-from leads.acts import CANCEL, REFUND
 from leads.models import Approval, Operation, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND
 from leads.providers.changes import RefundTransaction
 from leads.providers.errors import Refused
 from leads.selectors import forgetting

@@ -9,8 +9,8 @@ import pytest
 from accounts.models import AuditEntry, User
 from kartra_admin.lib.errors import AppError, Denied, FormReused
 from leads.access import Desk
-from leads.acts import CANCEL, REFUND, attempt_id
 from leads.models import Approval, Operation, Outcome, Playbook, PlaybookRun
+from leads.playbook_steps import CANCEL, REFUND, attempt_id
 from leads.providers.changes import AssignTag, CancelSubscription, RefundTransaction, UnassignTag
 from leads.providers.errors import Refused
 from leads.selectors.playbooks import Progress, list_unfinished, list_waiting, progress_of

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from kartra_admin import drawn
+from kartra_admin import cached_tags
 
 
 def test_threads_that_ask_for_the_same_at_once_have_it_drawn_once() -> None:
@@ -14,7 +14,7 @@ def test_threads_that_ask_for_the_same_at_once_have_it_drawn_once() -> None:
         time.sleep(0.05)
         return f"{name} {size}"
 
-    kept = drawn._once(draw)  # type: ignore[arg-type]
+    kept = cached_tags._once(draw)  # type: ignore[arg-type]
     seen: list[str] = []
     threads = [threading.Thread(target=lambda: seen.append(kept("plus", size=14))) for _ in range(8)]
     for thread in threads:
