@@ -127,7 +127,7 @@ register(
         "playbook.delete.succeeded": Action("Deleted playbook {target}", label="Delete playbook"),
         "playbook.start.requested": Action("Started playbook {label}", _RUN_KEEPS, label="Start playbook"),
         "playbook.start.withdrawn": Action(
-            "Took back before it began: playbook {label}", _RUN_KEEPS, label="Start playbook"
+            "Took back before it started: playbook {label}", _RUN_KEEPS, label="Start playbook"
         ),
         "playbook.resume.requested": Action("Resumed playbook {label}", _RUN_KEEPS, label="Resume playbook"),
         "playbook.close.succeeded": Action("Closed playbook {label}: {sentence}", _RUN_KEEPS, label="Close playbook"),

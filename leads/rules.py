@@ -70,14 +70,14 @@ def why_not_cancel(subscription: Subscription, *, doing: str = "") -> str:
 def why_not_pause(group: MoneyGroup, *, doing: str = "") -> str:
     subscription = group.the_subscription
     if subscription.status == "paused":
-        return "It is paused already."
+        return "It is already paused."
     return _locked(doing) or _finished(subscription) or _paypal(group)
 
 
 def why_not_resume(group: MoneyGroup, *, doing: str = "") -> str:
     subscription = group.the_subscription
     if subscription.status == "active":
-        return "It is running already."
+        return "It is already running."
     return _locked(doing) or _finished(subscription) or _paypal(group)
 
 

@@ -48,7 +48,7 @@ def stands(operation: Operation) -> Standing:
     is_watched = now - (operation.send_at or operation.created_at) < WATCHED
     match operation.outcome:
         case Outcome.HELD:
-            return Standing("Held back", "waiting", _soon("leaves", operation.send_at), 2 * is_watched)
+            return Standing("Held back", "waiting", _soon("will be sent", operation.send_at), 2 * is_watched)
         case Outcome.PENDING:
             return Standing("Being sent", "waiting", asks_again=2 * is_watched)
         case Outcome.UNKNOWN if operation.waits_for_person:
@@ -68,7 +68,7 @@ def run_stands(progress: Progress) -> Standing:
     if progress.is_going_on:
         return Standing(word, kind, asks_again=0 if progress.is_overdue else 3)
     is_watched = timezone.now() - (run.begin_at or run.created_at) < WATCHED
-    note = _soon("begins", run.begin_at) if run.is_held else ""
+    note = _soon("starts", run.begin_at) if run.is_held else ""
     return Standing(word, kind, note, 2 * (is_watched and (run.is_held or progress.is_at_work)))
 
 
@@ -102,7 +102,7 @@ def job_lead_what(row: JobLead, actions: Sequence[str]) -> str:
 
 
 def _soon(verb: str, at: datetime | None) -> str:
-    """'leaves in 9 s', 'leaves now'."""
+    """'will be sent in 9 s', 'will be sent now'."""
     seconds = max(0, round((at - timezone.now()).total_seconds())) if at else 0
     return f"{verb} in {seconds} s" if seconds else f"{verb} now"
 
@@ -121,7 +121,7 @@ def summarise(operation: Operation) -> Summary:
         case Outcome.PENDING:
             return Summary("This is being sent right now. Reload in a moment to see what came of it.", "waiting")
         case Outcome.HELD:
-            return Summary(f"{_held(steps[0])} {_soon('leaves', operation.send_at)}.", "neutral")
+            return Summary(f"{_held(steps[0])} {_soon('will be sent', operation.send_at)}.", "neutral")
         case Outcome.WITHDRAWN:
             return Summary("Taken back. Nothing was sent.", "succeeded")
         case Outcome.UNKNOWN:

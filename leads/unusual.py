@@ -37,14 +37,14 @@ _TAKEN = ("succeeded", "failed")  # one that was broken off has given some; what
 RULES = (
     Rule("lead", "Many refunds to one lead", "refunds in 30 days", 4, timedelta(days=30), _REFUND, by_lead=True),
     Rule("person", "Many refunds by one person", "refunds in 24 hours", 25, timedelta(hours=24), _REFUND),
-    Rule("hours", "Money moved off hours", "acts on money in one night", 3, timedelta(hours=12), _MONEY),
+    Rule("hours", "Money moved outside working hours", "acts on money in one night", 3, timedelta(hours=12), _MONEY),
     Rule("limit", "Refunds just below the limit", "such refunds in 7 days", 4, timedelta(days=7), _REFUND),
     Rule("exports", "Many exports", "exports in 24 hours", 6, timedelta(hours=24), _EXPORTS, _TAKEN, everywhere=True),
     Rule("views", "Many leads viewed", "leads viewed in an hour", 150, timedelta(hours=1), ("lead.view",)),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
 
-# A refund of that share of the limit of one payment, or more, is just below it.
+# A refund of that share of the limit per payment, or more, is just below it.
 JUST_BELOW = 0.9
 
 

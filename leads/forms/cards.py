@@ -88,7 +88,7 @@ class ListsForm(CardForm):
 
 class SequencesForm(CardForm):
     title, submit, catalogue = "Add to a sequence", "Add to sequence", "sequences"
-    warning = "Kartra sends the sequence's mails from this step on."
+    warning = "Kartra sends the sequence's emails from this step on."
 
     def add_fields(self) -> None:
         self.fields["add"] = PickOne(self.catalogues.sequences, "Sequence", "Search sequences")
@@ -114,7 +114,7 @@ class PointsForm(CardForm):
         required=False,
         min_value=0,
         max_value=3650,
-        help_text="Days until Kartra takes given points off again. Empty means never.",
+        help_text="Days until Kartra removes given points again. Leave blank for never.",
     )
 
     def changes(self) -> list[Change]:
@@ -141,7 +141,7 @@ class CalendarsForm(CardForm):
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
         if bool(values.get("date")) != bool(values.get("time")) and not self.errors:
-            self.add_error("time" if values.get("date") else "date", "Give both a date and a time, or neither.")
+            self.add_error("time" if values.get("date") else "date", "Enter both a date and a time, or neither.")
         return super().clean()
 
     def changes(self) -> list[Change]:

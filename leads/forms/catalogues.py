@@ -32,7 +32,7 @@ class FieldForm(OperationForm):
         required=False,
         max_length=5000,
         widget=forms.Textarea({"rows": 4}),
-        help_text="For choices: one a line, at least two.",
+        help_text="For choice fields: one per line, at least two.",
     )
 
     def clean_options(self) -> list[str]:

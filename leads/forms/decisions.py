@@ -15,7 +15,7 @@ class RequestDecisionForm(forms.Form):
         required=False,
         max_length=500,
         widget=forms.Textarea({"rows": 2}),
-        help_text="Needed to decline.",
+        help_text="Required to decline.",
     )
 
     def clean(self) -> dict[str, Any]:

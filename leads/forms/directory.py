@@ -24,18 +24,18 @@ COLUMNS = {
     "sequences": "Sequences",
     "memberships": "Memberships",
     "products": "Products",
-    "standing": "Standing",
+    "standing": "Status",
     "seen": "Last met",
     "changed": "Changed",
     "read": "Last read",
-    "money": "Money read",
+    "money": "Payments read",
 }
 SHOWN = ("email", "place", "tags", "standing", "read")
 
 _KINDS: dict[str, str] = {str(kind.value): str(kind.label) for kind in MarkKind}
 _STANDINGS = {
-    "": "Any standing",
-    "usable": "Neither gone, deleted nor blacklisted",
+    "": "Any status",
+    "usable": "Not gone, deleted or blacklisted",
     "blacklisted": "Blacklisted",
     "deleted": "Deleted",
     "gone": "Gone from Kartra",
@@ -145,5 +145,5 @@ class SavedViewForm(forms.Form):
     """``query`` is the address of the view as it stands."""
 
     name = forms.CharField(max_length=80, label="Name of the view")
-    is_shared = forms.BooleanField(required=False, label="Share it with everybody in this account")
+    is_shared = forms.BooleanField(required=False, label="Share with everybody in this account")
     query = forms.CharField(max_length=2000, required=False, widget=forms.HiddenInput)

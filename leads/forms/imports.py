@@ -21,7 +21,7 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         most = settings.IMPORT_MAX_MB
         field = self.fields["file"]
-        field.help_text = f"Commas, semicolons or tabs, any usual encoding, up to {most} MB."
+        field.help_text = f"Separated by commas, semicolons or tabs, in any common encoding, up to {most} MB."
         field.widget.attrs["data-max-mb"] = most
 
     def clean_file(self) -> "UploadedFile[bytes]":
@@ -49,12 +49,12 @@ class MatchForm(forms.Form):
             self.fields[_name(position)] = forms.ChoiceField(
                 label=name,
                 required=False,
-                choices=[("", "Left out"), *FIELDS.items()],
+                choices=[("", "Do not import"), *FIELDS.items()],
                 initial=is_field.get(position, ""),
             )
         self.fields["take"] = forms.ChoiceField(
-            label="Where some lines are bad",
-            choices=[("good", "Take the good lines, leave out the bad"), ("all", "All or nothing")],
+            label="If some lines are rejected",
+            choices=[("good", "Import the good lines and leave out the rejected ones"), ("all", "All or nothing")],
             initial="good",
             widget=forms.RadioSelect,
         )
@@ -65,7 +65,9 @@ class MatchForm(forms.Form):
         for position, name in enumerate(self._source.columns):
             chosen = values.get(_name(position))
             if chosen and chosen in first:
-                self.add_error(_name(position), f"Column ‘{first[chosen]}’ is that already. Choose one of the two.")
+                self.add_error(
+                    _name(position), f"Column ‘{first[chosen]}’ is already imported as this. Choose one of the two."
+                )
             elif chosen:
                 first[chosen] = name
         return values

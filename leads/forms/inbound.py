@@ -11,5 +11,5 @@ class KeyForm(forms.Form):
         max_length=200,
         required=False,
         widget=forms.PasswordInput({"autocomplete": "off"}),
-        help_text="What you typed as secret key in Kartra. Blank: notifications need none.",
+        help_text="The secret key that you entered in Kartra. Leave blank if notifications need no key.",
     )

@@ -68,7 +68,7 @@ class JobForm(OperationForm):
     """``operation_id`` becomes the id of the job. What was read is in ``pasted`` and ``actions`` once it is valid."""
 
     name = forms.CharField(
-        label="Name", max_length=120, help_text="It stands in the log at each of the leads, such as ‘Spring sale’."
+        label="Name", max_length=120, help_text="Recorded in the log for each lead, such as ‘Spring sale’."
     )
     who = forms.CharField(
         label="Emails or ids",
@@ -76,17 +76,17 @@ class JobForm(OperationForm):
         max_length=_LONGEST_PASTE,
         strip=False,  # or the numbers of the lines would not be theirs
         widget=forms.Textarea({"rows": 8, "spellcheck": "false"}),
-        help_text="One or many a line, as they come: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
+        help_text="One or more per line, in any form: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
     )
     file = forms.FileField(
-        label="or a CSV file with a column Email or Id",
+        label="Or a CSV file with a column named Email or Id",
         required=False,
         allow_empty_file=True,
         widget=forms.FileInput({"accept": ".csv,.txt,.tsv,text/csv"}),
     )
     leave_out = forms.BooleanField(label="Leave out the lines that cannot be read", required=False)
     creates_missing = forms.BooleanField(
-        label="Create a lead for each email that Kartra does not know",
+        label="Create a lead for each email that is not in Kartra",
         required=False,
         help_text="A lead created this way has not agreed to the account’s terms; Kartra limits what it may be sent.",
     )
@@ -173,7 +173,9 @@ class JobForm(OperationForm):
         if not self.pasted.leads and not count:
             self.add_error("who", "Name at least one lead.")
         elif count and not self.cleaned_data.get("leave_out"):
-            self.add_error("who", f"{count} line{'s' if count > 1 else ''} cannot be read. Correct or leave out.")
+            self.add_error(
+                "who", f"{count} line{'s' if count > 1 else ''} cannot be read. Correct them or leave them out."
+            )
         if self.errors and self.cleaned_data.get("file"):
             self.data = cast(QueryDict, self.data).copy()
             self.data["who"] = self.pasted.text if len(self.pasted.text) <= _LONGEST_PASTE else ""
@@ -182,7 +184,7 @@ class JobForm(OperationForm):
         """Raises `BadTable`."""
         file, text = self.cleaned_data.get("file"), self.cleaned_data.get("who", "")
         if file and text.strip():
-            raise BadTable("Paste leads, or choose a file: not both.")
+            raise BadTable("Paste leads or choose a file, not both.")
         return read_file(file) if file else read_pasted(text)
 
     def _require_clear(self) -> None:
@@ -190,9 +192,9 @@ class JobForm(OperationForm):
         touched = [(action.change.kind.partition(".")[0], action.change.subject) for action in self.actions]
         twice = {subject for kind, subject in touched if touched.count((kind, subject)) > 1}
         if not self.actions and not self.errors.keys() - _WHO:
-            raise ValidationError("Choose at least one thing to do to each lead.")
+            raise ValidationError("Choose at least one change.")
         if twice:
-            raise ValidationError(f"This is asked for twice, or both ways: {', '.join(sorted(twice))}.")
+            raise ValidationError(f"This is chosen twice, or both to add and to remove: {', '.join(sorted(twice))}.")
 
     def _actions(self, values: dict[str, Any]) -> list[Action]:
         edit = self._edit(values)
@@ -223,7 +225,7 @@ class JobForm(OperationForm):
             key, value = values[f"field_{number}"], values[f"value_{number}"]
             identifier = key.removeprefix(_CUSTOM)
             if key in profile or (key and identifier in custom):
-                self.add_error(f"field_{number}", "This field is set above already.")
+                self.add_error(f"field_{number}", "This field is already set above.")
             elif key.startswith(_CUSTOM):
                 custom[identifier] = self._options(number, self.definitions[identifier], value)
             elif key:

@@ -37,10 +37,10 @@ class LimitForm(forms.Form):
     """``limit`` is changed; for a new one ``whose`` is asked too."""
 
     whose = forms.ChoiceField(label="For")
-    per_transaction = LimitAmountField("Of one payment")
-    per_day = LimitAmountField("A day")
-    per_lead = LimitAmountField("For one lead in 30 days, by anybody")
-    count_per_day = forms.IntegerField(label="Refunds a day", required=False, min_value=0, max_value=100_000)
+    per_transaction = LimitAmountField("Per payment")
+    per_day = LimitAmountField("Per day")
+    per_lead = LimitAmountField("Per lead in 30 days, by anybody")
+    count_per_day = forms.IntegerField(label="Refunds per day", required=False, min_value=0, max_value=100_000)
 
     def __init__(self, data: Any = None, *, limit: Limit) -> None:
         super().__init__(data)

@@ -95,7 +95,7 @@ class MoneyForm(OperationForm):
         super().__init__(data)
         self.fields["seen"] = SeenField(about)
         self.fields["reason"].choices = [("", "Choose a reason"), *((text, text) for text in reasons.choices())]  # type: ignore[attr-defined]
-        self.fields["note"].help_text = f"Needed where the reason is {reasons.OTHER}."
+        self.fields["note"].help_text = f"Required if the reason is {reasons.OTHER}."
 
     def show(self, seen: Seen) -> None:
         """Bind the form to what it is shown with."""
@@ -110,7 +110,7 @@ class MoneyForm(OperationForm):
     def clean_note(self) -> str:
         note: str = self.cleaned_data["note"]
         if self.cleaned_data.get("reason") == reasons.OTHER and not note:
-            raise ValidationError("Say in a few words why.")
+            raise ValidationError("Say why in a few words.")
         return note
 
     @property
@@ -128,7 +128,7 @@ class RefundForm(MoneyForm):
     much = forms.ChoiceField(
         label="How much",
         choices=[(PARTIAL, "A part"), (FULL, "All that is left")],
-        error_messages=dict.fromkeys(("required", "invalid_choice"), "Press what to refund: a part, or all of it."),
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose what to refund: a part, or all of it."),
     )
     amount = AmountField(label="Amount", required=False)
     field_order = ["reason", "note", "amount", "much"]

@@ -42,7 +42,7 @@ class PlaybookForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues, instance: Playbook) -> None:
         super().__init__(data, instance=instance)
-        self.fields["name"].help_text = "What staff see, such as ‘Cancel and refund’."
+        self.fields["name"].help_text = "Staff see it, such as ‘Cancel and refund’."
         steps = steps_of(instance.steps)
         names = self._names(catalogues, steps)
         acts = [("", "–"), *((key, act.words) for key, act in ACTS.items())]
@@ -88,10 +88,10 @@ class PlaybookForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or {}
         steps = [step for number in range(1, ROWS + 1) if (step := self._step(number, values))]
         if not steps and not self.errors:
-            raise ValidationError("A playbook needs one step at least.")
+            raise ValidationError("A playbook needs at least one step.")
         others = Playbook.objects.filter(account=self.instance.account, name=values.get("name"))
         if values.get("name") and others.exclude(pk=self.instance.pk).exists():
-            self.add_error("name", "There is a playbook with this name already.")
+            self.add_error("name", "There is already a playbook with this name.")
         self.instance.steps = [step.as_json() for step in steps]
         return values
 
@@ -107,12 +107,14 @@ class PlaybookForm(forms.ModelForm):  # type: ignore[type-arg]
         kind, _, name = chosen.partition(":")
         wanted = ACTS[act].catalogue
         if kind != wanted:
-            choose = f"Choose {_ONE_OF[wanted]}." if wanted else "Leave this empty: the lead’s own money is meant."
+            choose = (
+                f"Choose {_ONE_OF[wanted]}." if wanted else "Leave this empty: the step uses the lead’s own payments."
+            )
             self.add_error(name_key, choose)
             return None
         step = Step(act, name)
         if any(_key(step) == _key(Step(**other)) for other in self._before(number, values)):
-            self.add_error(key, "This stands in the playbook already. Each subscription, tag or list comes once.")
+            self.add_error(key, "This is already in the playbook. Each subscription, tag or list can appear only once.")
         return step
 
     def _before(self, number: int, values: dict[str, Any]) -> Iterator[dict[str, str]]:

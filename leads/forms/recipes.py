@@ -20,7 +20,7 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, data: Any = None, *, catalogues: Catalogues, instance: Recipe) -> None:
         super().__init__(data, instance=instance)
         tags = [*dict.fromkeys([*filter(None, (instance.give_tag, instance.take_tag)), *catalogues.tags])]
-        self.fields["name"].help_text = "What staff see on the buttons, such as 'Gold course access'."
+        self.fields["name"].help_text = "Staff see it on the buttons, such as ‘Gold course access’."
         self.fields["give_tag"] = PickOne(tags, "Granting adds this tag", "Choose a tag")
         self.fields["give_tag"].required = True
         self.fields["take_tag"] = PickOne(tags, "and removes this tag (optional)", "No tag")
@@ -28,9 +28,9 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if values.get("give_tag") and values.get("give_tag") == values.get("take_tag"):
-            self.add_error("take_tag", "Choose another tag than the one that is given.")
+            self.add_error("take_tag", "Choose a different tag from the one that is added.")
         account: Account = self.instance.account
         others = Recipe.objects.filter(account=account, name=values.get("name")).exclude(pk=self.instance.pk)
         if values.get("name") and others.exists():
-            self.add_error("name", "There is a recipe with this name already.")
+            self.add_error("name", "There is already a recipe with this name.")
         return values

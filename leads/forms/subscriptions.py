@@ -114,8 +114,8 @@ class EditSubscriptionForm(SubscriptionForm):
             "next_date": "Moves the whole billing schedule.",
             "second_period": "For recurring instalments only.",
             "installments_left": f"A number, or ‘{UNTIL_CANCELLED}’.",
-            "quantity": f"1 to {rules.HIGHEST_QUANTITY:,}. Kartra does not tell what it is now.",
-            "tax_percent": "0 to 100. Kartra does not tell what it is now.",
+            "quantity": f"1 to {rules.HIGHEST_QUANTITY:,}. Kartra does not return the current value.",
+            "tax_percent": "0 to 100. Kartra does not return the current value.",
             "product_id": "Only together with a price point.",
         }
         for name in self.SETTINGS:
@@ -126,7 +126,7 @@ class EditSubscriptionForm(SubscriptionForm):
     def clean_amount(self) -> Decimal | None:
         amount: Decimal | None = self.cleaned_data["amount"]
         if amount is not None and not rules.LOWEST_PRICE <= amount <= rules.HIGHEST_PRICE:
-            raise ValidationError(f"A price is {rules.LOWEST_PRICE} to {rules.HIGHEST_PRICE:,}.")
+            raise ValidationError(f"Enter a price from {rules.LOWEST_PRICE} to {rules.HIGHEST_PRICE:,}.")
         return amount
 
     def clean_installments_left(self) -> str:
@@ -141,7 +141,7 @@ class EditSubscriptionForm(SubscriptionForm):
         for name in ("product_id", "price_point"):
             text = values.get(name)
             if text and not (text.isascii() and text.isdecimal() and int(text)):
-                self.add_error(name, "This is a number, from 1 on.")
+                self.add_error(name, "Enter a number of at least 1.")
         for name, other in (("product_id", "price_point"), ("price_point", "product_id")):
             if values.get(name) and not values.get(other) and other not in self.errors:
                 self.add_error(other, "Product and price point go together: fill in both, or neither.")
@@ -158,9 +158,9 @@ class EditSubscriptionForm(SubscriptionForm):
         if {"next_date", "next_time"} & self.errors.keys():
             return
         if (day is None) != (time is None):
-            self.add_error("next_date" if day is None else "next_time", "Give both a day and a time, or neither.")
+            self.add_error("next_date" if day is None else "next_time", "Enter both a day and a time, or neither.")
         elif day and time is not None and datetime.combine(day, time, _EST) < timezone.now() - timedelta(minutes=1):
-            self.add_error("next_date", "This lies in the past.")
+            self.add_error("next_date", "This is in the past.")
 
     def change(self) -> changes.Change:
         values = self.cleaned_data

@@ -65,10 +65,10 @@ class Limit(models.Model):
     def figures(self) -> dict[str, Decimal | int | None]:
         """Label to limit; None is no limit."""
         return {
-            "One payment": self.per_transaction,
-            "A day": self.per_day,
-            "Lead, 30 days": self.per_lead,
-            "Refunds a day": self.count_per_day,
+            "Per payment": self.per_transaction,
+            "Per day": self.per_day,
+            "Per lead, 30 days": self.per_lead,
+            "Refunds per day": self.count_per_day,
         }
 
 

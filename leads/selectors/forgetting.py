@@ -274,13 +274,13 @@ def why_not_yet(person: Person) -> str:
         return "A change of this lead is not settled yet."
     denied = OperationStep.objects.filter(DENIED, operation__account=account, operation__lead_id=lead_id)
     if denied.filter(operation__finished_at__gt=timezone.now() - DENIED_FOR).exists():
-        return "A refund that somebody called not done is still looked for, for a day."
+        return "A refund that somebody settled as not done is still being checked, for a day."
     if Approval.objects.filter(**about, status__in=(Approval.Status.WAITING, Approval.Status.COOLING)).exists():
-        return "A refund to this lead waits for approval."
+        return "A refund to this lead is waiting for approval."
     if PlaybookRun.objects.filter(**about, ended_at=None).exists():
-        return "A playbook on this lead is not over: resume or close it."
+        return "A playbook on this lead is not finished. Resume or close it."
     if job := _job_with(person):
-        return f"The bulk job ‘{job}’ has this lead and is not over."[:300]
+        return f"The bulk job ‘{job}’ includes this lead and is not finished."[:300]
     if Import.objects.filter(account=account, state__in=_UNDER_WAY).exists():
         return "A file of leads is being imported."
     return ""

@@ -71,10 +71,10 @@ def _reconciliation() -> Line:
 def _alive(name: str, title: str, otherwise: str) -> Line:
     beat = Heartbeat.objects.filter(name=name).first()
     if beat is None:
-        return Line(title, "Never seen", "failed", f"{otherwise} Start manage.py worker.")
+        return Line(title, "Never started", "failed", f"{otherwise} Start manage.py worker.")
     if beat.at < timezone.now() - ALIVE_WITHIN:
-        return Line(title, "Silent", "failed", f"{otherwise} Start manage.py worker.", beat.at)
-    return Line(title, "Alive", "succeeded", at=beat.at)
+        return Line(title, "Not responding", "failed", f"{otherwise} Start manage.py worker.", beat.at)
+    return Line(title, "Running", "succeeded", at=beat.at)
 
 
 def _database() -> Line:
@@ -98,9 +98,9 @@ def _cache() -> Line:
     except Exception as error:  # noqa: BLE001  (each kind of cache fails in its own way)
         return Line("Cache", "Failing", "failed", f"{kind}: {type(error).__name__}")
     if not works:
-        return Line("Cache", "Failing", "failed", f"{kind} did not keep what was put into it.")
+        return Line("Cache", "Failing", "failed", f"{kind} does not keep what is stored in it.")
     if "LocMem" in kind:
-        return Line("Cache", "Of one process", "neutral", "Failed sign-ins are counted in each web process alone.")
+        return Line("Cache", "One process only", "neutral", "Failed sign-ins are counted in each web process alone.")
     return Line("Cache", "Working", "succeeded", kind)
 
 
@@ -110,14 +110,18 @@ def _evidence() -> Line:
         return Line("Last checkpoint", "Never signed", "waiting", "The worker signs the audit log within a minute.")
     if now.failing:
         places = "; ".join(f"{attempt.place}: {attempt.error}" for attempt in now.failing)
-        return Line("Last checkpoint", "Does not leave", "failed", places, now.last.at)
+        return Line("Last checkpoint", "Sending fails", "failed", places, now.last.at)
     late = timedelta(minutes=settings.AUDIT_CHECKPOINT_MINUTES) + ALIVE_WITHIN
     if now.last.at < timezone.now() - late:
         return Line(
-            "Last checkpoint", "Late", "failed", "The audit log is not signed. Start manage.py worker.", now.last.at
+            "Last checkpoint",
+            "Late",
+            "failed",
+            "The audit log is not being signed. Start manage.py worker.",
+            now.last.at,
         )
     if not now.has_places:
-        return Line("Last checkpoint", "Stays inside", "waiting", "Set AUDIT_ANCHORS.", now.last.at)
+        return Line("Last checkpoint", "Not sent outside", "waiting", "Set AUDIT_ANCHORS.", now.last.at)
     return Line("Last checkpoint", "Signed and sent", "succeeded", f"Entry {now.last.number}", now.last.at)
 
 

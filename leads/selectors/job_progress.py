@@ -62,7 +62,7 @@ class Counts:
         """'4990 done, 8 without a change needed, 2 failed'."""
         labels = {State.SUCCEEDED: "done", State.SAME: "without a change needed", State.MISSING: "not in Kartra",
                   State.DOUBLE: "duplicates", State.FAILED: "failed", State.UNKNOWN: "without a clear answer",
-                  State.WAITING: "not begun"}  # fmt: skip
+                  State.WAITING: "not started"}  # fmt: skip
         return ", ".join(f"{self.by_state[key]} {word}" for key, word in labels.items() if self.by_state.get(key))
 
 

@@ -34,14 +34,14 @@ STATES = {
     APPROVAL: ("Waiting for approval", "waiting"),
     FAILED: ("Failed", "failed"),
     WITHDRAWN: ("Taken back", "neutral"),
-    OPEN: ("Not begun", "neutral"),
+    OPEN: ("Not started", "neutral"),
     DONE: ("Done", "succeeded"),
     SKIPPED: ("Already done", "neutral"),
 }
 _WHY_NOT = {
-    CHECKING: "Kartra gave no clear answer to a step. It has to be settled first; nothing is sent again before that.",
-    SENDING: "A step is being sent right now. Load the page again in a moment.",
-    APPROVAL: "The refund waits for approval. Resume once that is decided.",
+    CHECKING: "Kartra gave no clear answer to a step. It has to be settled first; until then nothing is sent.",
+    SENDING: "A step is being sent right now. Reload the page in a moment.",
+    APPROVAL: "The refund is waiting for approval. Resume once that is decided.",
     WITHDRAWN: "It was taken back before anything was sent.",
 }
 
@@ -106,9 +106,9 @@ class Progress:
     def why_not(self) -> str:
         """Against going on."""
         if self.run.is_held:
-            return "It is held back, and nothing of it was sent yet. It begins by itself."
+            return "It is held back, and nothing was sent yet. It starts automatically."
         if self.run.is_taken_back:
-            return f"It was taken back by {self.run.closed_by} before it began. Nothing was sent."
+            return f"It was taken back by {self.run.closed_by} before it started. Nothing was sent."
         if self.run.is_closed:
             by = f" by {self.run.closed_by}" if self.run.closed_by else ""
             return f"This run is closed{by}: {self.run.closed_note}"
@@ -147,10 +147,10 @@ class Progress:
         if self.current is None:
             return "All steps are done."
         if self.run.is_held:
-            return "It has not begun: take it back instead."
+            return "It has not started. Take it back instead."
         return {
             SENDING: "A step is being sent. Take it back while it is held, or wait until it is over.",
-            APPROVAL: "The refund waits for approval. Take that request back, or have it declined, first.",
+            APPROVAL: "The refund is waiting for approval. Take back that request, or have it declined, first.",
         }.get(self.current.state, "")
 
     @property
@@ -174,11 +174,11 @@ class Progress:
         if self.run.goes_on and not self.current.part.number:
             return ("Waiting for the cancellation", "waiting")
         if self.is_going_on:
-            return ("Goes on by itself", "waiting")
+            return ("Continues automatically", "waiting")
         if self.is_at_work:
-            return ("Being done", "waiting")
+            return ("Running", "waiting")
         if self.current.state == OPEN:
-            return ("Stopped", "failed") if self.stopped else ("Can go on", "waiting")
+            return ("Stopped", "failed") if self.stopped else ("Can continue", "waiting")
         return STATES[self.current.state]
 
     @property

@@ -23,7 +23,7 @@ def with_any(account: Account, work: Callable[[Connection], T], *, first: User |
 
     Raises `Misconfigured` (or `SealBroken`) where there are none; every other error is of the work itself.
     """
-    reason: AppError = Misconfigured("Nobody holds credentials for the account.")
+    reason: AppError = Misconfigured("Nobody has credentials for this account.")
     for connection in usable(account, first):
         try:
             return work(connection)

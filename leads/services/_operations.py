@@ -152,7 +152,7 @@ def perform(intent: Intent, steps: Sequence[Step]) -> Operation:
     call takes, and as `record` does.
     """
     if len(steps) > MOST_CHANGES:
-        raise AppError(f"One save takes at most {MOST_CHANGES} changes. Nothing was sent: do it in parts.")
+        raise AppError(f"You can save at most {MOST_CHANGES} changes at once. Nothing was sent: save them in parts.")
     provider_for(intent.connection)  # raises before anything is recorded where the credentials do not open
     operation, is_new = record(intent, steps)
     if not is_new:
@@ -188,7 +188,7 @@ def record(intent: Intent, steps: Sequence[Step]) -> tuple[Operation, bool]:
         if first := find_replay(intent):
             return first, False
         if intent.undoes or intent.undoes_step:
-            raise Conflict("This was undone already, or is being undone right now.") from None
+            raise Conflict("This was already undone, or is being undone right now.") from None
         if isinstance(error, _Moved):
             raise
         raise Locked(
@@ -201,7 +201,7 @@ def record(intent: Intent, steps: Sequence[Step]) -> tuple[Operation, bool]:
 def require_open_run(run_id: UUID | None) -> None:
     """Raise Conflict where the run of a playbook was closed. It stays as it is until the caller's transaction ends."""
     if run_id and PlaybookRun.objects.select_for_update().get(pk=run_id).is_closed:
-        raise Conflict("This run was closed meanwhile. Nothing more was sent.")
+        raise Conflict("This run has been closed. Nothing more was sent.")
 
 
 def known_of(lock: str) -> Known:
@@ -264,7 +264,7 @@ def withdraw(operation: Operation, *, actor: User) -> Operation:
             operation.refresh_from_db()
             if operation.outcome == Outcome.WITHDRAWN:  # a second click
                 return operation
-            raise AppError("Too late to take it back: it was sent already.")
+            raise AppError("Too late to take it back: it was already sent.")
         operation.steps.update(outcome=Outcome.WITHDRAWN)
         for row in operation.steps.select_related("operation__account"):
             log_step(row, Outcome.WITHDRAWN, actor=actor)
@@ -317,7 +317,7 @@ def _leaves(operation: Operation, steps: Sequence[OperationStep]) -> bool:
         return True
     operation.refresh_from_db()
     if operation.outcome == Outcome.UNKNOWN:
-        refuse(operation, "It came to be sent so late that it was given up. Nothing was sent.")
+        refuse(operation, "It could not be sent in time and was given up. Nothing was sent.")
     return False
 
 

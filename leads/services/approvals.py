@@ -116,7 +116,7 @@ def _record_request(request: Approval) -> Approval:
                 if waiting.pk == request.pk:
                     return waiting
                 raise Conflict(
-                    f"{waiting.requester} asked for a refund of this payment already. It waits for approval."
+                    f"{waiting.requester} already requested a refund of this payment. It is waiting for approval."
                 )
             request.save(force_insert=True)
             _log(request, "approval.request.requested", actor=request.requester, note=request.note)
@@ -173,14 +173,14 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
     if approval.requester_id == actor.pk:
         access.deny(actor, "decline one's own request", "This is your own request. Take it back instead.")
     if not note.strip():
-        raise AppError("Say why, so that the person who asked can tell the customer.")
+        raise AppError("Say why, so that the requester can tell the customer.")
     return _close(approval, Status.DECLINED, actor=actor, note=note)
 
 
 def recall(*, actor: User, approval: Approval) -> Approval:
     """Take one's own request back, as long as nothing was sent."""
     if approval.requester_id != actor.pk:
-        access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
+        access.deny(actor, "take back somebody else's request", "Only the requester can take the request back.")
     return _close(approval, Status.RECALLED, actor=actor)
 
 
@@ -276,14 +276,14 @@ def _require_fit(approval: Approval, decision: _Decision) -> None:
     requester = people[approval.requester_id]
     then = permissions.BY_ROLE.get(approval.requester_role, frozenset())
     if not (requester.has_permission("transaction.refund") and requester.permissions >= then):
-        raise _Lapsed(f"{requester} may do less now than when asking for this, so nothing was sent.")
+        raise _Lapsed(f"{requester} has fewer permissions now than when requesting this. Nothing was sent.")
 
 
 def _require_open(approval: Approval, *statuses: Status) -> None:
     """Raises `Over`; what is too old is closed by that."""
     if approval.is_late:
         _expire(approval, _why_late(approval))
-        raise Over("This was asked for more than 24 hours ago, so nothing was sent. Ask anew.")
+        raise Over("This request is more than 24 hours old. Nothing was sent. Ask again.")
     if approval.status not in statuses:
         raise Over(_how_it_ended(approval))
 

@@ -13,7 +13,7 @@ from leads.selectors.directory import Filters
 HEAD = (
     "Lead id", "Name", "Email", "Phone", "Company", "City", "State", "Country", "Tags", "Lists", "Sequences",
     "Memberships", "Products", "Blacklisted", "Deleted", "Gone since", "Last met", "Last changed", "Read from Kartra",
-    "Money read from Kartra",
+    "Payments read from Kartra",
 )  # fmt: skip
 _BETWEEN = " | "  # names may hold commas
 

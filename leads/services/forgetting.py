@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 State = Forgetting.State
 
 # What still has to be done once everything else is.
-_WIPE = "The database’s files are still to be overwritten."
+_WIPE = "The database’s files still have to be overwritten."
 
 
 def ask(*, actor: User, whom: Sequence[selectors.Known], reason: str) -> list[Forgetting]:
@@ -48,7 +48,7 @@ def ask(*, actor: User, whom: Sequence[selectors.Known], reason: str) -> list[Fo
     already, AppError for no reason of `Forgetting.Reason`."""
     access.require(actor, "lead.forget")
     if reason not in Forgetting.Reason.values:
-        raise AppError("Choose why this person is to be forgotten.")
+        raise AppError("Choose why this person should be forgotten.")
     due_at = timezone.now() + timedelta(days=settings.FORGET_AFTER_DAYS)
     try:
         with transaction.atomic():
@@ -61,7 +61,7 @@ def ask(*, actor: User, whom: Sequence[selectors.Known], reason: str) -> list[Fo
             for request in asked:
                 _log(request, "requested", actor, after=f"{settings.FORGET_AFTER_DAYS} days")
     except IntegrityError:
-        raise Conflict("It is asked already that this person be forgotten.") from None
+        raise Conflict("Somebody has already requested to forget this person.") from None
     for request in asked:
         forget_due(only=request.pk)
         request.refresh_from_db()
@@ -78,7 +78,7 @@ def take_back(*, actor: User, asked: Forgetting) -> None:
             return
     asked.refresh_from_db()
     if asked.state != State.TAKEN_BACK:
-        raise Conflict("Too late to take it back: this person is forgotten.")
+        raise Conflict("Too late to take it back: this person has been forgotten.")
 
 
 def forget_due(*, only: int | None = None) -> int:
@@ -139,7 +139,7 @@ def _wait(asked: Forgetting, why: str) -> bool:
 def _why_look_anew(asked: Forgetting, person: selectors.Person) -> str:
     """The person got another name, address or number while lines were looked at for the ones before."""
     is_same = selectors.person_of(person.account, selectors.id_of(asked)) == person
-    return "" if is_same else "This person was met under another name or address just now."
+    return "" if is_same else "This person has just been met under another name or address."
 
 
 def _held(person: selectors.Person, before: Sequence[Operation]) -> list[int]:

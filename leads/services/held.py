@@ -37,7 +37,7 @@ def connection_for(account: Account, person: User) -> Connection:
     own = Connection.objects.select_related("account", "user").filter(account=account, user=person)
     if connection := own.filter(user__is_active=True).first():
         return connection
-    raise Conflict(f"{person} was deactivated, or holds no credentials for the account any more. Nothing was sent.")
+    raise Conflict(f"{person} was deactivated, or no longer has credentials for the account. Nothing was sent.")
 
 
 def send_held(operation: Operation) -> Operation:

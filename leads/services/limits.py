@@ -21,7 +21,7 @@ class AboveLimit(AppError):
     """More than this person may refund without asking. ``above`` says above what."""
 
     def __init__(self, above: str) -> None:
-        super().__init__(f"This is above your limit: {above}. It needs somebody's approval.")
+        super().__init__(f"This is above your limit: {above}. It needs approval.")
         self.above = above
 
 
@@ -81,13 +81,13 @@ def why_above(*, actor: User, account: Account, lead_id: str, transaction_id: st
     of_payment = spent_on_payment(account, transaction_id)
     if limit.per_transaction is not None and of_payment.amount + amount > limit.per_transaction:
         used = f", of which {of_payment.amount:.2f} is used" if of_payment.amount else ""
-        return f"{limit.per_transaction:.2f} of one payment{used}"
+        return f"{limit.per_transaction:.2f} per payment{used}"
     if limit.per_day is not None and today.amount + amount > limit.per_day:
-        return f"{limit.per_day:.2f} a day, of which {today.amount:.2f} is used"
+        return f"{limit.per_day:.2f} per day, of which {today.amount:.2f} is used"
     if limit.per_lead is not None and on_lead.amount + amount > limit.per_lead:
-        return f"{limit.per_lead:.2f} for one lead in 30 days, of which {on_lead.amount:.2f} is used"
+        return f"{limit.per_lead:.2f} per lead in 30 days, of which {on_lead.amount:.2f} is used"
     if limit.count_per_day is not None and today.count + 1 > limit.count_per_day:
-        return f"{limit.count_per_day} refunds a day"
+        return f"{limit.count_per_day} refunds per day"
     return ""
 
 
@@ -119,7 +119,7 @@ def save_limit(*, actor: User, limit: Limit) -> Limit:
             limit.save()
             _log_limit("limit.save.succeeded", actor, limit, before=_told(old), after=_told(limit))
     except IntegrityError:
-        raise Conflict(f"{limit.whose} has limits already. Change those.") from None
+        raise Conflict(f"{limit.whose} already has limits. Edit those instead.") from None
     return limit
 
 

@@ -17,7 +17,7 @@ from leads.services.money import Plan, Sale, Whose, arrange_for
 from leads.wiring import provider_for
 
 _FOR_EVER = (
-    "It cannot come back: the customer would have to buy again. Charges stop; access that an automation gave stays."
+    "It cannot be restarted: the customer would have to buy again. Charges stop; access granted by automations stays."
 )
 SINGLE = "single"  # stands for the payments that belong to no subscription
 WILL, SO, CANNOT = "will", "so", "cannot"
@@ -64,7 +64,7 @@ class Preview:
     def why_not(self) -> str:
         """Against running it as it is shown."""
         if any(line.state == CANNOT for line in self.lines):
-            return "Not every step can be done, so none is. The steps above say why."
+            return "Not every step can be done, so none will be. The steps above say why."
         if all(line.state == SO for line in self.lines):
             return "Every step is already done. There is nothing to do."
         return ""
@@ -171,8 +171,8 @@ class _Reader:
         return Line(step, sentence, WILL, self._above(row.id, Decimal(step.amount)))
 
     def _without_choice(self, step: Step) -> Line:
-        missing = "This lead has no subscription." if step.act == CANCEL else "This lead has paid nothing."
-        return Line(step, f"{step.order}.", CANNOT, "Choose above which one first." if self.has_choices else missing)
+        missing = "This lead has no subscription." if step.act == CANCEL else "This lead has made no payments."
+        return Line(step, f"{step.order}.", CANNOT, "First choose which one above." if self.has_choices else missing)
 
     def _above(self, transaction_id: str, amount: Decimal) -> str:
         """What happens where it is more than the person may refund alone."""
@@ -183,7 +183,7 @@ class _Reader:
             transaction_id=transaction_id,
             amount=amount,
         )
-        asks = "The run asks for approval here and waits; it is resumed afterwards."
+        asks = "The run asks for approval here and waits; resume it afterwards."
         return f"Above your limit: {above}. {asks}" if above else ""
 
     @property

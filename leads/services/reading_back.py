@@ -26,7 +26,7 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
     try:
         lead = provider_for(connection, background=background).get_lead(LeadRef(id=operation.lead_id, email=email))
     except ProviderError as error:
-        step.sentence = f"Saved, but not read back: {error.sentence}"[:500]
+        step.sentence = f"Saved, but could not be read back: {error.sentence}"[:500]
         step.save(update_fields=["sentence"])  # type: ignore[misc]
         return
     refs.note_found(operation.account, lead.id, lead.email)

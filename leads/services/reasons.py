@@ -14,7 +14,7 @@ def save_reason(*, actor: User, reason: Reason, text: str) -> Reason:
     """Add a reason at the end, or rename one. Raises `Denied`, and `Conflict` where the words are taken."""
     access.require(actor, "limit.manage")
     if text.casefold() == OTHER.casefold():
-        raise Conflict(f"‘{OTHER}’ is always there.")
+        raise Conflict(f"‘{OTHER}’ is always available.")
     before = {"Reason": reason.text} if reason.pk else {}
     reason.text = text
     try:
@@ -25,7 +25,7 @@ def save_reason(*, actor: User, reason: Reason, text: str) -> Reason:
             reason.save()
             _log("reason.save.succeeded", actor, reason, before=before, after={"Reason": text})
     except IntegrityError:
-        raise Conflict("There is a reason with these words already.") from None
+        raise Conflict("There is already a reason with these words.") from None
     return reason
 
 

@@ -113,7 +113,7 @@ def begin(run: PlaybookRun, connection: Connection) -> PlaybookRun:
         if run.begin_at is None:
             raise
         raise Conflict(
-            "Another playbook is about to begin at this lead. Nothing was started: wait for it, or take it back."
+            "Another playbook is about to start on this lead. Nothing was started: wait for it, or take it back."
         ) from None
     if run.begin_at:
         _queue.begin_later(run.pk, run.begin_at)
@@ -136,7 +136,7 @@ def withdraw_run(*, actor: User, run: PlaybookRun) -> PlaybookRun:
             _log("start.withdrawn", run, actor)
     run.refresh_from_db()
     if not run.is_taken_back:
-        raise AppError("Too late to take it back: it has begun already.")
+        raise AppError("Too late to take it back: it has already started.")
     return run
 
 

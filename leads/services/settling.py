@@ -277,7 +277,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
     with transaction.atomic(durable=True):
         operation, rows = _locked(operation)
         if operation.outcome != Outcome.UNKNOWN:
-            raise AppError("This is settled already; nothing was changed.")
+            raise AppError("This is already settled. Nothing was changed.")
         doubtful = [row for row in rows if row.outcome == Outcome.UNKNOWN]
         for row in doubtful:
             row.settle(Outcome.SUCCEEDED if happened else Outcome.FAILED, SettledBy.PERSON, actor)
@@ -297,5 +297,5 @@ def _read_before_no(operation: Operation, connection: Connection, actor: User) -
         note_unread(operation, error.sentence, actor=actor)
         raise
     if operation.outcome == Outcome.SUCCEEDED:
-        raise Conflict("Kartra shows by now that it was done, so it is settled as done. Nothing else was changed.")
+        raise Conflict("Kartra now shows that it was done, so it is settled as done. Nothing else was changed.")
     return operation

@@ -51,7 +51,7 @@ def undo_operation(
     def guard() -> None:
         Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
         if _undone(operation, but=operation_id) != known:
-            raise Conflict("This was undone already, or is being undone right now.")
+            raise Conflict("This was already undone, or is being undone right now.")
 
     lead = changes.read_for_change(connection, LeadRef(id=operation.lead_id), background=background)
     undone = {"undoes": operation} if position is None else {"undoes_step": steps[0]}

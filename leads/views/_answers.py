@@ -68,7 +68,7 @@ def operation_id_of(request: HttpRequest) -> UUID:
     try:
         return UUID(request.POST.get("operation_id", ""))
     except ValueError:
-        raise BadRequest("This button is damaged. Nothing was sent: load the page again.") from None
+        raise BadRequest("This button is damaged. Nothing was sent: reload the page.") from None
 
 
 def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> HttpResponse:
@@ -80,6 +80,6 @@ def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> Htt
     try:
         context |= desk_selectors.lead_page(desk.account, get_lead_for(desk, operation.lead_id))
     except AppError as error:
-        messages.warning(request, f"What the lead reads now could not be shown: {error.sentence}")
+        messages.warning(request, f"The lead's current data could not be shown: {error.sentence}")
     answer = render(request, "leads/leads/_changed.html", context)
     return trigger_client_event(answer if "lead" in context else reswap(answer, "none"), "close-dialog")

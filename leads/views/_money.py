@@ -47,6 +47,6 @@ def after_request(request: StaffRequest, request_made: Approval) -> HttpResponse
         "approvers": approvals.others_who_decide(request_made.requester, request_made.account),
     }
     if not request.htmx:
-        messages.info(request, "Asked for approval. Nothing was sent yet.")
+        messages.info(request, "Approval requested. Nothing was sent yet.")
         return redirect("leads:transaction", request_made.lead_id, request_made.change.subject)
     return dialog(request, "leads/transactions/_requested.html", context)

@@ -20,7 +20,7 @@ from leads.views._answers import refusals_told, tell
 _HISTORY = 25
 _SAID = {
     Approval.Status.DECLINED: "Declined. Nothing was sent.",
-    Approval.Status.COOLING: "Approved. It is sent when the cooling time is over; until then you can take it back.",
+    Approval.Status.COOLING: "Approved. It will be sent after the waiting time; until then you can take it back.",
 }
 
 

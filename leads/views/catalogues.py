@@ -32,7 +32,7 @@ def refresh(request: StaffRequest) -> HttpResponse:
     for kind, sentence in failures.items():
         messages.error(request, f"The {kind} could not be read, so the old ones stay. {sentence}")
     if not failures:
-        messages.success(request, "Tags, lists, sequences, pages and fields are fresh from Kartra.")
+        messages.success(request, "Tags, lists, sequences, pages and fields refreshed from Kartra.")
     return redirect("leads:catalogues")
 
 

@@ -57,9 +57,9 @@ def _place(request: StaffRequest, owner: User, url: str, remove_url: str) -> Htt
             connect(actor=request.user, owner=owner, **form.cleaned_data)
         except AppError as error:
             said = f" Kartra said: “{error.words}”." if error.words else ""
-            form.add_error(None, f"Not kept. {error.sentence}{said}")
+            form.add_error(None, f"Not saved. {error.sentence}{said}")
         else:
-            messages.success(request, "Kartra took these credentials. They are sealed and will not be shown again.")
+            messages.success(request, "Kartra accepted these credentials. They are sealed and will not be shown again.")
             return redirect(url)
     context = {"form": form, "owner": owner, "connection": connection, "remove_url": remove_url}
     return render(request, "leads/connection/edit.html", context, status=422 if form.errors else 200)
@@ -74,7 +74,7 @@ def _remove(request: StaffRequest, owner: User, url: str) -> HttpResponse:
     if request.method == "POST":
         try:
             if disconnect(actor=request.user, owner=owner):
-                messages.success(request, "The credentials are removed.")
+                messages.success(request, "Credentials removed.")
         except Conflict as error:
             messages.error(request, error.sentence)
     return redirect(url)

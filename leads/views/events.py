@@ -87,7 +87,7 @@ def changed(request: StaffRequest, lead_id: str) -> HttpResponse:
     except ValueError:
         since = None
     if since is None or since.tzinfo is None:
-        raise BadRequest("This page does not say when it was read. Load it again.")
+        raise BadRequest("This page does not say when it was read. Reload it.")
     if not selectors.has_changed(desk_for(request.user).account, lead_id, since):
         return HttpResponse(status=204)
     return render(request, "leads/leads/_stale.html", {"lead_id": lead_id})

@@ -89,7 +89,7 @@ def _said_of_another_account(asked: Forgetting) -> str:
     if asked.state == Forgetting.State.DONE:
         return f"{who} is forgotten."
     if asked.waits_for:
-        return f"{who} will be forgotten as soon as something there is over."
+        return f"{who} will be forgotten as soon as something there is finished."
     return f"{who} will be forgotten in {settings.FORGET_AFTER_DAYS} days. Until then an admin there can take it back."
 
 
@@ -97,8 +97,10 @@ def _said(asked: Forgetting) -> str:
     if asked.state == Forgetting.State.DONE:
         return f"{asked.called} is forgotten."
     if asked.waits_for:
-        return f"{asked.called} will be forgotten as soon as this is over: {asked.waits_for}"
-    return f"{asked.called} will be forgotten in {settings.FORGET_AFTER_DAYS} days. Until then take it back here."
+        return f"{asked.called} will be forgotten as soon as this is finished: {asked.waits_for}"
+    return (
+        f"{asked.called} will be forgotten in {settings.FORGET_AFTER_DAYS} days. Until then you can take it back here."
+    )
 
 
 @require_POST
@@ -107,5 +109,5 @@ def _said(asked: Forgetting) -> str:
 def take_back(request: StaffRequest, forgetting_id: int) -> HttpResponse:
     asked = get_object_or_404(desk_for(request.user), Forgetting, pk=forgetting_id)
     forgetting.take_back(actor=request.user, asked=asked)
-    messages.success(request, f"{asked.called} stays.")
+    messages.success(request, f"{asked.called} will not be forgotten.")
     return redirect("leads:forgettings")

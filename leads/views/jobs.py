@@ -154,7 +154,7 @@ def steer(request: StaffRequest, job_id: UUID) -> HttpResponse:
     job = get_job_for(desk_for(request.user), job_id)
     with refusals_told(request):
         if (do := request.POST.get("do")) not in _STEER:
-            raise BadRequest("This button is damaged. Load the page again.")
+            raise BadRequest("This button is damaged. Reload the page.")
         act, said = _STEER[do]
         act(actor=request.user, job=job)
         messages.success(request, said)

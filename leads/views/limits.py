@@ -41,7 +41,7 @@ def _edit(request: StaffRequest, limit: Limit) -> HttpResponse:
         except Conflict as error:
             form.add_error(None, error.sentence)
         else:
-            messages.success(request, f"The limits of {limit.whose} are saved.")
+            messages.success(request, f"Limits of {limit.whose} saved.")
             return redirect("leads:limits")
     return render(request, "leads/limits/edit.html", {"form": form, "limit": limit}, status=422 if form.errors else 200)
 
@@ -54,7 +54,7 @@ def remove(request: StaffRequest, limit_id: int) -> HttpResponse:
     limit = _limit(limit_id)
     if request.method == "POST":
         remove_limit(actor=request.user, limit=limit)
-        messages.success(request, f"The limits of {limit.whose} are removed.")
+        messages.success(request, f"Limits of {limit.whose} removed.")
         return redirect("leads:limits")
     return render(request, "leads/limits/remove.html", {"limit": limit})
 

@@ -84,7 +84,7 @@ def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
         started = _start(desk, playbook, lead_id, form) if form.is_valid() else None
         if started:
             if started.is_taken_back:  # by Back, and the button again
-                messages.info(request, "This run was taken back, and nothing was started. To run it, begin anew.")
+                messages.info(request, "This run was taken back, and nothing was started. To run it, start again.")
             return redirect("leads:playbook-progress", run_id=started.pk)
         return _preview(request, desk, playbook, lead_id, form)
     return _preview(request, desk, playbook, lead_id)
@@ -194,5 +194,5 @@ def close(request: StaffRequest, run_id: UUID) -> HttpResponse:
         return _progress(request, found, form)
     with refusals_told(request):
         runs.close_run(actor=request.user, run=found, note=form.cleaned_data["note"])
-        messages.success(request, "Closed. Nothing more of it is done.")
+        messages.success(request, "Closed. The remaining steps will not be done.")
     return redirect("leads:playbook-progress", run_id=found.pk)

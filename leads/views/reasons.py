@@ -56,5 +56,5 @@ def move(request: StaffRequest, reason_id: int) -> HttpResponse:
 def remove(request: StaffRequest, reason_id: int) -> HttpResponse:
     reason = get_object_or_404(Reason, pk=reason_id)
     remove_reason(actor=request.user, reason=reason)
-    messages.success(request, f"Reason ‘{reason.text}’ removed. What was done for it keeps its words.")
+    messages.success(request, f"Reason ‘{reason.text}’ removed. Past refunds and changes keep it.")
     return redirect("leads:reasons")

@@ -139,9 +139,9 @@ def _answer(request: StaffRequest, sent: Operation | Progress) -> HttpResponse:
         return after_money(request, sent)
     refund = sent.steps[1]
     if refund.approval:
-        messages.info(request, "The refund is above your limit: approval was asked for.")
+        messages.info(request, "The refund is above your limit: approval was requested.")
     elif refund.state == OPEN and not sent.is_over:
-        waits = f"The refund of {refund.step.amount} waits for the cancellation, and is made once that has succeeded."
+        waits = f"The refund of {refund.step.amount} waits for the cancellation, and follows once that has succeeded."
         messages.warning(request, f"The refund was not started. {sent.stopped}" if sent.stopped else waits)
     return after_money(request, *(step.operation for step in sent.steps if step.operation))
 

@@ -626,7 +626,7 @@ def test_a_place_that_fails_is_shown_tried_again_and_stops_nothing(
     assert "None has been sent outside yet" in page
     assert "No such file or directory" in page
     assert "are not reaching the outside places" in client.get("/").content.decode()
-    assert "Does not leave" in client_of("admin").get("/settings/health/").content.decode()
+    assert "Sending fails" in client_of("admin").get("/settings/health/").content.decode()
     checkpoints.send_out()
     assert AnchorAttempt.objects.count() == 1  # so soon it is not tried again by itself
     folder.mkdir()

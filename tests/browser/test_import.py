@@ -51,13 +51,13 @@ def test_a_file_goes_in_step_by_step(eye: Eye, page: Page, sit_down: Callable[..
     page.get_by_label("Where").select_option("City")
     expect(preview).to_contain_text("Boston")
     page.get_by_label("First Name").select_option("City")
-    expect(page.get_by_text("Column ‘First Name’ is that already", exact=False)).to_be_visible()
+    expect(page.get_by_text("Column ‘First Name’ is already imported as this", exact=False)).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Import 34 lines").click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was imported.")
     eye.see("match refused")
     page.get_by_label("First Name").select_option("First name")
-    expect(page.locator("#preview")).not_to_contain_text("is that already")
+    expect(page.locator("#preview")).not_to_contain_text("is already imported as this")
     page.get_by_role("button", name="Import 34 lines").click()
 
     expect(page.get_by_role("heading", name="Being checked", exact=True)).to_be_visible()
@@ -109,7 +109,7 @@ def test_it_goes_without_javascript(browser_of: Callable[..., Page], sit_down: C
     page.get_by_role("button", name="Import 34 lines").click()
     work()
     page.get_by_role("link", name="Refresh").click()
-    expect(page.get_by_text("2 of 34 lines cannot be used, and it was to be all or nothing.")).to_be_visible()
+    expect(page.get_by_text("2 of 34 lines cannot be used, and you chose all or nothing.")).to_be_visible()
     assert not Entry.objects.exists()
 
 

@@ -206,8 +206,8 @@ def test_it_counts_down_leaves_and_the_card_follows(lead_page: Page, sandbox: Sa
     form.get_by_label("Amount").fill("5")
     form.get_by_label("Reason").select_option("Goodwill")
     form.get_by_role("button", name="Refund 5.00").click()
-    expect(toasts(page)).to_contain_text("Refund of 5.00 leaves in")
-    expect(card(page)).to_contain_text("leaves in")
+    expect(toasts(page)).to_contain_text("Refund of 5.00 will be sent in")
+    expect(card(page)).to_contain_text("will be sent in")
     expect(page.get_by_role("region", name="Activity")).to_contain_text("asked to refund 5.00")
     assert writes(sandbox) == []
     leave()
@@ -302,7 +302,7 @@ def held_run(page: Page, sit_down: Callable[..., Desk]) -> Page:
     expect(dialog(page)).to_contain_text("You can take it back for 10 seconds.")
     dialog(page).get_by_label("Reason").select_option("Goodwill")
     dialog(page).get_by_role("button", name="Run Leave").click()
-    expect(page.get_by_role("main")).to_contain_text(re.compile(r"Held back\s+begins in \d+ s"))
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"Held back\s+starts in \d+ s"))
     return page
 
 
@@ -310,7 +310,7 @@ def test_undo_takes_a_playbook_back(held_run: Page, sandbox: Sandbox) -> None:
     main = held_run.get_by_role("main")
     main.get_by_role("button", name="Take back: Leave").press("Enter")
     expect(toasts(held_run)).to_contain_text("Taken back. Nothing was sent.")
-    expect(main).to_contain_text("It was taken back by Support Person before it began.")
+    expect(main).to_contain_text("It was taken back by Support Person before it started.")
     expect(main.get_by_role("button")).to_have_count(0)
     expect(main.get_by_role("heading", level=1)).to_be_focused()
     PlaybookRun.objects.update(begin_at=timezone.now() - timedelta(seconds=1))

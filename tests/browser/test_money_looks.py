@@ -218,7 +218,7 @@ def test_limits_and_reasons(eye: Eye, world: MoneyWorld, sit_as: Callable[[str],
     page = sit_as("admin")
     eye.see("limits", "/settings/limits/")
     eye.see("limit new", "/settings/limits/new/")
-    page.get_by_label("Of one payment").fill("1.000")
+    page.get_by_label("Per payment").fill("1.000")
     refuse(page.get_by_role("main"), "Save limits")
     eye.see("limit refused")
     eye.see("limit edit", f"/settings/limits/{world.limit.pk}/")

@@ -22,7 +22,7 @@ STORY = [
     "Support Person: Asked to: Refund payment #99488",
     "Support Person: Sending to Kartra: Refund payment #99488",
     "Support Person: Refunded payment #99488",
-    "Support Person: Requested approval of the refund of 12.00 of payment #99488, above 10.00 of one payment,"
+    "Support Person: Requested approval of the refund of 12.00 of payment #99488, above 10.00 per payment,"
     " of which 5.00 is used",
     "Manager Person: Approved the refund of 12.00 of payment #99488, requested by Support Person",
     "Support Person: Asked to: Refund payment #99488",

@@ -26,11 +26,11 @@ def line(name: str) -> health.Line:
 
 @pytest.mark.parametrize(("name", "task"), [("Worker", tasks.send_due), ("Reconciliation", tasks.settle_due)])
 def test_what_runs_every_minute_tells_that_it_is_alive(name: str, task: Callable[..., None]) -> None:
-    assert (line(name).word, line(name).kind) == ("Never seen", "failed")
+    assert (line(name).word, line(name).kind) == ("Never started", "failed")
     task.call_local()  # type: ignore[attr-defined]
-    assert (line(name).word, line(name).kind) == ("Alive", "succeeded")
+    assert (line(name).word, line(name).kind) == ("Running", "succeeded")
     Heartbeat.objects.update(at=timezone.now() - health.ALIVE_WITHIN - timedelta(seconds=1))
-    assert (line(name).word, line(name).kind) == ("Silent", "failed")
+    assert (line(name).word, line(name).kind) == ("Not responding", "failed")
     assert "Start manage.py worker" in line(name).says
 
 
@@ -53,7 +53,7 @@ def test_the_page_says_what_is_wrong(user_of: UserOf, client_of: Callable[[str],
         "Support Person",
         "Sandbox",
         "0.1.0",
-        "Never seen",
+        "Never started",
     ):
         assert words in page, words
     assert "canary-password" not in page

@@ -44,7 +44,7 @@ REFUNDING, DECIDING = ("support", "manager", "admin"), ("manager", "admin")
 STATES = ("fresh", "refunded in part", "refunded", "in doubt", "another lead's", "another account's")
 ENDED = ("recalled", "declined", "a day old")
 WAYS = ("page", "fragment", "playbook", "approval", "own approval")
-# How far the person's limit of one payment lies from what he asks for; None is no limit.
+# How far the person's limit per payment lies from what he asks for; None is no limit.
 LIMITS = {"within": Decimal("0.01"), "at": Decimal(0), "above": Decimal("-0.01"), "no limit": None}
 # What he types instead; all of it is refused, limit or none.
 TYPED = {"more than left": "19.96", "blank": "", "in two ways": "1.000", "signed": "-5", "word": "NaN", "fine": "5.005",

@@ -120,7 +120,7 @@ def test_nothing_is_sent_with_a_colleague_s_credentials(
     operation.refresh_from_db()
     assert operation.outcome == Outcome.FAILED
     assert operation.steps.get().sentence == (
-        f"{desk.user} was deactivated, or holds no credentials for the account any more. Nothing was sent."
+        f"{desk.user} was deactivated, or no longer has credentials for the account. Nothing was sent."
     )
     assert not AuditEntry.objects.filter(operation_id=operation.pk, outcome="sent").exists()
     assert writes(sandbox) == []

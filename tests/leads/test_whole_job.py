@@ -52,7 +52,7 @@ def test_an_agent_works_and_the_auditor_sees_each_of_it(kartra: Path, user_of: C
     agent = sign_in("agent")
     assert "You have no Kartra credentials yet" in words(agent.get("/"))
     connected = agent.post("/settings/connection/", KEYS, follow=True)
-    assert "Kartra took these credentials." in words(connected)
+    assert "Kartra accepted these credentials." in words(connected)
 
     # Finds a lead, and sees all of it.
     page = agent.get("/leads/", {"q": f"mailto:{ADA.email.upper()}"}, follow=True)

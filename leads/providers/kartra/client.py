@@ -285,7 +285,7 @@ def _error(failure: Failure, *, is_write: bool) -> ProviderError:
         case Trouble.NOTHING_SENT:
             return Unavailable("Kartra could not be reached. Nothing was changed. Try again in a minute.")
         case Trouble.TOO_LATE:
-            return Unavailable("It came to be sent so late that it was given up. Nothing was sent.")
+            return Unavailable("It could not be sent in time and was given up. Nothing was sent.")
         case _ if is_write:
             return OutcomeUnknown(f"{answers.UNCLEAR} What came: {failure.says}.")
         case Trouble.HOPELESS:
@@ -322,7 +322,7 @@ def _checked(api_url: str) -> str:
             "Kartra's address is no address of a server. The administrator has to correct KARTRA_API_URL."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise Misconfigured("Kartra is spoken to over https only. The administrator has to correct KARTRA_API_URL.")
+        raise Misconfigured("Kartra can be reached over https only. The administrator has to correct KARTRA_API_URL.")
     return api_url.rstrip("/")
 
 

@@ -79,7 +79,7 @@ CODES: dict[str, Code] = {
     ),
     "244": Code(
         AlreadyDone,
-        "A lead with this email exists already. Open that one instead; nothing of it was changed.",
+        "A lead with this email already exists. Nothing was changed. Open that lead instead.",
         ("create_lead",),
     ),
     "245": Code(
@@ -99,11 +99,11 @@ CODES: dict[str, Code] = {
         Refused, f"The list to unsubscribe from no longer exists in Kartra. {_REFRESH}", ("unsubscribe_lead_from_list",)
     ),
     "231": Code(
-        Refused, f"The list does not exist in Kartra any more, or was renamed. {_REFRESH}", ("subscribe_lead_to_list",)
+        Refused, f"The list no longer exists in Kartra, or was renamed. {_REFRESH}", ("subscribe_lead_to_list",)
     ),
     # Tags
     "211": Code(Refused, "No tag was named. Choose a tag to add.", ("assign_tag",)),
-    "212": Code(Refused, f"The tag does not exist in Kartra any more, or was renamed. {_REFRESH}", ("assign_tag",)),
+    "212": Code(Refused, f"The tag no longer exists in Kartra, or was renamed. {_REFRESH}", ("assign_tag",)),
     "213": Code(Refused, "No tag was named. Choose a tag to remove.", ("unassign_tag",)),
     "214": Code(Refused, f"The tag to remove no longer exists in Kartra. {_REFRESH}", ("unassign_tag",)),
     # Points
@@ -114,7 +114,7 @@ CODES: dict[str, Code] = {
     # Sequences
     "219": Code(
         Refused,
-        f"The sequence does not exist in Kartra any more, or was renamed. {_REFRESH}",
+        f"The sequence no longer exists in Kartra, or was renamed. {_REFRESH}",
         ("subscribe_lead_to_sequence_at_step",),
     ),
     "220": Code(
@@ -157,7 +157,7 @@ CODES: dict[str, Code] = {
     ),
     "261": Code(
         Refused,
-        "The date lies in the past on Kartra's clock (EST). Choose a later one.",
+        "The date is in the past on Kartra's clock (EST). Choose a later one.",
         ("calendar_subscribe", "edit_subscription"),
     ),
     # Custom fields
@@ -168,7 +168,7 @@ CODES: dict[str, Code] = {
     ),
     "264": Code(
         Refused,
-        "A custom field of that name exists already, or Kartra keeps the name for itself. Choose another.",
+        "A custom field with that name already exists, or Kartra reserves the name. Choose another.",
         ("create_custom_field",),
     ),
     "265": Code(Refused, "The custom field has no name. Enter one.", ("create_custom_field",)),
@@ -209,7 +209,7 @@ CODES: dict[str, Code] = {
     # Subscriptions
     "248": Code(
         NotFound,
-        "Kartra has no subscription of this number. Read the lead's subscriptions again.",
+        "Kartra has no subscription with this number. Reload the lead's subscriptions.",
         (
             "search_subscription",
             "get_subscription_details",

@@ -20,7 +20,7 @@ def approve(*, actor: User, account: Account, job: Job, note: str = "") -> Job:
     _require_may_decide(actor, account, job)
     if job.is_late:
         _back(job, "expired", None, LATE)
-        raise AppError(f"{LATE} Nothing was started; it has to be asked for anew.")
+        raise AppError(f"{LATE} Nothing was started. Ask for approval again.")
     with transaction.atomic():
         people = User.objects.select_for_update(no_key=True).filter(pk__in={actor.pk, job.actor_id}).order_by("pk")
         permissions.require(next(person for person in people if person.pk == actor.pk), "bulk.approve")
@@ -35,7 +35,7 @@ def decline(*, actor: User, account: Account, job: Job, note: str) -> Job:
     """Say no, with a reason. The job stays as it was checked, and may be asked for again."""
     _require_may_decide(actor, account, job)
     if not note.strip():
-        raise AppError("Say why, so that the person who asked knows.")
+        raise AppError("Say why, so that the requester knows.")
     _back(job, "declined", actor, f"Declined by {actor}.", note=note)
     return job
 
@@ -43,7 +43,7 @@ def decline(*, actor: User, account: Account, job: Job, note: str) -> Job:
 def recall(*, actor: User, job: Job) -> Job:
     """Take one's own request back."""
     if job.actor_id != actor.pk:
-        access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
+        access.deny(actor, "take back somebody else's request", "Only the requester can take the request back.")
     _back(job, "recalled", actor, "")
     return job
 

@@ -59,7 +59,7 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
     if job.undoes_id:
         raise AppError("This job undid another one, and cannot be undone itself. Create a new job instead.")
     if not job.is_over:
-        raise AppError("This job is not over yet. Cancel it first, or wait until it is done.")
+        raise AppError("This job is not finished yet. Cancel it first, or wait until it is done.")
     undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
     done = job.leads.exclude(operation=None).order_by("position").select_related("operation")
     done = done.prefetch_related("operation__steps__undone_by", "operation__undone_by")
@@ -92,7 +92,9 @@ def _row_to_undo(job: Job, lead: JobLead, operation: Operation) -> JobLead:
 
 def _lay_down(job: Job, rows: Sequence[JobLead], *, actions: str) -> Job:
     if len(rows) > MOST_LEADS:
-        raise AppError(f"A job takes at most {MOST_LEADS:,} leads, and these are {len(rows):,}. Do it in parts.")
+        raise AppError(
+            f"A job takes at most {MOST_LEADS:,} leads, and these are {len(rows):,}. Split them into several jobs."
+        )
     if not rows:
         raise AppError("No lead was named, so there is nothing to do.")
     who = [[row.lead_id, row.email] for row in rows]

@@ -21,7 +21,7 @@ def read_file(file: BinaryIO) -> Pasted:
     if not places and len(table.header) == 1:
         places = [0]
     if not places:
-        raise BadTable("The file has no column named Email or Id, so nobody can tell whom it names.")
+        raise BadTable("The file has no column named Email or Id, so it is unclear which leads it names.")
     bad: list[Line] = []
     shown: list[tuple[int, str]] = []
 
@@ -29,13 +29,13 @@ def read_file(file: BinaryIO) -> Pasted:
         for row in table.rows():
             cell = next((row.cells[place] for place in places if row.cells[place].strip()), "")
             if row.problem or not cell:
-                bad.append(Line(row.line, f"This line {row.problem or 'names nobody.'}"))
+                bad.append(Line(row.line, f"This line {row.problem or 'names no lead.'}"))
                 shown.append((row.line, bad[-1].text))
             else:
                 shown.append((row.line, " ".join(cell.splitlines())))
                 yield shown[-1]
             if len(bad) > MOST_LEADS:
-                raise BadTable(f"More than {MOST_LEADS:,} lines name nobody, so this may be the wrong file.")
+                raise BadTable(f"More than {MOST_LEADS:,} lines name no lead, so this may be the wrong file.")
 
     found = read_lines(lines(), most=MOST_LEADS)
     every_bad = sorted([*found.bad, *bad], key=lambda line: line.number)
@@ -47,5 +47,5 @@ def of_view(account: Account, filters: Filters) -> str:
     entries = directory.of_view(account, filters)
     found = list(entries.order_by("pk").values_list("lead_id", "email")[: MOST_LEADS + 1])
     if len(found) > MOST_LEADS:
-        raise AppError(f"This view holds more than {MOST_LEADS:,} leads, which is more than a job takes. Narrow it.")
+        raise AppError(f"This view holds more than {MOST_LEADS:,} leads, which is more than a job takes. Add a filter.")
     return "\n".join(lead_id or email for lead_id, email in found)

@@ -90,7 +90,7 @@ def _work(work: Work) -> float | None:
     except Exception:
         logger.exception("job %s stopped at lead %s", job.pk, row and row.pk)
         _let_go(row)
-        steering.stop(job, "There is a fault in the desk. The worker's log tells of it.")
+        steering.stop(job, "The desk failed. See the worker's log.")
     return None
 
 

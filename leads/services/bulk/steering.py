@@ -122,13 +122,13 @@ def connection_for(job: Job) -> Connection:
     """The credentials of who laid the job down. Raises AppError where he may not do any more what it does."""
     person = User.objects.get(pk=job.actor_id)
     if not person.is_active:
-        raise AppError(f"{person} is no longer on the team, and the job runs in that name.")
+        raise AppError(f"{person} is no longer on the team, and the job runs in their name.")
     lacking = [name for name in needed(job) if not person.has_permission(name)]
     if lacking:
         raise AppError(f"{person} may no longer {permissions.PERMISSIONS[lacking[0]][0]}.")
     found = Connection.objects.select_related("account", "user").filter(user=person, account=job.account_id).first()
     if found is None:
-        raise AppError(f"{person} has no credentials of this Kartra account any more.")
+        raise AppError(f"{person} no longer has credentials for this Kartra account.")
     return found
 
 
@@ -152,7 +152,7 @@ def move(job: Job, was: Sequence[State], state: State | F, **changes: object) ->
 
 
 def _moved(job: Job) -> Moved:
-    return Moved(f"This job is {job.get_state_display().lower()} by now. Nothing was done.")
+    return Moved(f"This job is now {job.get_state_display().lower()}. Nothing was done.")
 
 
 def log(job: Job, what: str, actor: User | None, **detail: object) -> None:
@@ -174,5 +174,5 @@ def log(job: Job, what: str, actor: User | None, **detail: object) -> None:
 
 def _require_own(actor: User, job: Job) -> None:
     if job.actor_id != actor.pk:
-        sentence = f"Only {job.actor} can start this: it runs in that name."
+        sentence = f"Only {job.actor} can start this: it runs in their name."
         access.deny(actor, "start somebody else's bulk job", sentence)

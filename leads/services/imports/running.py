@@ -32,12 +32,12 @@ def start(*, actor: User, source: Import, matched: Mapping[str, int], take_good:
     """Begin. Raises `AppError` for columns that name no lead, `Conflict` where it was begun before."""
     access.require(actor, "directory.import")
     if not {"lead_id", "email"} & set(matched):
-        raise AppError("Say which column holds the email or the lead id: without one nobody can be told apart.")
+        raise AppError("Choose which column is the email or the lead id: without one, leads cannot be told apart.")
     known = {field: position for field, position in matched.items() if field in FIELDS}
     with transaction.atomic():
         waiting = Import.objects.filter(pk=source.pk, state=_STATE.MATCHING)
         if not waiting.update(state=_STATE.CHECKING, matched=known, take_good=take_good):
-            raise Conflict("This import has been started already.")
+            raise Conflict("This import has already been started.")
         Import.objects.filter(pk=source.pk).update(failed=source.rows.filter(outcome="failed").count())
         _log("import.start.requested", "requested", actor, source, {})
     _queue.run_import(source.pk)
@@ -149,7 +149,7 @@ def _doubles(source: Import, rows: Sequence[ImportRow]) -> list[tuple[ImportRow,
         names = [(kind, name) for kind, name in (("id", row.lead_id), ("email", row.email_digest)) if name]
         first = next((seen[name] for name in names if name in seen), None)
         if first is not None and not row.outcome:
-            found.append((row, f"Line {first:,} names this lead already."))
+            found.append((row, f"Line {first:,} already names this lead."))
             continue
         for name in names:
             seen.setdefault(name, row.line)
@@ -175,9 +175,9 @@ def _conclude_checking(source: Import) -> bool:
         Import.objects.filter(pk=source.pk).update(state=_STATE.RUNNING)
         return False
     source.sentence = (
-        f"{source.failed:,} of {source.total:,} lines cannot be used, and it was to be all or nothing."
+        f"{source.failed:,} of {source.total:,} lines cannot be used, and you chose all or nothing."
         if source.good
-        else "Not one line can be used. Are the columns matched as they should be?"
+        else "No line can be used. Check how the columns are matched."
     )
     _close(source, _STATE.REFUSED)
     _log("import.start.failed", "failed", source.actor, source, {"sentence": source.sentence})

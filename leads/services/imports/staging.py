@@ -49,7 +49,7 @@ def discard(*, actor: User, source: Import) -> None:
     with transaction.atomic():
         waiting = Import.objects.filter(pk=source.pk, state=Import.State.MATCHING)
         if not waiting.update(state=Import.State.READING):  # nobody can start it any more
-            raise Conflict("This import has been started already.")
+            raise Conflict("This import has already been started.")
         _log("import.discard.succeeded", actor, source, {})
     remove(source)
 

@@ -101,14 +101,14 @@ def test_within_the_limit_it_is_refunded_and_above_it_asked_for(support: Desk, s
     approval = ask(support, "100.01")
     assert writes(sandbox) == []
     assert (approval.status, approval.amount, approval.requester_role) == ("waiting", Decimal("100.01"), "support")
-    assert approval.above == "100.00 of one payment, of which 100.00 is used"
+    assert approval.above == "100.00 per payment, of which 100.00 is used"
     assert approval.figures["Left"] == "490.00"
     [entry] = log("approval.request.requested")
     assert entry.detail == {
         "amount": "100.01",
         "subject": SALE,
         "reason": "Goodwill",
-        "above": "100.00 of one payment, of which 100.00 is used",
+        "above": "100.00 per payment, of which 100.00 is used",
         "requester": "Support Person",
     }
 
@@ -130,7 +130,7 @@ def test_the_same_form_with_something_else_in_it_is_refused(support: Desk) -> No
 
 def test_a_payment_has_one_request_at_a_time(support: Desk, desk_of: DeskOf) -> None:
     ask(support)
-    with pytest.raises(Conflict, match="Support Person asked for a refund of this payment already"):
+    with pytest.raises(Conflict, match="Support Person already requested a refund of this payment"):
         ask(support, "160")
 
 
@@ -265,7 +265,7 @@ def test_a_requester_who_may_do_less_by_now_ends_it(
         approve(admin, approval)
         assert writes(sandbox) == ONCE
         return
-    with pytest.raises(Over, match="Support Person may do less now"):
+    with pytest.raises(Over, match="Support Person has fewer permissions now"):
         approve(admin, approval)
     assert writes(sandbox) == []
     approval.refresh_from_db()
@@ -277,7 +277,7 @@ def test_a_manager_who_became_support_has_a_lesser_role(manager: Desk, desk_of: 
     admin = desk_of("admin")
     approval = ask(manager)
     as_role(manager, "support")
-    with pytest.raises(Over, match="may do less now"):
+    with pytest.raises(Over, match="has fewer permissions now"):
         approve(admin, approval)
     assert writes(sandbox) == []
 
@@ -304,7 +304,7 @@ def test_an_approver_whose_role_changed_meanwhile_is_stopped(support: Desk, mana
 def test_after_24_hours_it_is_over(support: Desk, manager: Desk, sandbox: Sandbox) -> None:
     approval = ask(support)
     Approval.objects.update(created_at=timezone.now() - timedelta(hours=24))
-    with pytest.raises(Over, match="more than 24 hours ago"):
+    with pytest.raises(Over, match="more than 24 hours old"):
         approve(manager, approval)
     assert writes(sandbox) == []
     approval.refresh_from_db()

@@ -527,7 +527,10 @@ def test_it_waits_for_a_bulk_job(admin: Desk, sandbox: Sandbox, who: str) -> Non
     read(admin)
     job = lay_down(admin, who)
     asked = forget(admin, ADA.id)
-    assert (asked.state, asked.waits_for) == ("waiting", "The bulk job ‘Spring sale’ has this lead and is not over.")
+    assert (asked.state, asked.waits_for) == (
+        "waiting",
+        "The bulk job ‘Spring sale’ includes this lead and is not finished.",
+    )
     work(job)
     assert forgetting.forget_due() == 0
     Job.objects.update(state="cancelled")

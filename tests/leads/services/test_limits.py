@@ -71,14 +71,14 @@ def above(desk: Desk, amount: Decimal | str, lead_id: str = JON, *, of: str = "1
     [
         ({}, [], "1000000", ""),
         ({"per_transaction": 100}, [], "100", ""),
-        ({"per_transaction": 100}, [], "100.01", "100.00 of one payment"),
-        ({"per_transaction": 0}, [], "0.01", "0.00 of one payment"),
+        ({"per_transaction": 100}, [], "100.01", "100.00 per payment"),
+        ({"per_transaction": 0}, [], "0.01", "0.00 per payment"),
         ({"per_transaction": 100}, ["60", "39.99"], "0.01", ""),
-        ({"per_transaction": 100}, ["60", "39.99"], "0.02", "100.00 of one payment, of which 99.99 is used"),
+        ({"per_transaction": 100}, ["60", "39.99"], "0.02", "100.00 per payment, of which 99.99 is used"),
         ({"per_day": 300}, ["299.99"], "0.01", ""),
         ({"per_day": 300}, ["299.99"], "0.02", "300.00 a day, of which 299.99 is used"),
         ({"per_lead": 200}, ["150"], "50", ""),
-        ({"per_lead": 200}, ["150"], "50.01", "200.00 for one lead in 30 days, of which 150.00 is used"),
+        ({"per_lead": 200}, ["150"], "50.01", "200.00 per lead in 30 days, of which 150.00 is used"),
         ({"count_per_day": 2}, ["1"], "1", ""),
         ({"count_per_day": 2}, ["1", "1"], "1", "2 refunds a day"),
         ({"count_per_day": 0}, [], "1", "0 refunds a day"),
@@ -109,7 +109,7 @@ def test_the_day_ends_at_midnight_and_the_lead_s_window_after_30_days(desk_of: D
     spent = spend(desk, "100")
     Operation.objects.filter(pk=spent.pk).update(created_at=timezone.now() - timedelta(days=1))
     assert above(desk, "50") == ""
-    assert "for one lead" in above(desk, "50.01")
+    assert "per lead" in above(desk, "50.01")
     assert above(desk, "100", lead_id="another") == ""
     Operation.objects.filter(pk=spent.pk).update(created_at=timezone.now() - timedelta(days=31))
     assert above(desk, "100") == ""
@@ -120,7 +120,7 @@ def test_a_lead_s_window_counts_everybody_s_refunds_and_a_day_only_one_s_own(des
     limit(per_day=100, per_lead=150)
     spend(other, "100")
     assert above(desk, "50") == ""
-    assert "for one lead" in above(desk, "51")
+    assert "per lead" in above(desk, "51")
 
 
 def test_what_somebody_approved_does_not_use_up_the_day(desk_of: DeskOf) -> None:
@@ -146,7 +146,7 @@ def test_one_s_own_limit_replaces_the_role_s(desk_of: DeskOf) -> None:
     limit(per_transaction=100)
     Limit.objects.create(role="", person=desk.user, per_transaction=500)
     assert above(desk, "500") == ""
-    assert above(desk, "500.01") == "500.00 of one payment"
+    assert above(desk, "500.01") == "500.00 per payment"
 
 
 def test_a_limit_lowered_meanwhile_counts_at_once(desk_of: DeskOf) -> None:
@@ -226,7 +226,7 @@ def test_a_refund_is_not_cut_into_small_ones_to_pass_the_limit(desk_of: DeskOf, 
     again = next(sale for sale in _sales(desk) if sale.lock == first.lock)
     asked = _refund(desk, again)
     assert isinstance(asked, Approval)
-    assert asked.above == "5.00 of one payment, of which 5.00 is used"
+    assert asked.above == "5.00 per payment, of which 5.00 is used"
     assert isinstance(_refund(desk, other), Operation)
     assert len(writes(sandbox)) == 2
 
@@ -262,9 +262,9 @@ def test_saved_and_removed_with_before_and_after_in_the_log(user_of: Callable[[s
     save_limit(actor=admin, limit=row)
     remove_limit(actor=admin, limit=row)
     made, changed, removed = AuditEntry.objects.filter(action__startswith="limit.").order_by("pk")
-    assert (made.before, made.after["A day"], made.after["One payment"]) == ({}, "300.00", "no limit")
-    assert (changed.before["A day"], changed.after["A day"]) == ("300.00", "no limit")
-    assert (removed.before["Refunds a day"], removed.after) == ("10", {})
+    assert (made.before, made.after["Per day"], made.after["Per payment"]) == ({}, "300.00", "no limit")
+    assert (changed.before["Per day"], changed.after["Per day"]) == ("300.00", "no limit")
+    assert (removed.before["Refunds per day"], removed.after) == ("10", {})
     assert made.target_name == "Support"
     assert not Limit.objects.exists()
 
@@ -285,6 +285,6 @@ def test_a_role_and_a_person_have_one_each(user_of: Callable[[str], User]) -> No
     admin = user_of("admin")
     for whose in ({"role": "support"}, {"role": "", "person": admin}):
         save_limit(actor=admin, limit=Limit(**whose))
-        with pytest.raises(Conflict, match="has limits already"):
+        with pytest.raises(Conflict, match="already has limits"):
             save_limit(actor=admin, limit=Limit(**whose))
     assert Limit.objects.count() == 2

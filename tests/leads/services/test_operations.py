@@ -247,4 +247,4 @@ def test_reconcile_says_when_nobody_can_read(desk_of: DeskOf, sandbox: Sandbox, 
     desk.connection.delete()
     tally = reconcile()
     assert (tally.settled, tally.unread) == (0, 1)
-    assert tally.reasons == {"Nobody holds credentials for the account."}
+    assert tally.reasons == {"Nobody has credentials for this account."}

@@ -53,7 +53,7 @@ def test_words_are_used_once(admin: User) -> None:
     for reason in (Reason(), late):
         with pytest.raises(Conflict, match="already"):
             save_reason(actor=admin, reason=reason, text="Twice")
-    with pytest.raises(Conflict, match="always there"):
+    with pytest.raises(Conflict, match="always available"):
         save_reason(actor=admin, reason=Reason(), text="OTHER")
     assert choices() == ["Late", "Twice", "Other"]
 

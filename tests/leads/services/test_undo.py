@@ -253,7 +253,7 @@ def test_two_who_undo_the_same_points_take_them_once(
         return perform(*given)
 
     monkeypatch.setattr(_operations, "perform", late)
-    with pytest.raises(Conflict, match="undone already"):
+    with pytest.raises(Conflict, match="already undone"):
         undo(desk, operation, position=position)
     sent = [command for commands in writes(sandbox) for command in commands]
     assert sent.count("remove_points_from_lead") == 1

@@ -55,7 +55,7 @@ def test_each_sees_what_concerns_him(at_desk: AtDesk, request_: Approval) -> Non
     mine, for_me = at_desk("support").get("/approvals/"), at_desk("manager").get("/approvals/")
     assert "Your requests 1" in words(mine)
     assert "For you to decide" not in words(mine)
-    assert "One payment: 100.00 A day: 300.00" in words(mine)
+    assert "Per payment: 100.00 Per day: 300.00" in words(mine)
     assert "Left today: 300.00" in words(mine)
     assert "For you to decide 1" in words(for_me)
     assert "&lt;b&gt;Goodwill&lt;/b&gt;" in for_me.content.decode()
@@ -81,7 +81,7 @@ def test_figures_then_and_now(at_desk: AtDesk, desk_of: DeskOf, request_: Approv
     client = at_desk("manager")
     page = words(client.get(url(request_)))
     assert "Left 590.00 590.00" in page
-    assert "above the limit of 100.00 of one payment" in page.casefold()
+    assert "above the limit of 100.00 per payment" in page.casefold()
     assert "He is kind" in page
     provider_for(desk_of("manager").connection).send(LeadRef(id=JON), [RefundTransaction(SALE, amount="10.00")])
     page = words(client.get(url(request_)))
@@ -170,7 +170,7 @@ def test_the_only_approver_reads_how_to_go_on_alone(at_desk: AtDesk, sandbox: Sa
     assert "Your approval waits 15 minutes" in page
     assert "Decline" not in page
     done = words(client.post(url(request_, "decide/"), {"do": "approve", "note": ""}, follow=True))
-    assert "It is sent when the cooling time is over" in done
+    assert "It will be sent after the waiting time" in done
     assert "Take back" in done
     at_desk("admin")
     assert "You are the only one" not in words(client.get("/approvals/"))

@@ -38,7 +38,7 @@ def test_a_refresh_brings_what_is_new(at_desk: AtDesk, sandbox: Sandbox) -> None
     kartra.close()
     assert "brand new" not in words(client.get(URL))
     answer = client.post(REFRESH, follow=True)
-    assert "are fresh from Kartra" in words(answer)
+    assert "refreshed from Kartra" in words(answer)
     assert "brand new" in words(answer)
 
 

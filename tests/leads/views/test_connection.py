@@ -25,7 +25,7 @@ def test_good_ones_are_kept_and_leads_open(client_of: ClientOf, sandbox: Sandbox
     assert "No credentials yet" in words(client.get(URL))
     answer = client.post(URL, {**KEYS, "account_name": "The Studio"}, follow=True)
     assert answer.redirect_chain == [(URL, 302)]
-    assert "Kartra took these credentials." in words(answer)
+    assert "Kartra accepted these credentials." in words(answer)
     assert "The Studio" in words(answer)
     assert "Working" in words(answer)
     assert see(client).status_code == 200
@@ -45,8 +45,8 @@ def test_they_are_never_shown_again(client_of: ClientOf, sandbox: Sandbox, chang
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"api_password": "wrong"}, "Not kept."),
-        ({"api_key": "nobody-knows-this"}, "Not kept."),
+        ({"api_password": "wrong"}, "Not saved."),
+        ({"api_key": "nobody-knows-this"}, "Not saved."),
         ({"api_key": ""}, "API key : This field is required."),
         ({"api_password": "x" * 501}, "at most 500 characters"),
     ],
@@ -82,7 +82,7 @@ def test_removing_forgets_them(at_desk: AtDesk) -> None:
     assert "Nobody can read them back" in words(client.get("/settings/connection/remove/"))
     assert Connection.objects.exists()
     answer = client.post("/settings/connection/remove/", follow=True)
-    assert "The credentials are removed." in words(answer)
+    assert "Credentials removed." in words(answer)
     assert not Connection.objects.exists()
     assert see(client).status_code == 409
     assert client.post("/settings/connection/remove/").status_code == 302

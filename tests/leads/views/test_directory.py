@@ -153,7 +153,7 @@ def test_columns_are_chosen(at_desk: AtDesk, filled: Desk) -> None:
 def test_the_columns_shown_are_ticked_so_that_one_is_added_to_them(at_desk: AtDesk, filled: Desk) -> None:
     page = at_desk("manager").get("/directory/", {"seen": "7"})
     ticked = [choice.choice_label for choice in page.context["form"]["columns"] if choice.data["selected"]]
-    assert ticked == ["Email", "Place", "Tags", "Standing", "Last read"]
+    assert ticked == ["Email", "Place", "Tags", "Status", "Last read"]
     assert page.context["query"] == "seen=7"
 
 

@@ -60,4 +60,4 @@ def test_what_has_waited_for_more_than_an_hour_is_red(at_desk: AtDesk, desk_of: 
         type(row).objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=61))
     text = words(client.get("/"))
     assert "Waiting for more than an hour" in text
-    assert "For more than an hour Can go on" in text
+    assert "For more than an hour Can continue" in text

@@ -161,14 +161,14 @@ def test_two_columns_cannot_be_the_same(at_desk: AtDesk, desk_of: DeskOf) -> Non
     source = staged(desk_of("manager"))
     answer = start(at_desk("manager"), source, column_2="email")
     assert answer.status_code == 422
-    assert "Column ‘E-Mail’ is that already" in words(answer)
+    assert "Column ‘E-Mail’ is already imported as this" in words(answer)
 
 
 def test_without_a_column_that_names_leads_it_does_not_start(at_desk: AtDesk, desk_of: DeskOf) -> None:
     source = staged(desk_of("manager"))
     answer = start(at_desk("manager"), source, column_0="", column_1="")
     assert answer.status_code == 422
-    assert "Say which column holds the email or the lead id" in words(answer)
+    assert "Choose which column is the email or the lead id" in words(answer)
     source.refresh_from_db()
     assert source.state == "matching"
 
@@ -208,7 +208,7 @@ def test_good_lines_go_in_and_bad_ones_are_told_with_their_reasons(
     assert {row.line: row.sentence for row in source.rows.all()} == {
         5: "This line names no lead: it has neither an id nor an email.",
         6: "This line has no lead id where one should be: ‘x12’.",
-        7: "Line 2 names this lead already.",
+        7: "Line 2 already names this lead.",
     }
     assert sandbox.calls() == []
     entry = AuditEntry.objects.get(action="import.start.succeeded")
@@ -299,8 +299,8 @@ def test_doubles_are_found_across_batches(desk_of: DeskOf, monkeypatch: pytest.M
     running.start(actor=source.actor, source=source, matched=source.matched, take_good=True)
     assert counts(run(source)) == (7, 0, 0, 2)
     assert {row.line: row.sentence for row in source.rows.all()} == {
-        9: "Line 2 names this lead already.",
-        10: "Line 4 names this lead already.",
+        9: "Line 2 already names this lead.",
+        10: "Line 4 already names this lead.",
     }
 
 

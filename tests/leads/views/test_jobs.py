@@ -122,12 +122,12 @@ def test_a_double_click_lays_one_job_down(manager: Client, desk: Desk) -> None:
         ({"who": "junk\nada@example.com"}, "Line 1: junk"),
         ({"who": "\n \n"}, "Name at least one lead"),
         ({"name": ""}, "This field is required"),
-        ({"give_tags": []}, "Choose at least one thing"),
+        ({"give_tags": []}, "Choose at least one change"),
         ({"give_tags": ["no such tag"]}, "not among the names read from Kartra"),
-        ({"take_tags": [TAG]}, "asked for twice, or both ways"),
+        ({"take_tags": [TAG]}, "chosen twice, or both to add and to remove"),
         ({"points": "0"}, "greater than or equal to 1"),
         ({"value_1": "Austin"}, "Choose the field"),
-        ({"field_1": "city", "field_2": "city"}, "set above already"),
+        ({"field_1": "city", "field_2": "city"}, "already set above"),
         ({"field_1": "custom.plan", "value_1": "Nonsense"}, "plan is one of"),
         ({"pace": "1000"}, "not one of the available choices"),
         ({"recipe": "grant:999"}, "not one of the available choices"),
@@ -148,11 +148,11 @@ def test_a_file_names_them_by_id_or_email_and_nothing_is_lost(manager: Client, d
     content = f"Name;E-mail;Lead ID\nAda;{ADA.email};\nBen;;{BEN.id}\nNobody;;\n".encode("utf-16")
     refused = manager.post("/bulk/new/", typed(who="", give_tags=[], file=SimpleUploadedFile("a.csv", content)))
     assert refused.status_code == 422
-    assert "Line 4: This line names nobody." in words(refused)
+    assert "Line 4: This line names no lead." in words(refused)
     assert f"{ADA.email}\n{BEN.id}" in refused.content.decode(), "shown as a paste, to be sent again"
     again = manager.post("/bulk/new/", typed(who=shown_in_the_box(refused)))
     assert again.status_code == 422
-    assert "Line 4: This line names nobody." in words(again)
+    assert "Line 4: This line names no lead." in words(again)
     assert not Job.objects.exists()
     manager.post("/bulk/new/", typed(who="", leave_out="on", file=SimpleUploadedFile("a.csv", content)))
     job = Job.objects.get()
@@ -202,7 +202,7 @@ def test_a_file_of_lines_that_name_nobody_is_refused_and_not_read_in_part(
     monkeypatch.setattr(naming, "MOST_LEADS", 3)
     content = b"Email,Name\n" + b",x\n" * 4 + ADA.email.encode() + b",Ada\n"
     answer = manager.post("/bulk/new/", typed(who="", leave_out="on", file=SimpleUploadedFile("a.csv", content)))
-    assert "More than 3 lines name nobody" in words(answer)
+    assert "More than 3 lines name no lead" in words(answer)
     assert not Job.objects.exists()
 
 

@@ -132,7 +132,7 @@ def test_an_old_payment_that_is_not_settled_stays_beside_the_newest(desk: Desk) 
 def test_what_is_held_counts_down_and_locks(at_desk: AtDesk, desk: Desk) -> None:
     operation = refund(desk)
     html = card(at_desk("support"))
-    assert re.search(r"Held back leaves in (10|9) s Refund 5\.00 by Support Person", words_of(html))
+    assert re.search(r"Held back will be sent in (10|9) s Refund 5\.00 by Support Person", words_of(html))
     assert f"/operations/{operation.pk}/withdraw/" in html
     assert "transactions/99488/refund/" not in offered(html)
     assert f'hx-get="/operations/{operation.pk}/status/?was=held" hx-trigger="every 2s"' in html

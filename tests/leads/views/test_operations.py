@@ -179,7 +179,7 @@ def test_a_person_decides_with_a_reason(at_desk: AtDesk, desk: Desk, sandbox: Sa
     entry = AuditEntry.objects.get(operation_id=operation.pk, outcome="failed")
     assert entry.detail["sentence"] == "Score in Kartra is 35"
     again = client.post(url(operation, "decide/"), {"happened": "yes", "reason": "I think otherwise"}, follow=True)
-    assert "settled already" in words(again)
+    assert "already settled" in words(again)
     assert writes(sandbox) == []
 
 

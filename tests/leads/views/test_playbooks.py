@@ -88,14 +88,14 @@ def test_an_admin_composes_changes_and_deletes(at_desk: AtDesk) -> None:
     ("changed", "said"),
     [
         ({"name": ""}, "This field is required."),
-        ({"act_1": "", "act_2": "", "act_4": "", "name_4": "", "act_5": "", "name_5": ""}, "needs one step at least"),
+        ({"act_1": "", "act_2": "", "act_4": "", "name_4": "", "act_5": "", "name_5": ""}, "needs at least one step"),
         ({"act_4": ""}, "Choose what to do."),
         ({"name_4": ""}, "Choose a tag."),
         ({"name_4": "lists:Newsletter"}, "Choose a tag."),
         ({"name_1": "tags:vip"}, "Leave this empty"),
         ({"name_4": "tags:no such tag"}, "not among the names read from Kartra"),
-        ({"act_3": "give-tag", "name_3": "tags:vip"}, "stands in the playbook already"),
-        ({"act_3": "cancel"}, "stands in the playbook already"),
+        ({"act_3": "give-tag", "name_3": "tags:vip"}, "is already in the playbook"),
+        ({"act_3": "cancel"}, "is already in the playbook"),
         ({"act_3": "drop-table"}, "not one of the available choices"),
     ],
     ids=repr,
@@ -120,7 +120,7 @@ def test_a_step_moves_up_without_being_saved(at_desk: AtDesk) -> None:
 def test_a_name_is_used_once(at_desk: AtDesk, playbook: Playbook) -> None:
     answer = at_desk("admin").post("/playbooks/new/", {**TYPED, "name": playbook.name})
     assert answer.status_code == 422
-    assert "There is a playbook with this name already." in words(answer)
+    assert "There is already a playbook with this name." in words(answer)
 
 
 def test_staff_see_them_and_do_not_change_them(support: Client, playbook: Playbook) -> None:
@@ -241,7 +241,11 @@ def test_a_run_that_stopped_says_why_and_is_resumed(
     page = support.post(address(playbook), form_of(preview), follow=True)
     run = PlaybookRun.objects.get()
     assert "The run stopped before the end" in words(page)
-    assert [text for text in ("Done", "Failed", "Not begun") if text in words(page)] == ["Done", "Failed", "Not begun"]
+    assert [text for text in ("Done", "Failed", "Not started") if text in words(page)] == [
+        "Done",
+        "Failed",
+        "Not started",
+    ]
     assert "Cancel and refund for Ada Moreno" in words(support.get("/playbooks/"))
     assert "Unfinished playbooks" in words(support.get("/"))
     resume = {"operation_id": posted_again(page, "operation_id")[0]}
@@ -283,7 +287,7 @@ def test_a_run_is_closed_with_a_reason(support: Client, playbook: Playbook, sand
     assert refused.status_code == 422
     assert "This field is required." in words(refused)
     closed = support.post(close, {"note": "She <b>keeps</b> it"}, follow=True)
-    assert "Closed. Nothing more of it is done." in words(closed)
+    assert "Closed. The remaining steps will not be done." in words(closed)
     assert "She &lt;b&gt;keeps&lt;/b&gt; it" in closed.content.decode()
     assert "Resume playbook" not in words(closed)
     assert "Close run" not in words(closed)
@@ -325,9 +329,9 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
     page = support.get(url)
     text = words(page)
     assert re.search(
-        r"Held back begins in \d+ s Take back Nothing was sent to Kartra yet\. It starts at \d\d:\d\d:\d\d", text
+        r"Held back starts in \d+ s Take back Nothing was sent to Kartra yet\. It starts at \d\d:\d\d:\d\d", text
     )
-    assert text.count("Not begun") == 3
+    assert text.count("Not started") == 3
     assert "Resume playbook" not in text
     assert "Close run" not in text
     take_back = f'action="{url}withdraw/" method="post"'
@@ -341,10 +345,10 @@ def test_a_held_run_says_when_it_begins_and_is_taken_back(
         last = support.post(f"{url}withdraw/", follow=True)
         assert last.redirect_chain == [(url, 302)]
         assert "Taken back. Nothing was sent." in words(last)
-    assert "It was taken back by Support Person before it began. Nothing was sent." in words(last)
+    assert "It was taken back by Support Person before it started. Nothing was sent." in words(last)
     assert take_back not in last.content.decode()
     again = support.post(address(playbook), sent, follow=True)  # by Back
-    assert "This run was taken back, and nothing was started. To run it, begin anew." in words(again)
+    assert "This run was taken back, and nothing was started. To run it, start again." in words(again)
     let_hold_pass()
     runs.attend_all()
     assert writes(sandbox) == []
@@ -358,10 +362,10 @@ def test_a_page_that_shows_a_held_run_follows_it(support: Client, held: Playbook
         [(watch, often)] = re.findall(rf'hx-get="({url}status/[^"]*)" hx-trigger="every (\d)s"', html)
         assert often == "2"
     same = support.get(watch, headers=HTMX)
-    assert "begins in" in words(same)
+    assert "starts in" in words(same)
     assert (watch in same.content.decode(), same.get("HX-Trigger")) == (True, None)
     let_hold_pass()
-    assert "begins now" in words(support.get(watch, headers=HTMX))
+    assert "starts now" in words(support.get(watch, headers=HTMX))
     runs.attend_all()
     assert len(writes(sandbox)) == 3
     moved = support.get(watch, headers=HTMX)
@@ -397,7 +401,7 @@ def test_too_late_to_take_it_back(support: Client, held: PlaybookRun, sandbox: S
     runs.attend_all()
     answer = support.post(f"/playbook-runs/{held.pk}/withdraw/")
     assert answer.status_code == 422
-    assert "Too late to take it back: it has begun already." in words(answer)
+    assert "Too late to take it back: it has already started." in words(answer)
     assert len(writes(sandbox)) == 3
 
 
@@ -405,7 +409,7 @@ def test_while_somebody_is_at_it_nothing_is_offered(support: Client, held: Playb
     url = f"/playbook-runs/{held.pk}/"
     PlaybookRun.objects.update(begin_at=None, leased_until=timezone.now() + timedelta(seconds=30))
     page = support.get(url)
-    assert "Being done" in words(page)
+    assert "Running" in words(page)
     assert f'hx-get="{url}status/' in page.content.decode()
     assert not any(text in words(page) for text in ("Resume playbook", "Close run", "Take back"))
     PlaybookRun.objects.update(leased_until=timezone.now() - timedelta(seconds=1))

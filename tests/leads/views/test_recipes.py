@@ -43,7 +43,7 @@ def test_an_admin_creates_changes_and_deletes(at_desk: AtDesk) -> None:
         ({"name": ""}, "Name : This field is required."),
         ({"give_tag": ""}, "This field is required."),
         ({"give_tag": "no such tag"}, "is not among the names read from Kartra"),
-        ({"take_tag": "kiln-club-gold"}, "Choose another tag"),
+        ({"take_tag": "kiln-club-gold"}, "Choose a different tag"),
         ({"name": "x" * 121}, "at most 120 characters"),
     ],
     ids=repr,
@@ -59,7 +59,7 @@ def test_what_is_wrong_is_422_and_nothing_lost(at_desk: AtDesk, changed: dict[st
 def test_a_name_is_used_once(at_desk: AtDesk, recipe: Recipe) -> None:
     answer = at_desk("admin").post("/recipes/new/", GOLD)
     assert answer.status_code == 422
-    assert "There is a recipe with this name already." in words(answer)
+    assert "There is already a recipe with this name." in words(answer)
     assert at_desk("admin").post(f"/recipes/{recipe.pk}/edit/", GOLD).status_code == 302
 
 
@@ -104,7 +104,7 @@ def test_grant_and_revoke_from_the_lead_page(
 def test_a_button_without_its_id_sends_nothing(at_desk: AtDesk, recipe: Recipe, sandbox: Sandbox, own_id: str) -> None:
     answer = at_desk("agent").post(f"/leads/{BEN}/recipes/{recipe.pk}/", {"operation_id": own_id})
     assert answer.status_code == 400
-    assert "load the page again" in words(answer)
+    assert "reload the page" in words(answer)
     assert sandbox.calls() == []
 
 

@@ -99,11 +99,11 @@ def test_a_dialog_that_was_refused_says_so_again(at_desk: AtDesk, end: str, piec
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        (f"{URL}resume/", "It is running already."),
+        (f"{URL}resume/", "It is already running."),
         (f"{PAYPAL}pause/", "PayPal bills this subscription. It can only be cancelled."),
         (f"{PAYPAL}edit/", "PayPal bills this subscription. It can only be cancelled."),
         (f"{OVER}cancel/", "It is cancelled for good. The customer has to buy again."),
-        (f"{PAUSED}pause/", "It is paused already."),
+        (f"{PAUSED}pause/", "It is already paused."),
     ],
 )
 def test_what_cannot_be_done_says_why(at_desk: AtDesk, sandbox: Sandbox, url: str, why: str) -> None:
@@ -128,7 +128,7 @@ def test_pause_and_resume(at_desk: AtDesk) -> None:
 
 def test_a_pause_is_held_and_taken_back(at_desk: AtDesk, sandbox: Sandbox) -> None:
     client = at_desk("support")
-    assert re.search(r"Pause subscription #14833: leaves in (10|9) s", words(confirm(client, f"{URL}pause/")))
+    assert re.search(r"Pause subscription #14833: will be sent in (10|9) s", words(confirm(client, f"{URL}pause/")))
     operation = Operation.objects.get()
     assert "Held back" in words(client.get(URL))
     for end in ("", "cancel/"):
@@ -203,7 +203,7 @@ def test_a_page_that_waits_is_told_when_the_refund_is_made(
         patch.setattr(runs.approvals, "refund_or_request", lambda **asked: (_ for _ in ()).throw(Unavailable("Away")))
         client.post(f"/playbook-runs/{run.pk}/resume/", {"operation_id": str(attempt_id(run.pk, 0, 1))})
     page = client.get(URL).content.decode()
-    assert "Goes on by itself" in page
+    assert "Continues automatically" in page
     [watch] = re.findall(r'hx-get="(/playbook-runs/[^"]*/status/[^"]*)"', page)
     same = client.get(watch, headers=HTMX)
     assert (watch in same.content.decode(), same.get("HX-Trigger")) == (True, None)
@@ -230,7 +230,7 @@ def test_where_the_cancellation_fails_the_dialog_says_so(at_desk: AtDesk, sandbo
 def test_both_are_held_back_and_taken_back_together(at_desk: AtDesk, sandbox: Sandbox) -> None:
     client = at_desk("support")
     text = words(confirm(client, f"{URL}cancel/", refund_last="on"))
-    assert "Cancel subscription #14833: leaves in" in text
+    assert "Cancel subscription #14833: will be sent in" in text
     operation = Operation.objects.get()
     client.post(f"/operations/{operation.pk}/withdraw/", headers=HTMX)
     assert "Waiting for the cancellation" not in words(client.get(URL))
@@ -241,7 +241,7 @@ def test_above_the_limit_the_dialog_says_that_approval_is_asked_for(at_desk: AtD
     client = at_desk("support")
     assert "above your limit" not in words(client.get(f"{URL}cancel/", headers=HTMX))
     Limit.objects.create(role="support", per_transaction=Decimal(10))
-    assert "above your limit (10.00 of one payment)" in words(client.get(f"{URL}cancel/", headers=HTMX))
+    assert "above your limit (10.00 per payment)" in words(client.get(f"{URL}cancel/", headers=HTMX))
 
 
 @pytest.mark.usefixtures("_at_once")

@@ -178,12 +178,12 @@ def test_the_limit_is_told_before(at_desk: AtDesk) -> None:
     client = at_desk("support")
     Limit.objects.create(role="support", per_day=Decimal(100), per_transaction=Decimal(8))
     answer = client.get(REFUND, headers=HTMX)
-    assert "All of it is above your limit of 8.00 of one payment, and needs approval." in words(answer)
+    assert "All of it is above your limit of 8.00 per payment, and needs approval." in words(answer)
     assert "or asks for approval to refund all 19.95" in words(answer)
     assert [text for _, _, text in presses(answer)] == ["Refund part", "Ask to refund all 19.95"]
     seen = fields(answer)["seen"]
     told = words(client.get(f"{REFUND}outlook/", {"seen": seen, "amount": "9"}))
-    assert "Above your limit of 8.00 of one payment" in told
+    assert "Above your limit of 8.00 per payment" in told
     assert "Ask to refund 9.00" in told
     Limit.objects.update(per_transaction=20)
     assert "Your daily limit: 100.00 of 100.00 left" in words(client.get(REFUND))
@@ -197,7 +197,7 @@ def test_a_refund_is_held_and_can_be_taken_back(at_desk: AtDesk, sandbox: Sandbo
     answer = confirm(client, amount="5")
     assert answer.status_code == 200
     assert set(re.findall(r"[a-z]+-[a-z]+", answer["HX-Trigger"])) == {"close-dialog", "money-changed"}
-    assert re.search(r"Refund of 5\.00 leaves in (10|9) s", words(answer))
+    assert re.search(r"Refund of 5\.00 will be sent in (10|9) s", words(answer))
     operation = Operation.objects.get()
     url = f"/operations/{operation.pk}/withdraw/"
     assert url in answer.content.decode()
@@ -291,7 +291,7 @@ def test_what_is_understood_is_not_misread(at_desk: AtDesk, amount: str, sent: s
     [
         ({"reason": ""}, "Reason"),
         ({"reason": "because"}, "because"),
-        ({"reason": "Other"}, "Say in a few words why."),
+        ({"reason": "Other"}, "Say why in a few words."),
         ({"note": "x" * 501}, "500"),
         ({"seen": "x"}, "This form is damaged"),
         ({"seen": ""}, "required"),
@@ -351,7 +351,7 @@ def test_above_the_limit_it_is_a_request(at_desk: AtDesk, desk_of: DeskOf, sandb
     answer = confirm(client, amount="5")
     assert answer.status_code == 200
     text = words(answer)
-    for piece in ("Approval requested", "5.00 of payment #99488", "4.00 of one payment", "Manager Person"):
+    for piece in ("Approval requested", "5.00 of payment #99488", "4.00 per payment", "Manager Person"):
         assert piece in text, piece
     assert writes(sandbox) == []
     assert Approval.objects.get().amount == Decimal("5.00")

@@ -141,7 +141,7 @@ def test_no_act_on_a_subscription_whose_details_are_not_told(
     shown = fields(client.get(f"{url}cancel/", headers=headers))  # one that is offered: it carries what all carry
     sandbox.arm("get_subscription_details", "500", times=60)
     dialog = client.get(url + end, headers=headers)
-    assert NO_DETAILS in words(dialog) or "It is running already." in words(dialog)
+    assert NO_DETAILS in words(dialog) or "It is already running." in words(dialog)
     assert "button is-primary" not in dialog.content.decode()
     assert "button is-danger" not in dialog.content.decode()
     posted = client.post(url + end, {**shown, "reason": "Goodwill", "amount": "5"}, headers=headers)

@@ -277,7 +277,7 @@ def test_a_fault_of_ours_stops_the_job(manager: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(one, "send_changes", lambda *_: 1 / 0)
     job = work(job)
     assert job.state == Job.State.PAUSED
-    assert "fault in the desk" in job.sentence
+    assert "The desk failed" in job.sentence
 
 
 def test_settled_ones_count_in_the_log_of_the_job(manager: Desk) -> None:

@@ -122,7 +122,7 @@ def test_credentials_that_are_gone_stop_it_until_they_are_back(manager: Desk, de
     connections.remove(actor=manager.user, owner=manager.user)
     job = work(job)
     assert job.state == "paused"
-    assert "has no credentials of this Kartra account" in job.sentence
+    assert "no longer has credentials for this Kartra account" in job.sentence
     assert AuditEntry.objects.get(action="job.pause.failed").actor_name == "worker"
 
 
@@ -136,7 +136,7 @@ def test_a_job_of_who_left_the_team_stops_until_he_is_back_and_anybody_may_cance
     writes(sandbox)
     for each in (job, other):
         assert work(each).state == "paused"
-        assert each.sentence == "Manager Person is no longer on the team, and the job runs in that name."
+        assert each.sentence == "Manager Person is no longer on the team, and the job runs in their name."
     with pytest.raises(AppError, match="no longer on the team"):
         steering.resume(actor=admin.user, job=job)
     assert writes(sandbox) == []
@@ -283,7 +283,7 @@ def test_two_who_approve_at_once_start_it_once(admin: Desk, asked: Job) -> None:
 
 def test_a_job_that_is_under_way_cannot_be_undone(manager: Desk) -> None:
     job = work(lay_down(manager, TWO))
-    with pytest.raises(AppError, match="not over yet"):
+    with pytest.raises(AppError, match="not finished yet"):
         making.undo_job(actor=manager.user, job=job, job_id=uuid4())
 
 

@@ -113,11 +113,11 @@ def test_the_sweep_begins_what_a_lost_queue_or_a_killed_worker_left(desk: Desk, 
 def test_killed_once_it_has_begun_it_is_left_to_a_person(desk: Desk, sandbox: Sandbox) -> None:
     run = due(start(desk, make(desk, TAGS)))
     be_killed_in("_attempt", run)
-    assert progress_of(run).badge[0] == "Being done", "for all that is known"
+    assert progress_of(run).badge[0] == "Running", "for all that is known"
     runs.attend_all()
     assert writes(sandbox) == []
     PlaybookRun.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
-    assert progress_of(run).badge[0] == "Can go on"
+    assert progress_of(run).badge[0] == "Can continue"
     with pytest.raises(AppError, match="Too late"):
         withdraw(desk, run)
     resume(desk, run)
@@ -128,7 +128,7 @@ def test_killed_once_it_has_begun_it_is_left_to_a_person(desk: Desk, sandbox: Sa
 def test_pages_know_from_the_claim_on_that_somebody_is_at_it(desk: Desk) -> None:
     run = due(start(desk, make(desk, TAGS)))
     be_killed_in("_go_on_for_actor", run)
-    assert progress_of(run).badge[0] == "Being done"
+    assert progress_of(run).badge[0] == "Running"
 
 
 @pytest.mark.usefixtures("_hold")
@@ -164,7 +164,7 @@ def test_a_run_that_is_taken_back_never_begins(desk: Desk, desk_of: DeskOf, sand
     assert progress_of(run).is_over
     assert list_unfinished(desk.account) == []
     next_id = progress_of(run).next_id
-    with pytest.raises(Refused, match="taken back by Manager Person before it began"):
+    with pytest.raises(Refused, match="taken back by Manager Person before it started"):
         resume(desk, run, next_id)
     run = start(desk, make(desk, [step(CANCEL), step(REFUND)], "Again"))
     assert run.is_held, "and the lead is free for the next"
@@ -185,7 +185,7 @@ def test_who_may_not_do_a_step_does_not_take_it_back(
 def test_what_has_begun_is_not_taken_back(desk: Desk, sandbox: Sandbox) -> None:
     run = due(start(desk, make(desk, TAGS)))
     runs.attend_all()
-    with pytest.raises(AppError, match="Too late to take it back: it has begun already"):
+    with pytest.raises(AppError, match="Too late to take it back: it has already started"):
         withdraw(desk, run)
     assert states(run) == ["done", "done"]
     assert "playbook.start.withdrawn" not in log(run)
@@ -206,12 +206,12 @@ def test_a_held_run_is_open_to_all_who_ask(desk: Desk, sandbox: Sandbox) -> None
     sandbox.calls()
     for found in (list_unfinished(desk.account, ADA.id), list_waiting(desk.account)):
         assert [(item.run, item.badge[0]) for item in found] == [(run, "Held back")]
-    with pytest.raises(Refused, match="held back, and nothing of it was sent yet"):
+    with pytest.raises(Refused, match="held back, and nothing was sent yet"):
         resume(desk, run)
-    with pytest.raises(Refused, match="take it back instead"):
+    with pytest.raises(Refused, match="Take it back instead"):
         runs.close_run(actor=desk.user, run=run, note="Not any more")
     person = forgetting.person_of(desk.account, ADA.id)
-    assert "A playbook on this lead is not over" in forgetting.why_not_yet(person)
+    assert "A playbook on this lead is not finished" in forgetting.why_not_yet(person)
     shown = preview(desk, make(desk, [step(CANCEL), step(REFUND)], "Another"))
     assert [line.state for line in shown.lines] == ["cannot", "cannot"]
     assert all("is held back, and nothing was sent yet" in line.note for line in shown.lines)
@@ -224,7 +224,7 @@ def test_one_run_at_a_time_is_held_back_at_a_lead(desk: Desk, sandbox: Sandbox) 
     shown = preview(desk, playbook).digest
     run = start(desk, playbook, seen=shown, run_id=run_id)
     assert start(desk, playbook, seen=shown, run_id=run_id) == run, "the same form finds the first"
-    with pytest.raises(Conflict, match="Another playbook is about to begin at this lead"):
+    with pytest.raises(Conflict, match="Another playbook is about to start on this lead"):
         start(desk, playbook, seen=shown)
     start(desk, make(desk, [step("give-tag", "vip")], "Ben"), lead_id=BEN)
     due(run)
@@ -242,7 +242,7 @@ def test_a_run_begins_with_the_credentials_of_who_started_it_or_not_at_all(desk:
     assert writes(sandbox) == []
     progress = progress_of(run)
     assert progress.badge[0] == "Stopped"
-    assert "holds no credentials for the account any more" in progress.stopped
+    assert "no longer has credentials for the account" in progress.stopped
     assert log(run) == ["playbook.start.requested", "playbook.stop.failed"]
 
 

@@ -107,7 +107,7 @@ def test_the_preview_says_what_will_happen_to_whom_for_how_much(desk: Desk, sand
     assert lines[0].sentence == "Remove tag vip from Ada Moreno."
     assert lines[2].sentence.startswith(f"Cancel subscription #{ACTIVE} (")
     assert lines[2].sentence.endswith(" of Ada Moreno.")
-    assert "cannot come back" in lines[2].note
+    assert "cannot be restarted" in lines[2].note
     assert lines[3].sentence.startswith("Refund 19.95, all of rebill ")
     assert writes(sandbox) == []
 
@@ -146,7 +146,7 @@ def test_without_a_choice_money_cannot_go(desk: Desk, sandbox: Sandbox) -> None:
     margit = NOTABLE["long_history"].id
     shown = preview(desk, playbook, margit)
     assert shown.chosen == ""
-    assert [(line.state, line.note) for line in shown.lines] == [("cannot", "Choose above which one first.")]
+    assert [(line.state, line.note) for line in shown.lines] == [("cannot", "First choose which one above.")]
     with pytest.raises(Refused):
         start(desk, playbook, lead_id=margit)
     assert writes(sandbox) == []
@@ -161,7 +161,7 @@ def test_single_purchases_can_be_refunded_and_not_cancelled(desk: Desk, sandbox:
 
 @pytest.mark.parametrize(
     ("acts", "note"),
-    [([CANCEL], "This lead has no subscription."), ([REFUND], "This lead has paid nothing.")],
+    [([CANCEL], "This lead has no subscription."), ([REFUND], "This lead has made no payments.")],
 )
 def test_a_lead_without_money_cannot(desk: Desk, sandbox: Sandbox, acts: list[str], note: str) -> None:
     playbook = make(desk, [step("give-tag", "vip"), *map(step, acts)])
