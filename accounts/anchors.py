@@ -49,7 +49,7 @@ def check(place: str) -> None:
         try:
             validate_email(_address(place))
         except ValidationError:
-            raise ValueError(f"{place} is no email address") from None
+            raise ValueError(f"{place} is not an email address") from None
     elif not is_address and not place.startswith("/"):
         raise ValueError(f"{label(place)} is neither an absolute path, nor mailto:, nor https://")
 
@@ -94,7 +94,7 @@ def _to_folder(folder: Path, checkpoints: Checkpoints) -> None:
         path, data = folder / name_of(checkpoint), _text(checkpoint).encode()
         if path.exists():
             if path.read_bytes() != data:
-                raise NotDelivered(f"{path.name} is there already, and tells of another log")
+                raise NotDelivered(f"{path.name} already exists, and belongs to another log")
             continue
         part = path.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as file:
@@ -118,7 +118,7 @@ def _by_mail(address: str, checkpoints: Checkpoints) -> None:
     last = checkpoints[-1]
     words = "".join(_text(checkpoint) for checkpoint in checkpoints)
     subject = f"Audit checkpoint {last['id']}: {last['number']} entries"
-    EmailMessage(subject, f"Keep this mail: it proves what the audit log held.\n\n{words}", None, [address]).send()
+    EmailMessage(subject, f"Keep this email: it proves what the audit log held.\n\n{words}", None, [address]).send()
 
 
 def _by_post(url: str, checkpoints: Checkpoints) -> None:

@@ -183,7 +183,7 @@ def _evidence() -> list[checks.CheckMessage]:
     if not (settings.AUDIT_ANCHORS or settings.DEBUG or settings.DEMO):
         found.append(
             checks.Warning(
-                "AUDIT_ANCHORS is not set, so whoever has this machine could write another past of the audit log: name "
+                "AUDIT_ANCHORS is not set, so whoever controls this machine could rewrite the audit log: name "
                 "a folder elsewhere, or mailto: somebody.",
                 id="kartra_admin.no_anchors",
             )
@@ -248,11 +248,14 @@ def _sign_in() -> list[checks.CheckMessage]:
 def _numbers() -> list[checks.CheckMessage]:
     """What would let money be settled without a reading, or a call without an end."""
     sound = {
-        "SETTLE_READINGS": (settings.SETTLE_READINGS >= 1, "at least 1: how often money in doubt is read for"),
-        "SETTLE_WITHIN": (settings.SETTLE_WITHIN > 0, "more than 0: the seconds of the first readings"),
+        "SETTLE_READINGS": (settings.SETTLE_READINGS >= 1, "at least 1: how often an unclear money outcome is checked"),
+        "SETTLE_WITHIN": (
+            settings.SETTLE_WITHIN > 0,
+            "more than 0: the seconds over which the first checks are spread",
+        ),
         "KARTRA_TIMEOUT": (1 <= settings.KARTRA_TIMEOUT <= 60, "between 1 and 60 seconds"),
         "SESSION_HOURS": (1 <= settings.SESSION_HOURS <= 24 * 14, "between 1 hour and 14 days"),
-        "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without anything being done"),
+        "SESSION_IDLE_MINUTES": (settings.SESSION_IDLE_MINUTES >= 2, "at least 2: minutes without activity"),
         "AUDIT_CHECKPOINT_ENTRIES": (settings.AUDIT_CHECKPOINT_ENTRIES >= 1, "at least 1: entries to a checkpoint"),
         "AUDIT_CHECKPOINT_MINUTES": (settings.AUDIT_CHECKPOINT_MINUTES >= 1, "at least 1: minutes to a checkpoint"),
         "FORGET_AFTER_DAYS": (0 <= settings.FORGET_AFTER_DAYS <= 365, "between 0 and 365 days"),

@@ -119,7 +119,7 @@ def summarise(operation: Operation) -> Summary:
     good = [step for step in steps if step.outcome == Outcome.SUCCEEDED]
     match operation.outcome:
         case Outcome.PENDING:
-            return Summary("This is being sent right now. Reload in a moment to see what came of it.", "waiting")
+            return Summary("This is being sent right now. Reload in a moment to see the outcome.", "waiting")
         case Outcome.HELD:
             return Summary(f"{_held(steps[0])} {_soon('will be sent', operation.send_at)}.", "neutral")
         case Outcome.WITHDRAWN:

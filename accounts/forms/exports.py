@@ -17,7 +17,7 @@ def describe(form: forms.Form) -> str:
 
 def _say(form: forms.Form, name: str) -> str:
     field, value = form.fields[name], form.cleaned_data[name]
-    text = str(value) if name in _TOLD else "not told here"
+    text = str(value) if name in _TOLD else "not shown here"
     if type(field) is forms.ChoiceField and name in _TOLD:
         choices: Any = field.choices
         text = dict(flatten_choices(choices)).get(value, value)

@@ -19,7 +19,7 @@ class Forgotten(AppError):
     """The key was destroyed."""
 
     def __init__(self) -> None:
-        super().__init__("This person was forgotten: nothing that was kept of them can be read any more.")
+        super().__init__("This person was forgotten: nothing that was kept about them can be read any more.")
 
 
 class Subject(models.Model):

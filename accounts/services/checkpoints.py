@@ -193,5 +193,5 @@ def _arrived(place: str) -> int:
     if number and (own := Checkpoint.objects.filter(pk=number).first()):
         anchors.deliver(place, [own.as_evidence()])  # writes nothing: it compares
     elif number:
-        raise anchors.NotDelivered(f"Checkpoint {number} is there already, and tells of another log")
+        raise anchors.NotDelivered(f"Checkpoint {number} already exists, and belongs to another log")
     return number

@@ -23,8 +23,8 @@ class SealBroken(AppError):
 
     def __init__(self) -> None:
         super().__init__(
-            "These credentials cannot be opened with the present keys. Place them again in Settings, Connection, "
-            "or put the key they were sealed with back into CREDENTIAL_KEYS."
+            "These credentials cannot be opened with the current keys. Enter them again in Settings, "
+            "Kartra connection, or put the key that sealed them back into CREDENTIAL_KEYS."
         )
 
 

@@ -28,8 +28,8 @@ class FormReused(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This form was already sent once, with something else in it. Nothing new was done: check what you typed and"
-            " send it again."
+            "This form was already sent once, with other values. Nothing new was done: check what you entered and send"
+            " it again."
         )
 
 

@@ -154,8 +154,8 @@ class RefundForm(MoneyForm):
         elif typed is not None and typed != left and values.get("much") == FULL:
             self.add_error(
                 "much",
-                f"{typed:.2f} was typed, and all of it was pressed. Which is meant? Refund {typed:.2f}, or empty the "
-                "amount to refund all.",
+                f"You entered {typed:.2f} but chose to refund all. Refund {typed:.2f}, or clear the amount to refund "
+                "all.",
             )
         elif values.get("much") == PARTIAL and "amount" in values and typed is None:
             self.add_error("amount", "Type how much to refund. An empty amount refunds nothing.")

@@ -149,7 +149,7 @@ class Progress:
         if self.run.is_held:
             return "It has not started. Take it back instead."
         return {
-            SENDING: "A step is being sent. Take it back while it is held, or wait until it is over.",
+            SENDING: "A step is being sent. Take it back while it is held, or wait until it is done.",
             APPROVAL: "The refund is waiting for approval. Take back that request, or have it declined, first.",
         }.get(self.current.state, "")
 

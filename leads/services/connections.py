@@ -53,8 +53,8 @@ def _require_holder_or_settled(account: Account) -> None:
         return
     if what := _unsettled(account):
         raise Conflict(
-            f"{what} not settled yet, and nobody else holds credentials to look what became of it. Nothing was removed."
-            " Settle it first, from the home page, or let a colleague place credentials."
+            f"{what} not settled yet, and nobody else has credentials to check the outcome. Nothing was removed."
+            " Settle it first, from the home page, or have a colleague add credentials."
         )
 
 
@@ -67,8 +67,8 @@ def _require_settled(owner: User, account: Account | None) -> None:
     if what := _unsettled(left):
         raise Conflict(
             f"{what} not settled yet: with another key it would be out of sight, and"
-            " could be moved a second time. Settle it first, from the home page. Where the old key no longer works,"
-            " remove the old credentials, then place the new ones."
+            " could be moved a second time. Settle it first, from the home page. If the old key no longer works,"
+            " remove the old credentials, then add the new ones."
         )
 
 

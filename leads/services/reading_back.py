@@ -34,7 +34,7 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
     untold = [label for label in step.after if label not in now]
     if effects.agrees(step.change, step.after, lead):
         if untold:
-            step.sentence = f"Saved, but Kartra does not tell {', '.join(untold)}, so it was not read back."[:500]
+            step.sentence = f"Saved, but Kartra does not return {', '.join(untold)}, so it was not read back."[:500]
             step.save(update_fields=["sentence"])  # type: ignore[misc]
         return
     differing = [
@@ -51,8 +51,8 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
     """Let the step say what stands there. Returns what was asked for."""
     asked: dict[str, str] = step.after
     step.sentence = (
-        f"Kartra answered Success, but kept another value for {', '.join(differing)}."
-        " See what it reads now before you try again."
+        f"Kartra reported success, but stored another value for {', '.join(differing)}."
+        " Check the current value before you try again."
     )[:500]
     if step.change.kind == EditLead.kind and now == step.before and now.keys() == asked.keys():
         step.settle(Outcome.FAILED, SettledBy.READING)

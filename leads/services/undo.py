@@ -71,7 +71,7 @@ def _changes_to_undo(steps: Sequence[OperationStep], lead: Lead) -> list[Change]
     still_done = [step for step in steps if effects.state_of(step.change, lead) != step.before]
     for step in still_done or steps:
         if not effects.is_told(step.change, lead):
-            raise Refused("Not undone, because Kartra does not tell how it is now. Nothing was sent.")
+            raise Refused("Not undone, because Kartra does not return how it is now. Nothing was sent.")
         if not effects.is_untouched(step.change, step.after, lead):
             now = ", ".join(
                 f"{label} is now {value or 'empty'}" for label, value in effects.state_of(step.change, lead).items()

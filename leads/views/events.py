@@ -73,7 +73,7 @@ def key(request: StaffRequest) -> HttpResponse:
         return _address_page(request, hook, form)
     typed = form.cleaned_data["key"]
     services.set_key(actor=request.user, hook=hook, key=typed)
-    messages.success(request, "The key is set." if typed else "Payment notifications need no key any more.")
+    messages.success(request, "The key is set." if typed else "Payment notifications no longer need a key.")
     return redirect("leads:hook")
 
 

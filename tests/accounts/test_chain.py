@@ -339,7 +339,7 @@ def test_a_folder_is_believed_before_the_database_about_what_it_holds(rewritten:
     for _ in range(again):
         checkpoints.sign()
     checkpoints.send_out()
-    assert "tells of another log" in checkpoint_selectors.standing().failing[0].error
+    assert "belongs to another log" in checkpoint_selectors.standing().failing[0].error
     assert len(list(rewritten.iterdir())) == 4
     with pytest.raises(CommandError, match="kept outside"):
         verified()

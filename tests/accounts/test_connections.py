@@ -66,7 +66,7 @@ def test_key_and_password_swapped_do_not_open(user_of: UserOf) -> None:
 def test_without_its_key_a_connection_says_what_to_do(user_of: UserOf, settings: Settings) -> None:
     row = place(user_of("agent"))
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    with pytest.raises(SealBroken, match="Place them again"):
+    with pytest.raises(SealBroken, match="Enter them again"):
         connections.open_credentials(row)
 
 

@@ -393,7 +393,7 @@ def test_an_export_is_in_the_log_with_its_filter_its_count_and_its_hash(
 ) -> None:
     data = exported_by(auditor, form, lead="jane@example.com", action="tag.assign", since="2020-01-01")
     asked, done = entries_of("audit.export.requested")[-1], entries_of("audit.export.succeeded")[-1]
-    words = "Action: Add tag, Lead or person: not told here, From: 2020-01-01"
+    words = "Action: Add tag, Lead or person: not shown here, From: 2020-01-01"
     assert asked.detail == {"filters": words, "format": form.upper(), "rows": 7}
     assert done.detail == {**asked.detail, "sha256": hashlib.sha256(data).hexdigest()}
     for entry in (asked, done):

@@ -28,6 +28,6 @@ class Command(BaseCommand):
         if done.left:
             raise CommandError(
                 "No present key opens these, so they stay as they are: "
-                f"{', '.join(done.left)}. Put their key back into CREDENTIAL_KEYS, or place the credentials again."
+                f"{', '.join(done.left)}. Put their key back into CREDENTIAL_KEYS, or enter the credentials again."
             )
         self.stdout.write(self.style.SUCCESS("Nothing needs an older key any more."))

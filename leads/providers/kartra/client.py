@@ -281,7 +281,9 @@ def _read(response: httpx.Response, *, deadline: float) -> answers.Body | Failur
 def _error(failure: Failure, *, is_write: bool) -> ProviderError:
     match failure.trouble:
         case Trouble.LIMITED:
-            return RateLimited("Kartra is taking no more calls just now. Nothing was changed. Try again in a minute.")
+            return RateLimited(
+                "Kartra is not accepting more calls right now. Nothing was changed. Try again in a minute."
+            )
         case Trouble.NOTHING_SENT:
             return Unavailable("Kartra could not be reached. Nothing was changed. Try again in a minute.")
         case Trouble.TOO_LATE:
@@ -319,7 +321,7 @@ def _checked(api_url: str) -> str:
         host = ""
     if not host or parts.username is not None or parts.query or parts.fragment:
         raise Misconfigured(
-            "Kartra's address is no address of a server. The administrator has to correct KARTRA_API_URL."
+            "Kartra's address is not the address of a server. The administrator has to correct KARTRA_API_URL."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise Misconfigured("Kartra can be reached over https only. The administrator has to correct KARTRA_API_URL.")

@@ -244,8 +244,8 @@ CODES: dict[str, Code] = {
         "The subscription is cancelled or has ended, and can no longer be changed. The customer has to buy again.",
         ("modify_subscription_status", "edit_subscription"),
     ),
-    "276": Code(Refused, "The quantity must lie between 1 and 9999. Correct it.", ("edit_subscription",)),
-    "277": Code(Refused, "The price must lie between 1.00 and 9999.99. Correct it.", ("edit_subscription",)),
+    "276": Code(Refused, "The quantity must be between 1 and 9999. Correct it.", ("edit_subscription",)),
+    "277": Code(Refused, "The price must be between 1.00 and 9999.99. Correct it.", ("edit_subscription",)),
     "278": Code(
         Refused, "One of the values must be a number and is not. Check the numbers typed.", ("edit_subscription",)
     ),
@@ -263,7 +263,9 @@ CODES: dict[str, Code] = {
         ("edit_subscription",),
     ),
     "283": Code(
-        Refused, "The product has no such price point. Give a product and a price point of it.", ("edit_subscription",)
+        Refused,
+        "The product has no such price point. Enter a product and one of its price points.",
+        ("edit_subscription",),
     ),
     "284": Code(
         Refused,
@@ -271,7 +273,7 @@ CODES: dict[str, Code] = {
         ("modify_subscription_status", "edit_subscription"),
     ),
     "285": Code(Refused, "Nothing was given to change. Fill in at least one value.", ("edit_subscription",)),
-    "290": Code(Refused, "The tax must lie between 0 and 100 percent. Correct it.", ("edit_subscription",)),
+    "290": Code(Refused, "The tax must be between 0 and 100 percent. Correct it.", ("edit_subscription",)),
 }
 
 # Refused before any action is looked at. Not among them: 254 and 262, which may come in the middle of a call.

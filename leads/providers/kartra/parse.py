@@ -188,7 +188,7 @@ def _consent(fields: Fields) -> Consent | None:
     agreed = flag(fields.take("gdpr_lead_communications"))
     if not status and agreed is None:
         return None
-    return Consent(_CONSENT.get(status, f"Status {status}" if status else "Not told"), at, ip, agreed)
+    return Consent(_CONSENT.get(status, f"Status {status}" if status else "Not returned"), at, ip, agreed)
 
 
 # Custom fields

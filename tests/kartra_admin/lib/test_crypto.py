@@ -46,7 +46,7 @@ def test_an_older_key_still_opens_and_the_newest_seals() -> None:
     assert ring.is_current(ring.seal("secret", bound_to="place"))
     with pytest.raises(SealBroken) as broken:
         Keyring([NEW]).open(token, bound_to="place")
-    assert "cannot be opened with the present keys" in broken.value.sentence
+    assert "cannot be opened with the current keys" in broken.value.sentence
 
 
 def test_digests_differ_by_key_and_purpose_and_come_newest_first() -> None:

@@ -185,9 +185,9 @@ def test_a_success_that_kept_another_value_is_said_and_logged(desk_of: DeskOf, s
     step = operation.steps.get()
     assert operation.outcome == "succeeded"
     assert step.after == {"City": "Dallas", "Email": "ada.new@kartra.com"}
-    assert "kept another value for Email" in step.sentence
+    assert "stored another value for Email" in step.sentence
     assert summarise(operation).kind == "waiting"
-    assert "kept another value" in summarise(operation).text
+    assert "stored another value" in summarise(operation).text
     entry = AuditEntry.objects.get(action="lead.read_back.failed")
     assert entry.before == {"City": "Dallas", "Email": "ada.new@example.com"}
     assert entry.after == {"City": "Dallas", "Email": "ada.new@kartra.com"}

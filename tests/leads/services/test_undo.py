@@ -127,7 +127,7 @@ def test_an_undo_of_fields_is_read_back_too(desk_of: DeskOf, sandbox: Sandbox) -
     sandbox.configure(test_mode=True)
     step = undo(desk, operation).steps.get()
     assert step.after == {"Email": read(desk).email}
-    assert "kept another value for Email" in step.sentence
+    assert "stored another value for Email" in step.sentence
 
 
 def test_nothing_is_undone_twice(desk_of: DeskOf, sandbox: Sandbox) -> None:

@@ -256,14 +256,14 @@ def test_fields_that_kartra_does_not_tell_are_not_called_failed(desk: Desk, read
     operation = do(desk, EditLead({"sales_tax_id": "DE 123"}))
     assert operation.outcome == Outcome.SUCCEEDED
     step = operation.steps.get()
-    assert "does not tell Sales tax id" in step.sentence
+    assert "does not return Sales tax id" in step.sentence
     assert not step.inverse, "what stood there before is not known"
 
 
 def test_what_kartra_does_not_tell_is_not_undone(desk: Desk, reads_as: Any) -> None:
     operation = do(desk, AssignTag("advanced"))
     reads_as(tags=(), untold=frozenset({"tags"}))
-    with pytest.raises(Refused, match="does not tell how it is now"):
+    with pytest.raises(Refused, match="does not return how it is now"):
         undo_operation(actor=desk.user, connection=desk.connection, operation=operation, operation_id=uuid4())
     assert do(desk, UnassignTag("vip")).outcome == Outcome.SUCCEEDED, "it may carry it"
 

@@ -97,7 +97,7 @@ def test_the_last_ones_are_not_removed_while_money_is_not_settled(at_desk: AtDes
     )
     operation.steps.create(position=0, kind="transaction.refund", lock="1:transaction:1", outcome="unknown")
     answer = client.post("/settings/connection/remove/", follow=True)
-    assert "not settled yet, and nobody else holds credentials" in words(answer)
+    assert "not settled yet, and nobody else has credentials" in words(answer)
     assert Connection.objects.exists()
 
 

@@ -228,7 +228,7 @@ def test_a_value_that_kartra_kept_otherwise_is_said(at_desk: AtDesk, desk: Desk,
     client = at_desk("agent")
     sandbox.configure(test_mode=True)
     answer = client.post(URL, typed(desk, read(desk), email="ada.new@example.com"), follow=True)
-    assert "kept another value for Email" in words(answer)
+    assert "stored another value for Email" in words(answer)
 
 
 def test_markup_survives_a_save_unchanged(at_desk: AtDesk, desk: Desk) -> None:

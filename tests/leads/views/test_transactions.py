@@ -241,7 +241,7 @@ def test_all_pressed_with_another_amount_typed_asks_which_is_meant(
     client = at_desk("support")
     answer = confirm(client, htmx=htmx, much="full", amount="5")
     assert answer.status_code == 422
-    asked = "5.00 was typed, and all of it was pressed. Which is meant? Refund 5.00, or empty the amount to refund all."
+    asked = "You entered 5.00 but chose to refund all. Refund 5.00, or clear the amount to refund all."
     assert asked in words(answer)
     assert 'aria-describedby="id_much_error"' in answer.content.decode()
     assert 'id="id_much_error"' in answer.content.decode()
