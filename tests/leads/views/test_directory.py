@@ -295,7 +295,7 @@ def test_a_view_is_handed_to_a_bulk_change_as_its_query(at_desk: AtDesk, filled:
     assert filters is not None
     assert selectors.of_view(filled.account, filters).count() == 30
     assert read_view("seen=soon") is None
-    assert "Change ticked leads" not in words(at_desk("agent").get("/directory/"))
+    assert "Change selected leads" not in words(at_desk("agent").get("/directory/"))
 
 
 def test_who_is_gone_or_was_never_read_says_so(at_desk: AtDesk, filled: Desk) -> None:

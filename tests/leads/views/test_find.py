@@ -128,7 +128,7 @@ def test_the_digits_of_a_phone_find_who_has_it_where_kartra_knows_no_such_id(
     )  # fmt: skip
     fragment = client.get("/leads/", {"q": "5550109988"}, headers=HTMX)
     assert 'href="/leads/32/"' in fragment.content.decode()
-    assert "Enter asks Kartra for #5550109988" in words(fragment)
+    assert "Press Enter to look up #5550109988" in words(fragment)
     answer = client.get("/leads/", {"q": "5550109988"})
     assert answer.status_code == 200
     assert "No lead with the id 5550109988" in words(answer)
@@ -142,8 +142,8 @@ def test_an_email_with_a_mistake_is_asked_of_kartra_and_shows_who_may_be_meant(a
     client = at_desk("agent")
     see(client)
     wrong = ADA.email.replace("ada", "adda")
-    assert f"Enter asks Kartra for {wrong}" in words(client.get("/leads/", {"q": wrong}, headers=HTMX))
-    assert "Enter asks" not in words(client.get("/leads/", {"q": ADA.email}, headers=HTMX))
+    assert f"Press Enter to look up {wrong}" in words(client.get("/leads/", {"q": wrong}, headers=HTMX))
+    assert "Press Enter" not in words(client.get("/leads/", {"q": ADA.email}, headers=HTMX))
     answer = client.get("/leads/", {"q": wrong})
     assert f"No lead with the email {wrong}" in words(answer)
     assert f'href="/leads/{ADA.id}/"' in answer.content.decode().split("Recently opened")[0]
@@ -182,7 +182,7 @@ def test_a_number_after_a_hash_is_always_a_leads(at_desk: AtDesk) -> None:
     see(client)
     client.get(f"/leads/{ADA.id}/money/")
     fragment = client.get("/leads/", {"q": "#99432"}, headers=HTMX)
-    assert "Enter asks Kartra for #99432" in words(fragment)
+    assert "Press Enter to look up #99432" in words(fragment)
     assert "payment 99432" not in words(fragment)
     assert client.get("/leads/", {"q": "#99432"})["Location"] == "/leads/99432/"
 
