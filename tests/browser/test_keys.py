@@ -35,7 +35,7 @@ def test_question_mark_shows_the_keys(lead_page: Page) -> None:
     edit = page.get_by_role("link", name="Edit lead")
     edit.focus()
     page.keyboard.press("?")
-    keys = page.get_by_role("dialog", name="Keys")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(keys).to_be_visible()
     page.keyboard.press("/")
     expect(keys).to_be_visible()
