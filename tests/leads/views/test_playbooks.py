@@ -152,7 +152,9 @@ def test_the_preview_shows_every_step_and_sends_nothing(
     assert "Refund 19.95, all of rebill" in text
     assert "Remove tag vip from Ada Moreno." in text
     assert "Run Cancel and refund" in text
-    assert "What moves money cannot be taken back once it is sent. The steps run at once, in this order." in text
+    assert (
+        "Steps that move money cannot be taken back once they are sent. The steps run at once, in this order." in text
+    )
     assert ("<html" in answer.content.decode()) is not bool(headers)
     assert writes(sandbox) == []
 

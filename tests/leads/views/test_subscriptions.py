@@ -75,7 +75,7 @@ def test_a_subscription_of_somebody_else_is_not_found(at_desk: AtDesk, number: s
     [
         ("pause/", ["No payment is taken", "resume it at any time", "take it back for 10 s"]),
         ("edit/", ["Only what you fill in is sent", "Now 19.95", "Moves the whole billing schedule"]),
-        ("cancel/", ["never comes back", "Billing stops", "Past payments are not refunded", "Access closes only"]),
+        ("cancel/", ["cannot be restarted", "Billing stops", "Past payments are not refunded", "Access closes only"]),
     ],
 )
 def test_the_dialogs_say_what_will_happen(at_desk: AtDesk, end: str, pieces: list[str]) -> None:
