@@ -17,7 +17,7 @@ from accounts.evidence import merkle
 from accounts.evidence.chain import START, as_text
 from accounts.models import AnchorAttempt, AuditEntry, ChainHead, Checkpoint, KeyVoucher, SigningTurn, User
 from accounts.selectors import checkpoints as selectors
-from accounts.services import audit
+from accounts.services import access, audit
 from kartra_admin.lib.errors import AppError
 
 # A place that failed is tried again after that long.
@@ -93,6 +93,7 @@ def sign_now(*, actor: User) -> tuple[Checkpoint, bool]:
 
     False where a worker is at sending just now: then the next one takes it along, so that no place gets it twice.
     """
+    access.require(actor, "audit.view")
     audit.record(action="checkpoint.sign.requested", outcome="requested", actor=actor)
     checkpoint = sign()
     with _turn() as is_mine:

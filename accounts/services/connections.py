@@ -33,7 +33,7 @@ def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Conne
 
     Whether the provider takes them is for the caller to find out beforehand.
     """
-    _require(actor, owner)
+    require(actor, owner)
     with transaction.atomic():
         before = Connection.objects.select_related("account").select_for_update(of=("self",)).filter(user=owner).first()
         account = _account_of(api_key)
@@ -70,7 +70,7 @@ def place(*, actor: User, owner: User, api_key: str, api_password: str) -> Conne
 
 def remove(*, actor: User, owner: User) -> bool:
     """Forget the credentials of ``owner``. False where there were none. Raises `Denied`."""
-    _require(actor, owner)
+    require(actor, owner)
     with transaction.atomic():
         connection = (
             Connection.objects.select_related("account").select_for_update(of=("self",)).filter(user=owner).first()
@@ -143,7 +143,7 @@ def _same(connection: Connection) -> QuerySet[Connection]:
     return Connection.objects.filter(pk=connection.pk, sealed_key=connection.sealed_key)
 
 
-def _require(actor: User, owner: User) -> None:
+def require(actor: User, owner: User) -> None:
     access.require(actor, "connection.own" if actor.pk == owner.pk else "connection.manage")
 
 

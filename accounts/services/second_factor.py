@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services import audit
+from accounts.services import access, audit
 from accounts.services.users import NotYourself, let_set_up_factor, locked_for_managing
 from kartra_admin.lib.errors import AppError
 
@@ -78,6 +78,7 @@ def take_away(*, actor: User, user: User) -> None:
 
     Raises `Denied`, `NotYourself`, and `AppError` where there is none.
     """
+    access.require(actor, "staff.manage")
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:

@@ -60,6 +60,7 @@ def _create(
 
 def edit_staff(*, actor: User, user: User, name: str, role: str) -> User:
     """Another name or role. A new role ends the person's sessions. Raises `Denied`, `NotYourself`."""
+    access.require(actor, "staff.manage")
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk and role != user.role:
@@ -76,6 +77,7 @@ def edit_staff(*, actor: User, user: User, name: str, role: str) -> User:
 
 def deactivate_staff(*, actor: User, user: User) -> User:
     """Shut somebody out, at once and with all his sessions. Raises `Denied`, `NotYourself`."""
+    access.require(actor, "staff.manage")
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:
@@ -91,6 +93,7 @@ def deactivate_staff(*, actor: User, user: User) -> User:
 
 def reactivate_staff(*, actor: User, user: User) -> User:
     """Let somebody in again, with the password he had."""
+    access.require(actor, "staff.manage")
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if not user.is_active:
@@ -106,6 +109,7 @@ def set_password_link(*, actor: User, user: User) -> str:
 
     Ends the person's sessions and every earlier link. Raises `NotYourself`, and `AppError` for somebody deactivated.
     """
+    access.require(actor, "staff.manage")
     with transaction.atomic():
         user = locked_for_managing(actor=actor, user=user)
         if user.pk == actor.pk:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, Connection, User
-from accounts.services import audit
+from accounts.services import access, audit
 from leads import effects
 from leads.models import Catalogue, Operation, Outcome
 from leads.providers.base import CatalogueKind, Provider
@@ -27,7 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 def refresh_catalogues(*, actor: User, connection: Connection) -> dict[CatalogueKind, str]:
-    """Read all catalogues. Returns a sentence for each that could not be read; the others are kept fresh."""
+    """Read all catalogues. Returns a sentence for each that could not be read; the others are kept fresh. Raises
+    `Denied`."""
+    access.require(actor, "catalogue.refresh")
+    return read_catalogues(actor=actor, connection=connection)
+
+
+def read_catalogues(*, actor: User, connection: Connection) -> dict[CatalogueKind, str]:
+    """The same for who has just placed credentials, whatever the role."""
     provider = provider_for(connection)
     failures: dict[CatalogueKind, str] = {}
     for kind in KINDS:

@@ -4,11 +4,11 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Account, Connection, User
-from accounts.services import connections
+from accounts.services import access, connections
 from accounts.services.connections import Credentials
 from kartra_admin.lib.errors import Conflict
 from leads.models import OPEN, OperationStep
-from leads.services.catalogues import refresh_catalogues
+from leads.services.catalogues import read_catalogues
 from leads.wiring import provider_with
 
 
@@ -17,21 +17,25 @@ def connect(*, actor: User, owner: User, api_key: str, api_password: str, accoun
     """Check the credentials with a harmless read, seal them, and read the account's catalogues.
 
     Raises `Misconfigured` with what Kartra said, or another `ProviderError`, and `Conflict` while money of the account
-    that he would leave is not settled; nothing is kept then.
+    that he would leave is not settled, or `Denied`; nothing is kept then.
     """
+    connections.require(actor, owner)
+    if account_name:
+        access.require(actor, "account.rename")
     provider_with(Credentials(api_key, api_password)).check_credentials()
     _require_settled(owner, connections.find_account(api_key))
     connection = connections.place(actor=actor, owner=owner, api_key=api_key, api_password=api_password)
     connections.note_worked(connection)
     if account_name:
         connections.rename_account(actor=actor, account=connection.account, name=account_name)
-    refresh_catalogues(actor=actor, connection=connection)
+    read_catalogues(actor=actor, connection=connection)
     return connection
 
 
 def disconnect(*, actor: User, owner: User) -> bool:
     """Forget the credentials of ``owner``. False where there were none. Raises `Denied`, and `Conflict` where they work
     and nobody else active holds some of an account whose money is not settled: nobody could read for it any more."""
+    connections.require(actor, owner)  # before the transaction, which would take its entry back
     with transaction.atomic():
         connection = Connection.objects.select_related("account").filter(user=owner).first()
         if connection:

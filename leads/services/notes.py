@@ -9,6 +9,8 @@ from leads.models import Note
 
 
 def add_note(*, actor: User, account: Account, lead_id: str, lead_label: str, text: str) -> Note:
+    """Raises `Denied`."""
+    access.require(actor, "note.write")
     with transaction.atomic():
         note = Note.objects.create(account=account, lead_id=lead_id, author=actor, text=text)  # type: ignore[misc]
         _log("note.add.succeeded", actor, note, lead_label)
@@ -17,6 +19,7 @@ def add_note(*, actor: User, account: Account, lead_id: str, lead_label: str, te
 
 def delete_note(*, actor: User, note: Note) -> None:
     """Raises `Denied` for somebody else's note."""
+    access.require(actor, "note.write")
     if note.author_id != actor.pk:
         access.deny(actor, "delete somebody else's note", "Only its author can delete a note.")
     with transaction.atomic():

@@ -5,14 +5,15 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import Connection, User
-from accounts.services import audit
+from accounts.services import access, audit
 from leads.models import Operation, Recipe
 from leads.providers.changes import AssignTag, Change, UnassignTag
 from leads.services.changes import change_lead
 
 
 def save_recipe(*, actor: User, recipe: Recipe) -> Recipe:
-    """Create or change a recipe, with its log entry."""
+    """Create or change a recipe, with its log entry. Raises `Denied`."""
+    access.require(actor, "recipe.manage")
     with transaction.atomic():
         old = Recipe.objects.filter(pk=recipe.pk).first() if recipe.pk else None
         recipe.save()
@@ -31,6 +32,8 @@ def save_recipe(*, actor: User, recipe: Recipe) -> Recipe:
 
 
 def delete_recipe(*, actor: User, recipe: Recipe) -> None:
+    """Raises `Denied`."""
+    access.require(actor, "recipe.manage")
     with transaction.atomic():
         Recipe.objects.filter(pk=recipe.pk).delete()
         audit.record(

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Connection, User
+from accounts.services import access
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
 from leads.models import SETTLED, Operation, OperationStep, Outcome, SettledBy
@@ -44,8 +45,10 @@ Reading = base.Lead | base.Subscription | Sequence[base.FieldDefinition] | Seque
 def settle(operation: Operation, *, connection: Connection, actor: User | None = None) -> Operation:
     """Read, and settle each unknown step that the reading proves. Safe to run at any time, many at once.
 
-    Raises a `ProviderError` where nothing could be read. ``actor`` None means the program itself.
+    Raises a `ProviderError` where nothing could be read, `Denied`. ``actor`` None means the program itself.
     """
+    if actor:
+        access.require(actor, "operation.settle")
     if _is_under_way(operation):
         return operation
     provider = provider_for(connection, background=actor is None)
@@ -262,6 +265,7 @@ def decide(*, operation: Operation, actor: User, connection: Connection, happene
     Raises AppError for an operation that is not unknown, Conflict where it is too early or where that reading found
     it (it is settled as done then), or the `ProviderError` of that reading.
     """
+    access.require(actor, "operation.settle")
     operation.refresh_from_db()
     if operation.is_money and operation.outcome == Outcome.UNKNOWN:
         if not operation.waits_for_person:

@@ -21,7 +21,6 @@ from leads.providers.changes import AssignTag, Change, EditLead, GivePoints, Sub
 from leads.providers.kartra.sandbox.catalogue import LONG_TAG
 from leads.providers.kartra.sandbox.notable import NOTABLE
 from leads.services import notes
-from leads.services.recipes import save_recipe
 from leads.unusual import RULES
 from tests.browser.conftest import Watch, enter
 from tests.browser.hands import Mouse
@@ -43,7 +42,7 @@ class World:
         recipe = Recipe(
             account=desk.account, name="Gold " * 15, description=LONG_TEXT, give_tag=LONG_TAG, take_tag="vip"
         )
-        save_recipe(actor=desk.user, recipe=recipe)
+        recipe.save()
         self.recipe = recipe
         fields = {"about_me": f"{LONG_TEXT}\n" * 3, "glazes": ["1", "2", "3"], "shoe_size": LONG_WORD}
         odd = {"city": LONG_WORD[:120], "website": f"https://example.com/{LONG_WORD[:150]}"}

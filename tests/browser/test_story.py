@@ -10,7 +10,6 @@ from leads.access import Desk
 from leads.models import Recipe
 from leads.providers.changes import AssignTag, EditLead
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
-from leads.services.recipes import save_recipe
 from tests.browser.conftest import Watch
 from tests.browser.hands import WAYS, Mouse
 from tests.conftest import PASSWORD
@@ -116,7 +115,7 @@ def test_cards(hands: Mouse, desk_of: Callable[..., Desk], sandbox: Sandbox) -> 
     """Tags, lists, a sequence at a step, points, a recipe, a note: each from its own card."""
     desk = desk_of("agent")
     recipe = Recipe(account=desk.account, name="Kiln Club Gold access", give_tag="kiln-club-gold")
-    save_recipe(actor=desk.user, recipe=recipe)
+    recipe.save()
     page = hands.page
     toasts = page.get_by_role("region", name="Notices")
     form = page.locator("#card-form")

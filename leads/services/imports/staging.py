@@ -55,7 +55,8 @@ def discard(*, actor: User, source: Import) -> None:
 
 
 def record_export(*, actor: User, source: Import) -> None:
-    """Note that somebody took the failed lines as a file."""
+    """Note that somebody took the failed lines as a file. Raises `Denied`."""
+    access.require(actor, "directory.import")
     _log("import.export.succeeded", actor, source, {"rows": source.failed})
 
 

@@ -27,7 +27,7 @@ def recipe(desk_of: DeskOf) -> Recipe:
         give_tag="kiln-club-gold",
         take_tag="kiln-club-revoke",
     )
-    return save_recipe(actor=desk_of("manager").user, recipe=made)
+    return save_recipe(actor=desk_of("admin").user, recipe=made)
 
 
 def run(desk: Desk, recipe: Recipe, *, grant: bool = True, lead_id: str = BEN, **changed: object) -> Operation:
@@ -86,10 +86,10 @@ def test_the_log_says_by_which_recipe(desk_of: DeskOf, recipe: Recipe) -> None:
 
 
 def test_saving_and_deleting_are_logged_with_before_and_after(desk_of: DeskOf, recipe: Recipe) -> None:
-    manager = desk_of("manager").user
+    admin = desk_of("admin").user
     recipe.give_tag = "vip"
-    save_recipe(actor=manager, recipe=recipe)
-    delete_recipe(actor=manager, recipe=recipe)
+    save_recipe(actor=admin, recipe=recipe)
+    delete_recipe(actor=admin, recipe=recipe)
     made, changed, deleted = AuditEntry.objects.filter(target_kind="recipe").order_by("id")
     assert made.before is None
     assert (changed.before["Gives tag"], changed.after["Gives tag"]) == ("kiln-club-gold", "vip")
