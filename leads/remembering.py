@@ -30,8 +30,8 @@ class Remembering:
             self._note_gone(ref)
             raise
         directory.quietly(directory.remember_lead, self._account, lead, at=at)
-        if not ref.id:  # whoever has this email has an id by now; an entry without one is left over
-            directory.quietly(directory.forget, self._account, ref)
+        if not ref.id:
+            directory.quietly(directory.drop_left_over, self._account, ref.email, lead.id)
         return lead
 
     def find_lead_id(self, ref: LeadRef) -> str:

@@ -92,7 +92,9 @@ def require(actor: User, changes: Sequence[Change], permission: str = "") -> Non
 
 
 def read_for_change(connection: Connection, ref: LeadRef, *, background: bool = False) -> Lead:
-    """The lead, read now. Raises `Refused` for a deleted one."""
+    """The lead, read now. Raises `Refused` for a deleted one, and where nobody is named any more."""
+    if not (ref.id or ref.email):
+        raise Refused("This person was forgotten, so nobody knows who it was. Nothing was sent.")
     whole = ref if ref.email else refs.find_ref(connection, ref.id)
     lead = provider_for(connection, background=background).get_lead(whole)
     if lead.deleted:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from django.db import Error as DatabaseTrouble
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from kartra_admin.lib import folding
+from leads.labels import phone_of
 from leads.models import Entry, Forgetting, Mark, MarkKind, Payment
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.base import Outcome as ProviderOutcome
@@ -28,6 +29,7 @@ from leads.services._directory_batch import Met, Outcome, clean
 __all__ = [
     "Met",
     "Outcome",
+    "drop_left_over",
     "forget",
     "mark_back",
     "mark_gone",
@@ -70,12 +72,11 @@ def quietly(remember: Callable[..., object], *what: Any, **also: Any) -> None:
 def met_of(lead: Lead) -> Met:
     """All that a reading tells, except of money."""
     profile = lead.profile
-    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
     return Met(
         lead_id=lead.id,
         name=lead.name,
         email=lead.email,
-        phone=phone,
+        phone=phone_of(profile),
         company=profile.get("company", ""),
         city=profile.get("city", ""),
         state=profile.get("state", ""),
@@ -100,15 +101,19 @@ def remember_lead(account: Account, lead: Lead, *, at: datetime) -> None:
     if not same.filter(lead_digest=digest, gone_at=None).update(seen_at=at, lead_read_at=at):
         with transaction.atomic():
             newest = same.select_for_update().first()
-            if (
-                newest is None
-                and Forgetting.objects.filter(account=account, lead_id=lead.id, ended_at__gte=at).exists()
-            ):
-                return  # forgotten since it was read
+            if newest is None and _was_forgotten_since(account, lead.id, at):
+                return
             if newest is None or newest.lead_read_at is None or newest.lead_read_at <= at:
                 remember_rows(account, [met], at=at)
                 is_new = newest is not None and newest.lead_digest not in ("", digest)
                 same.update(lead_read_at=at, lead_digest=digest, gone_at=None, **({"changed_at": at} if is_new else {}))
+
+
+def _was_forgotten_since(account: Account, lead_id: str, at: datetime) -> bool:
+    """Whether the lead may have been forgotten since then. Of who was known by email alone, nothing that is left tells
+    who it was, so it may have been anybody."""
+    is_theirs = Q(lead_id=lead_id) | Q(lead_id__startswith="entry:")
+    return Forgetting.objects.filter(is_theirs, account=account, ended_at__gte=at).exists()
 
 
 def _seen_beside(lead: Lead) -> list[Any]:
@@ -193,12 +198,11 @@ def _told_by(lead_id: str, change: CreateLead | EditLead) -> Met:
     profile = change.profile
     is_new = isinstance(change, CreateLead)
     names = (profile.get(key, "") for key in ("first_name", "middle_name", "last_name", "last_name2"))
-    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
     return Met(
         lead_id=lead_id,
         name=" ".join(filter(None, names)) if is_new else None,
         email=change.email if isinstance(change, CreateLead) else change.new_email or None,
-        phone=phone if "phone" in profile else None,
+        phone=phone_of(profile) if "phone" in profile else None,
         company=profile.get("company"),
         city=profile.get("city"),
         state=profile.get("state"),
@@ -228,6 +232,18 @@ def forget(account: Account, ref: LeadRef) -> bool:
             entry.delete()
             _directory_batch.drop_unused(account, words)
     return bool(entries)
+
+
+def drop_left_over(account: Account, email: str, lead_id: str) -> None:
+    """Whoever has this email has this id by now, so an entry without one is left over. Who asked that it be forgotten
+    meant this lead."""
+    left_over = LeadRef(email=email)
+    with transaction.atomic():
+        waiting = Forgetting.objects.select_for_update().filter(account=account, state=Forgetting.State.WAITING)
+        asked = waiting.filter(lead_id__in=[entry.handle for entry in _named(account, left_over)]).first()
+        if asked and not waiting.filter(lead_id=lead_id).exists():
+            Forgetting.objects.filter(pk=asked.pk).update(lead_id=lead_id)
+        forget(account, left_over)
 
 
 def _named(account: Account, ref: LeadRef) -> QuerySet[Entry]:

@@ -34,16 +34,21 @@ _AT_ONCE = 20
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A lead that was taken for reading. ``reread`` is the row that asked for it, if one did."""
+    """A lead that was taken for reading, and the row that asked for it: it is gone once the lead was forgotten."""
 
     account: Account
     ref: LeadRef
     with_money: bool
-    reread: Reread | None = None
+    asked_by: Reread | Entry
 
     @property
     def calls(self) -> int:
         return 3 if self.with_money else 1
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether nobody was forgotten while this waited for its share."""
+        return type(self.asked_by)._default_manager.filter(pk=self.asked_by.pk).exists()
 
 
 def work(seconds: float = SECONDS) -> bool:
@@ -70,6 +75,8 @@ def _read(wanted: _Wanted) -> None:
 
     def read(connection: Connection) -> None:
         provider = provider_for(connection, background=True)
+        if not wanted.is_wanted:
+            return
         try:
             lead = provider.get_lead(wanted.ref)
             if wanted.with_money:
@@ -78,8 +85,8 @@ def _read(wanted: _Wanted) -> None:
             pass  # the directory knows by now, or it will be tried another time
 
     _credentials.with_any(wanted.account, read)
-    if wanted.reread:
-        rereads.finish(wanted.reread)
+    if isinstance(wanted.asked_by, Reread):
+        rereads.finish(wanted.asked_by)
 
 
 def _take(unusable: Collection[int]) -> _Wanted | None:
@@ -106,7 +113,7 @@ def _take_oldest(account: Account, now: datetime) -> _Wanted | None:
     for entry in _oldest(known, now):
         if Entry.objects.filter(untried, pk=entry.pk).update(asked_at=now):
             with_money = entry.gone_at is None and (entry.money_read_at is None or entry.payments.exists())
-            return _Wanted(account, LeadRef(id=entry.lead_id or "", email=entry.email), with_money)
+            return _Wanted(account, LeadRef(id=entry.lead_id or "", email=entry.email), with_money, entry)
     return None
 
 

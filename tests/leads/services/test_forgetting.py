@@ -45,12 +45,26 @@ from leads.models import (
     SavedView,
 )
 from leads.models.sealed import SealedRow
+from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import AssignTag, UnassignTag
+from leads.providers.kartra.provider import KartraProvider
 from leads.selectors import forgetting as selectors
 from leads.selectors import refs
-from leads.services import _forgetting_lines, approvals, directory, events, forgetting, leads, money, notes
+from leads.services import (
+    _forgetting_lines,
+    approvals,
+    directory,
+    events,
+    forgetting,
+    leads,
+    money,
+    notes,
+    refreshing,
+    rereads,
+)
 from leads.services import reports as reporting
 from leads.services.bulk import approving, making, results, steering
+from leads.services.directory import Met
 from leads.services.imports import running, staging
 from leads.services.money import Terms
 from leads.wiring import provider_for
@@ -351,6 +365,86 @@ def test_a_reading_that_was_on_its_way_brings_nobody_back(desk_of: Callable[...,
     assert not Entry.objects.exists()
     directory.remember_lead(desk.account, lead, at=timezone.now())
     assert Entry.objects.get().email == ADA.email
+
+
+def by_email_alone(desk: Desk, email: str) -> str:
+    """Somebody imported without an id. Gives the place in the directory."""
+    directory.remember_rows(desk.account, [Met("", email=email)], at=timezone.now())
+    return Entry.objects.get(email=email).handle
+
+
+def test_nor_does_a_reading_by_the_email_that_was_all_that_was_known(
+    desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    desk = desk_of("admin")
+    provider = KartraProvider.get_lead
+    handle = by_email_alone(desk, ADA.email)
+
+    def forgotten_meanwhile(self: KartraProvider, ref: LeadRef) -> Lead:
+        lead = provider(self, ref)
+        assert forget(desk, handle).state == "done"
+        return lead
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KartraProvider, "get_lead", forgotten_meanwhile)
+        provider_for(desk.connection).get_lead(LeadRef(email=ADA.email))
+    assert not Entry.objects.exists()
+    provider_for(desk.connection).get_lead(LeadRef(email=ADA.email))
+    assert Entry.objects.get().lead_id == ADA.id
+
+
+@pytest.mark.parametrize("is_numbered", [True, False])
+@pytest.mark.parametrize("was_told", [True, False])
+def test_nor_does_the_refresher_that_had_to_wait_for_its_share(
+    desk_of: Callable[..., Desk], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, is_numbered: bool, was_told: bool
+) -> None:
+    desk = desk_of("admin")
+    if is_numbered:
+        directory.remember_rows(desk.account, [Met(ADA.id, email=ADA.email)], at=timezone.now())
+    handle = ADA.id if is_numbered else by_email_alone(desk, ADA.email)
+    if is_numbered and was_told:
+        rereads.want(desk.account.pk, ADA.id, at=timezone.now())
+    monkeypatch.setattr(refreshing, "wait_for_share", lambda calls: forget(desk, handle))
+    sandbox.calls()
+    refreshing.work()
+    assert sandbox.calls() == []
+    assert not Entry.objects.exists()
+
+
+def test_the_lines_that_a_job_has_of_nobody_any_more_are_not_done_to_others(
+    desk_of: Callable[..., Desk], sandbox: Sandbox
+) -> None:
+    desk = desk_of("admin")
+    sandbox.arm("create_lead", "lost")
+    new = {"profile": {}, "custom_fields": {}, "also": [], "operation_id": uuid4()}
+    leads.create_lead(actor=desk.user, connection=desk.connection, email="other@example.com", **new)
+    job = run_job(desk, f"{EMAIL}\n{ADA.id}")
+    JobLead.objects.filter(lead_id="").update(state="failed")
+    forget(desk, by_email_alone(desk, EMAIL))
+    sandbox.calls()
+    work(steering.retry(actor=desk.user, job=job))
+    row = JobLead.objects.get(lead_id="")
+    assert (row.state, row.email) == ("failed", "")
+    assert "was forgotten" in row.sentence
+    assert sandbox.calls() == []
+
+
+def test_who_got_a_number_while_a_request_waits_is_forgotten_by_it(
+    desk_of: Callable[..., Desk], sandbox: Sandbox, settings: Any
+) -> None:
+    desk = desk_of("admin")
+    handle = by_email_alone(desk, ADA.email)
+    directory.remember_rows(desk.account, [Met(ADA.id)], at=timezone.now())
+    settings.FORGET_AFTER_DAYS = 7
+    asked = forget(desk, handle)
+    provider_for(desk.connection).get_lead(LeadRef(id=ADA.id))
+    provider_for(desk.connection).get_lead(LeadRef(email=ADA.email))
+    assert [entry.lead_id for entry in Entry.objects.all()] == [ADA.id], "what was left over is gone"
+    Forgetting.objects.update(due_at=timezone.now())
+    assert forgetting.forget_due() == 1
+    asked.refresh_from_db()
+    assert asked.lead_id == ADA.id
+    assert not Entry.objects.exists()
 
 
 def test_events_of_a_number_that_nobody_knows_go_with_whom_they_name(
