@@ -46,6 +46,11 @@ def of_typed() -> str:
     return "typed"
 
 
+def of_messages() -> str:
+    """What the next page says, which waits in the session."""
+    return "messages"
+
+
 def fingerprints(digest: str) -> list[str]:
     """All fingerprints an account with this digest can have under the present keys, newest first."""
     return keyring().digest(digest, purpose="account")

@@ -297,9 +297,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 if _HTTPS:  # set by this host alone, for this host alone, over HTTPS alone
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-MESSAGE_STORAGE = (
-    "django.contrib.messages.storage.session.SessionStorage"  # and no third cookie, which would hold names
-)
+MESSAGE_STORAGE = "kartra_admin.messages.SealedStorage"
 SECURE_SSL_REDIRECT = _HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
 SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0

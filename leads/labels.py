@@ -1,5 +1,6 @@
 """How fields and changes are called on the screen and in the log."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 FIELD_LABELS = {
@@ -51,6 +52,11 @@ CHANGE_WORDS = {
 def person(name: str, email: str) -> str:
     """A lead as the log names it: 'Ada Moreno <ada@example.com>', so that it is found by either."""
     return f"{name} <{email}>" if name and name != email else email or name
+
+
+def phone_of(profile: Mapping[str, str]) -> str:
+    """The number of a profile with its country code, as people dial it; "" where there is none."""
+    return " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
 
 
 def to_do(kind: str, subject: str, amount: Decimal | None = None) -> str:

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from kartra_admin.lib import folding
+from leads.labels import phone_of
 from leads.models import Entry, Forgetting, Mark, MarkKind, Payment
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.base import Outcome as ProviderOutcome
@@ -71,12 +72,11 @@ def quietly(remember: Callable[..., object], *what: Any, **also: Any) -> None:
 def met_of(lead: Lead) -> Met:
     """All that a reading tells, except of money."""
     profile = lead.profile
-    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
     return Met(
         lead_id=lead.id,
         name=lead.name,
         email=lead.email,
-        phone=phone,
+        phone=phone_of(profile),
         company=profile.get("company", ""),
         city=profile.get("city", ""),
         state=profile.get("state", ""),
@@ -198,12 +198,11 @@ def _told_by(lead_id: str, change: CreateLead | EditLead) -> Met:
     profile = change.profile
     is_new = isinstance(change, CreateLead)
     names = (profile.get(key, "") for key in ("first_name", "middle_name", "last_name", "last_name2"))
-    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
     return Met(
         lead_id=lead_id,
         name=" ".join(filter(None, names)) if is_new else None,
         email=change.email if isinstance(change, CreateLead) else change.new_email or None,
-        phone=phone if "phone" in profile else None,
+        phone=phone_of(profile) if "phone" in profile else None,
         company=profile.get("company"),
         city=profile.get("city"),
         state=profile.get("state"),

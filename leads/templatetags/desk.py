@@ -191,9 +191,9 @@ class Fact(NamedTuple):
 def facts(lead: Lead) -> list[Fact]:
     """The profile as staff read it: phone, company and place always, the rest where it is known."""
     profile = lead.profile
-    phone = " ".join(filter(None, (profile.get("phone_country_code"), profile.get("phone"))))
     place = ", ".join(filter(None, (profile.get(key) for key in ("city", "state", "country"))))
-    always = [Fact("Phone", phone), Fact("Company", profile.get("company", "")), Fact("Place", place)]
+    phone, company = labels.phone_of(profile), profile.get("company", "")
+    always = [Fact("Phone", phone), Fact("Company", company), Fact("Place", place)]
     address = ", ".join(filter(None, (profile.get("address"), profile.get("zip"))))
     shown = ("website", "facebook", "twitter", "linkedin", "time_zone", "sales_tax_id", "picture_url")
     more = [Fact("Address", address), *(Fact(labels.FIELD_LABELS[key], profile.get(key, "")) for key in shown)]

@@ -143,7 +143,7 @@ _STEER = {
     "pause": (steering.pause, "Paused. Leads in progress will be finished."),
     "resume": (steering.resume, "Resumed."),
     "cancel": (steering.cancel, "Cancelled. What was done stays done."),
-    "recall": (approving.recall, "Taken back. Nothing was started."),
+    "withdraw": (approving.withdraw, "Taken back. Nothing was started."),
 }
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from accounts.permissions import ROLES
 from accounts.services import connections
+from leads.labels import phone_of
 from leads.models import Entry, Playbook, Recipe
 from leads.providers.kartra.client import SANDBOX
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
@@ -78,7 +79,7 @@ def _fill_directory(account: Account) -> None:
             lead_id=lead.lead_id,
             name=" ".join(filter(None, (lead.facts[key] for key in _NAMES if key in lead.facts))),
             email=lead.facts["email"],
-            phone=" ".join(filter(None, (lead.facts["phone_country_code"], lead.facts["phone"]))),
+            phone=phone_of(lead.facts),
             company=lead.facts["company"],
             city=lead.facts["city"],
             state=lead.facts["state"],

@@ -208,7 +208,7 @@ def test_a_read_back_that_fails_is_said(desk_of: DeskOf, sandbox: Sandbox) -> No
     sandbox.arm("get_lead", "junk", times=3)
     operation = edit(desk, lead, city="Dallas")
     assert operation.outcome == "succeeded"
-    assert "not read back" in summarise(operation).text
+    assert "could not be read back" in summarise(operation).text
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_typing_an_exact_email_or_id_asks_kartra_only_when_it_is_sent(at_desk: A
     client = at_desk("agent")
     for query, asked in ((ADA.email, [("search_lead",)]), (ADA.id, [])):
         fragment = client.get("/leads/", {"q": query}, headers=HTMX)
-        assert "Enter asks Kartra for" in words(fragment)
+        assert "Press Enter to look up" in words(fragment)
         assert sandbox.calls() == []
         client.get("/leads/", {"q": query})
         assert sandbox.calls() == asked

@@ -309,7 +309,7 @@ def test_pause_resume_pace_and_cancel(manager: Client, desk: Desk) -> None:
         job.refresh_from_db()
         assert job.state == state
     again = manager.post(f"/bulk/{job.pk}/steer/", {"do": "resume"}, follow=True)
-    assert "This job is cancelled by now" in words(again)
+    assert "This job is now cancelled" in words(again)
     assert "damaged" in words(manager.post(f"/bulk/{job.pk}/steer/", {"do": "junk"}, follow=True))
     other = lay_down(desk, TWO, pace=10)
     manager.post(f"/bulk/{other.pk}/pace/", {"pace": "2"})
@@ -317,7 +317,7 @@ def test_pause_resume_pace_and_cancel(manager: Client, desk: Desk) -> None:
     assert other.pace == 2
     assert "Choose one of the paces" in words(manager.post(f"/bulk/{other.pk}/pace/", {"pace": "3"}, follow=True))
     over = manager.post(f"/bulk/{job.pk}/pace/", {"pace": "1"}, follow=True)
-    assert "This job is cancelled by now" in words(over)
+    assert "This job is now cancelled" in words(over)
 
 
 def test_above_the_limit_somebody_else_approves(

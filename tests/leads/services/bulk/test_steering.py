@@ -79,7 +79,7 @@ def test_only_who_laid_it_down_starts_and_retries(manager: Desk, admin: Desk) ->
 
 def test_a_move_from_elsewhere_is_refused(manager: Desk) -> None:
     job = lay_down(manager, TWO)
-    with pytest.raises(AppError, match="reading the leads by now"):
+    with pytest.raises(AppError, match="now reading the leads"):
         steering.start(actor=manager.user, job=job)
     work(job)
     steering.start(actor=manager.user, job=job)
@@ -180,7 +180,7 @@ def test_a_job_that_was_resumed_meanwhile_goes_on_as_what_it_was_paused_as(manag
 
 def test_a_job_that_is_over_has_no_pace(manager: Desk) -> None:
     job = run(manager, TWO)
-    with pytest.raises(steering.Moved, match="done by now"):
+    with pytest.raises(steering.Moved, match="now done"):
         steering.set_pace(actor=manager.user, job=job, pace=1)
     assert not AuditEntry.objects.filter(action="job.pace.succeeded").exists()
 
@@ -240,10 +240,10 @@ def test_what_was_declined_may_be_asked_for_again(manager: Desk, admin: Desk, as
 
 def test_only_who_asked_takes_the_request_back(manager: Desk, admin: Desk, asked: Job) -> None:
     with pytest.raises(Denied):
-        approving.recall(actor=admin.user, job=asked)
+        approving.withdraw(actor=admin.user, job=asked)
     refused = AuditEntry.objects.readable().get(action="permission.denied")
     assert (refused.actor_id, refused.detail["permission"]) == (admin.user.pk, "take back somebody else's request")
-    assert approving.recall(actor=manager.user, job=asked).state == "checked"
+    assert approving.withdraw(actor=manager.user, job=asked).state == "checked"
     with pytest.raises(steering.Moved):
         approving.approve(actor=admin.user, account=admin.account, job=asked)
 

@@ -268,7 +268,7 @@ def test_above_the_limit_the_run_waits_and_goes_on_after_the_approval(
     run = start(desk, playbook)
     assert counts(writes(sandbox)) == (1, 0)
     assert states(run) == ["done", "approval", "open", "open"]
-    with pytest.raises(Refused, match="waits for approval"):
+    with pytest.raises(Refused, match="waiting for approval"):
         resume(desk, run)
     manager = desk_of("manager")
     approval = Approval.objects.get()
