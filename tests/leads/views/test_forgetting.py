@@ -110,7 +110,7 @@ def test_asked_for_listed_everywhere_and_taken_back(client: Client) -> None:
     asked = Forgetting.objects.get()
     assert client.post(f"{LIST}{asked.pk}/withdraw/")["Location"] == LIST
     told = words(client.get(LIST))
-    assert f"Lead #{ADA.id} stays." in told
+    assert f"Lead #{ADA.id} will not be forgotten." in told
     assert "Taken back by Admin Person" in told
     assert "To be forgotten" not in words(client.get("/"))
     assert "to be forgotten" not in words(see(client))

@@ -84,7 +84,7 @@ def test_a_move_from_elsewhere_is_refused(manager: Desk) -> None:
     work(job)
     steering.start(actor=manager.user, job=job)
     for _ in range(1):
-        with pytest.raises(steering.Moved, match="running by now"):
+        with pytest.raises(steering.Moved, match="now running"):
             steering.start(actor=manager.user, job=job)
     steering.cancel(actor=manager.user, job=job)
     for act in (steering.pause, steering.resume, steering.cancel):
