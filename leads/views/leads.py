@@ -25,7 +25,6 @@ from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.lead import LeadForm
 from leads.forms.notes import NoteForm
 from leads.models import Note, Operation, Outcome, Recent
-from leads.providers.base import Lead
 from leads.selectors import events, forgetting, money_rows, operations, search
 from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
@@ -191,7 +190,15 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
     form = LeadForm(request.POST if request.method == "POST" else None, catalogues=catalogues, lead=lead)
     if form.is_valid():
         try:
-            operation = _edit(desk, lead, form)
+            operation = lead_services.edit_lead(
+                actor=desk.user,
+                connection=desk.connection,
+                lead=lead,
+                seen=form.cleaned_data["seen"],
+                wanted=form.wanted(),
+                also=form.sequence_changes(),
+                operation_id=form.cleaned_data["operation_id"],
+            )
         except EditConflict as error:
             form.refuse_stale(error.sentence, lead, error.clashes)
         except FormReused as error:
@@ -204,18 +211,6 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
             form.refuse(summarise(operation).text)
     context = {"form": form, "lead": lead, "catalogues": catalogues}
     return render(request, "leads/leads/edit.html", context, status=422 if form.errors else 200)
-
-
-def _edit(desk: Desk, lead: Lead, form: LeadForm) -> Operation:
-    return lead_services.edit_lead(
-        actor=desk.user,
-        connection=desk.connection,
-        lead=lead,
-        seen=form.cleaned_data["seen"],
-        wanted=form.wanted(),
-        also=form.sequence_changes(),
-        operation_id=form.cleaned_data["operation_id"],
-    )
 
 
 @require_http_methods(["GET", "POST"])
