@@ -22,7 +22,6 @@ OUTCOMES = {
     "withdrawn": "Taken back",
     "approved": "Approved",
     "declined": "Declined",
-    "recalled": "Request taken back",
     "expired": "Expired",
 }
 

@@ -100,7 +100,7 @@ register(
         "approval.decide.declined": Action(
             f"Declined {_REFUND}, asked for by {{requester}}: {{note}}", _APPROVAL_KEEPS, label="Decide a request"
         ),
-        "approval.decide.recalled": Action(
+        "approval.decide.withdrawn": Action(
             f"Took back the request for {_REFUND}", _APPROVAL_KEEPS, label="Decide a request"
         ),
         "approval.decide.expired": Action(
@@ -155,7 +155,7 @@ register(
         "job.decide.declined": Action(
             "Declined bulk job {target}, asked for by {requester}: {note}", _JOB_KEEPS, label="Decide bulk job"
         ),
-        "job.decide.recalled": Action(
+        "job.decide.withdrawn": Action(
             "Took back the request to start bulk job {target}", _JOB_KEEPS, label="Decide bulk job"
         ),
         "job.decide.expired": Action(

@@ -107,7 +107,7 @@ def _soon(verb: str, at: datetime | None) -> str:
     return f"{verb} in {seconds} s" if seconds else f"{verb} now"
 
 
-def can_still_be_taken_back() -> str:
+def can_still_be_withdrawn() -> str:
     """What the dialogs say of it."""
     return f"You can take it back for {settings.MONEY_HOLD} seconds." if settings.MONEY_HOLD else ""
 

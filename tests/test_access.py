@@ -99,7 +99,7 @@ TABLE = {
     "leads:forget": Line("lead.forget"),
     "leads:forget-imported": Line("lead.forget"),
     "leads:forgettings": Line("lead.forget"),
-    "leads:forgetting-take-back": Line("lead.forget", "post"),
+    "leads:forgetting-withdraw": Line("lead.forget", "post"),
     "leads:notes": Line("note.write", "post"),
     "leads:change": Line("lead.tag"),  # each card its own; asked for with "tags"
     "leads:recipe-run": Line("recipe.run", "post"),
@@ -129,7 +129,7 @@ TABLE = {
     "leads:approvals": Line("transaction.refund"),
     "leads:approval": Line("transaction.refund"),
     "leads:approval-decide": Line("approval.decide", "post"),
-    "leads:approval-recall": Line("transaction.refund", "post"),
+    "leads:approval-withdraw": Line("transaction.refund", "post"),
     "leads:limits": Line("limit.manage"),
     "leads:limit-create": Line("limit.manage"),
     "leads:limit-edit": Line("limit.manage"),

@@ -21,7 +21,7 @@ class Forgetting(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
-        TAKEN_BACK = "taken", "Taken back"
+        WITHDRAWN = "withdrawn", "Taken back"
         DONE = "done", "Forgotten"
 
     class Reason(models.TextChoices):

@@ -87,7 +87,7 @@ class Approval(SealedRow):
         COOLING = "cooling", "Cooling off"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
-        RECALLED = "recalled", "Taken back"
+        WITHDRAWN = "withdrawn", "Taken back"
         EXPIRED = "expired", "Expired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -239,7 +239,7 @@ class PlaybookRun(SealedRow):
         return self.begin_at is not None and self.ended_at is None
 
     @property
-    def is_taken_back(self) -> bool:
+    def is_withdrawn(self) -> bool:
         return self.begin_at is not None and self.ended_at is not None
 
     @property

@@ -107,7 +107,7 @@ class Progress:
         """Against going on."""
         if self.run.is_held:
             return "It is held back, and nothing of it was sent yet. It begins by itself."
-        if self.run.is_taken_back:
+        if self.run.is_withdrawn:
             return f"It was taken back by {self.run.closed_by} before it began. Nothing was sent."
         if self.run.is_closed:
             by = f" by {self.run.closed_by}" if self.run.closed_by else ""
@@ -167,7 +167,7 @@ class Progress:
             return STATES[DONE]
         if self.run.is_held:
             return ("Held back", "waiting")
-        if self.run.is_taken_back:
+        if self.run.is_withdrawn:
             return STATES[WITHDRAWN]
         if self.run.is_closed:
             return ("Closed", "neutral")

@@ -177,11 +177,11 @@ def decline(*, actor: User, connection: Connection, approval: Approval, note: st
     return _close(approval, Status.DECLINED, actor=actor, note=note)
 
 
-def recall(*, actor: User, approval: Approval) -> Approval:
+def withdraw(*, actor: User, approval: Approval) -> Approval:
     """Take one's own request back, as long as nothing was sent."""
     if approval.requester_id != actor.pk:
         access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
-    return _close(approval, Status.RECALLED, actor=actor)
+    return _close(approval, Status.WITHDRAWN, actor=actor)
 
 
 def expire_old() -> int:

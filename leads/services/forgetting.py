@@ -68,16 +68,16 @@ def ask(*, actor: User, whom: Sequence[selectors.Known], reason: str) -> list[Fo
     return asked
 
 
-def take_back(*, actor: User, asked: Forgetting) -> None:
+def withdraw(*, actor: User, asked: Forgetting) -> None:
     """Let the person stay. A second click does nothing. Raises `Conflict` where it is too late."""
     access.require(actor, "lead.forget")
     with transaction.atomic():
         waiting = Forgetting.objects.filter(pk=asked.pk, state=State.WAITING)
-        if waiting.update(state=State.TAKEN_BACK, ended_at=timezone.now(), ended_by=actor, waits_for=""):
+        if waiting.update(state=State.WITHDRAWN, ended_at=timezone.now(), ended_by=actor, waits_for=""):
             _log(asked, "withdrawn", actor)
             return
     asked.refresh_from_db()
-    if asked.state != State.TAKEN_BACK:
+    if asked.state != State.WITHDRAWN:
         raise Conflict("Too late to take it back: this person is forgotten.")
 
 

@@ -135,7 +135,7 @@ def withdraw_run(*, actor: User, run: PlaybookRun) -> PlaybookRun:
         if is_mine:
             _log("start.withdrawn", run, actor)
     run.refresh_from_db()
-    if not run.is_taken_back:
+    if not run.is_withdrawn:
         raise AppError("Too late to take it back: it has begun already.")
     return run
 

@@ -11,7 +11,7 @@ from django_htmx.http import trigger_client_event
 from accounts.decorators import StaffRequest
 from leads.models import Approval, Operation
 from leads.selectors import approvals
-from leads.summaries import can_still_be_taken_back
+from leads.summaries import can_still_be_withdrawn
 from leads.views._answers import tell
 
 
@@ -19,7 +19,7 @@ def dialog(request: StaffRequest, template: str, context: Mapping[str, Any]) -> 
     """A form in the dialog, or on a page of its own."""
     form = context.get("form")
     status = 422 if form is not None and form.errors else 200
-    context = {**context, "dialog": template, "take_back": can_still_be_taken_back()}
+    context = {**context, "dialog": template, "withdrawing": can_still_be_withdrawn()}
     return render(request, template if request.htmx else "leads/transactions/dialog.html", context, status=status)
 
 

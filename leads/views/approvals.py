@@ -104,9 +104,9 @@ def decide(request: StaffRequest, approval_id: UUID) -> HttpResponse:
 
 @require_POST
 @require_perm("transaction.refund")
-def recall(request: StaffRequest, approval_id: UUID) -> HttpResponse:
+def withdraw(request: StaffRequest, approval_id: UUID) -> HttpResponse:
     approval = get_approval_for(desk_for(request.user), approval_id)
     with refusals_told(request):
-        approvals.recall(actor=request.user, approval=approval)
+        approvals.withdraw(actor=request.user, approval=approval)
         messages.success(request, "Taken back. Nothing was sent.")
     return redirect("leads:approval", approval_id=approval.pk)

@@ -104,8 +104,8 @@ def _said(asked: Forgetting) -> str:
 @require_POST
 @require_perm("lead.forget")
 @require_sudo
-def take_back(request: StaffRequest, forgetting_id: int) -> HttpResponse:
+def withdraw(request: StaffRequest, forgetting_id: int) -> HttpResponse:
     asked = get_object_or_404(desk_for(request.user), Forgetting, pk=forgetting_id)
-    forgetting.take_back(actor=request.user, asked=asked)
+    forgetting.withdraw(actor=request.user, asked=asked)
     messages.success(request, f"{asked.called} stays.")
     return redirect("leads:forgettings")

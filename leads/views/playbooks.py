@@ -18,7 +18,7 @@ from leads.selectors.catalogues import for_account
 from leads.services import playbooks as services
 from leads.services import runs
 from leads.services.playbook_preview import preview_playbook
-from leads.summaries import can_still_be_taken_back
+from leads.summaries import can_still_be_withdrawn
 from leads.views._answers import operation_id_of, refusals_told
 
 
@@ -83,7 +83,7 @@ def run(request: StaffRequest, lead_id: str, playbook_id: int) -> HttpResponse:
         form = RunForm(request.POST, playbook=playbook, lead_id=lead_id, chosen=request.POST.get("chosen", "")[:64])
         started = _start(desk, playbook, lead_id, form) if form.is_valid() else None
         if started:
-            if started.is_taken_back:  # by Back, and the button again
+            if started.is_withdrawn:  # by Back, and the button again
                 messages.info(request, "This run was taken back, and nothing was started. To run it, begin anew.")
             return redirect("leads:playbook-progress", run_id=started.pk)
         return _preview(request, desk, playbook, lead_id, form)
@@ -129,7 +129,7 @@ def _preview(
         "playbook": playbook,
         "lead": preview.lead,
         "changed": changed,
-        "take_back": can_still_be_taken_back(),
+        "withdrawing": can_still_be_withdrawn(),
     }
     template = "leads/playbooks/_run.html" if request.htmx else "leads/playbooks/run.html"
     return render(request, template, context, status=status)

@@ -15,7 +15,7 @@ from leads.models import Approval, Operation, Outcome
 from leads.selectors import money_rows, operations
 from leads.services import approvals, limits
 from leads.services.money import Changed
-from leads.summaries import can_still_be_taken_back, summarise
+from leads.summaries import can_still_be_withdrawn, summarise
 from leads.views._money import after_money, after_request, dialog
 
 
@@ -126,5 +126,5 @@ def _outlook(desk: Desk, lead_id: str, transaction_id: str, outlook: Outlook) ->
         "above": why_above(outlook.amount),
         "above_all": why_above(outlook.seen.left if outlook.seen else None),
         "allowance": limits.allowance_of(desk.user),
-        "take_back": can_still_be_taken_back(),
+        "withdrawing": can_still_be_withdrawn(),
     }

@@ -79,8 +79,8 @@ class MoneyWorld:
         by = {"actor": self.manager.user, "connection": self.manager.connection}
         self.declined = self.ask("20.01", "Other")
         approvals.decline(**by, approval=self.declined, note=LONG_TEXT)
-        self.recalled = self.ask("20.02")
-        approvals.recall(actor=self.support.user, approval=self.recalled)
+        self.withdrawn = self.ask("20.02")
+        approvals.withdraw(actor=self.support.user, approval=self.withdrawn)
         self.expired = self.ask("20.03")
         Approval.objects.filter(pk=self.expired.pk).update(created_at=timezone.now() - timedelta(days=2))
         approvals.expire_old()

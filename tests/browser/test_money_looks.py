@@ -189,7 +189,7 @@ def test_approvals(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -
     expect(page.get_by_role("alert")).to_be_visible()
     eye.see("approval not declined")
     eye.see("approval of one's own", f"/approvals/{world.own.pk}/")
-    for title in ("declined", "recalled", "expired", "approved"):
+    for title in ("declined", "withdrawn", "expired", "approved"):
         eye.see(f"approval {title}", f"/approvals/{getattr(world, title).pk}/")
     sit_as("support")
     eye.see("approvals of the requester", "/approvals/")

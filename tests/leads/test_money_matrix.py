@@ -42,7 +42,7 @@ ROLES = ("viewer", "agent", "support", "manager", "auditor", "admin")
 REFUNDING, DECIDING = ("support", "manager", "admin"), ("manager", "admin")
 # Of the sale when the post arrives; the last three are of a request for approval alone.
 STATES = ("fresh", "refunded in part", "refunded", "in doubt", "another lead's", "another account's")
-ENDED = ("recalled", "declined", "a day old")
+ENDED = ("withdrawn", "declined", "a day old")
 WAYS = ("page", "fragment", "playbook", "approval", "own approval")
 # How far the person's limit of one payment lies from what he asks for; None is no limit.
 LIMITS = {"within": Decimal("0.01"), "at": Decimal(0), "above": Decimal("-0.01"), "no limit": None}
@@ -153,7 +153,7 @@ class Bench:
     def change_request(self) -> None:
         changes: dict[str, Any] = {
             "another lead's": {"lead_id": JON},
-            "recalled": {"status": "recalled"},
+            "withdrawn": {"status": "withdrawn"},
             "declined": {"status": "declined"},
         }.get(self.state, {})
         for request in Approval.objects.all():

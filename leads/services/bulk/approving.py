@@ -40,11 +40,11 @@ def decline(*, actor: User, account: Account, job: Job, note: str) -> Job:
     return job
 
 
-def recall(*, actor: User, job: Job) -> Job:
+def withdraw(*, actor: User, job: Job) -> Job:
     """Take one's own request back."""
     if job.actor_id != actor.pk:
         access.deny(actor, "take back somebody else's request", "Only who asked can take the request back.")
-    _back(job, "recalled", actor, "")
+    _back(job, "withdrawn", actor, "")
     return job
 
 

@@ -219,14 +219,17 @@ def _go_on_undoing(job: Job, row: JobLead, done: Operation | None) -> bool:
     if older and job.is_over:
         _end(row, State.FAILED, "What an earlier attempt did is not undone yet. Retry it.", undoes=older)
     elif older:
-        begin_again(row, done, undoes=older, leased_until=None)
+        begin_again(row, done, undoes=older)
     return older is not None
 
 
-def begin_again(row: JobLead, operation: Operation | None, **also: Any) -> bool:
-    """Have another attempt made at what is left. Once for each attempt, whoever asks."""
-    again = {"attempt": row.attempt + 1, "state": State.WAITING, "leased_until": timezone.now() + AGAIN_AFTER}
-    return _write(row, {**again, "operation": operation, "done_at": None, "sentence": "", **also})
+def begin_again(row: JobLead, operation: Operation | None, *, undoes: Operation | None = None) -> bool:
+    """Have another attempt made at what is left, or at once at taking back what ``undoes`` did. Once for each attempt,
+    whoever asks."""
+    values = {"attempt": row.attempt + 1, "state": State.WAITING, "leased_until": timezone.now() + AGAIN_AFTER}
+    if undoes:
+        values |= {"undoes": undoes, "leased_until": None}
+    return _write(row, {**values, "operation": operation, "done_at": None, "sentence": ""})
 
 
 def put_back(row: JobLead, *, until: datetime | None) -> None:
@@ -248,10 +251,19 @@ def _settled(operation: Operation, connection: Connection) -> Operation:
     return settling.settle(operation, connection=connection) if operation.outcome == Outcome.PENDING else operation
 
 
-def _end(row: JobLead, state: JobLead.State, sentence: str = "", **also: Any) -> bool:
-    return _write(
-        row, {"state": state, "sentence": sentence[:500], "done_at": timezone.now(), "leased_until": None, **also}
-    )
+def _end(
+    row: JobLead,
+    state: JobLead.State,
+    sentence: str = "",
+    *,
+    operation: Operation | None = None,
+    lead_id: str = "",
+    undoes: Operation | None = None,
+) -> bool:
+    """No more is done to the lead. What is not given stays as it is."""
+    given = {"operation": operation, "lead_id": lead_id, "undoes": undoes}
+    values = {"state": state, "sentence": sentence[:500], "done_at": timezone.now(), "leased_until": None}
+    return _write(row, {**values, **{name: value for name, value in given.items() if value}})
 
 
 def _end_unsent(job: Job, row: JobLead, state: JobLead.State, sentence: str) -> None:

@@ -352,7 +352,7 @@ def test_an_answer_in_doubt_is_an_operation_in_doubt(support: Desk, manager: Des
     assert writes(sandbox) == ONCE
 
 
-def test_declined_and_recalled_are_over_and_logged(support: Desk, manager: Desk, sandbox: Sandbox) -> None:
+def test_declined_and_withdrawn_are_over_and_logged(support: Desk, manager: Desk, sandbox: Sandbox) -> None:
     approval = ask(support)
     with pytest.raises(AppError, match="Say why"):
         approvals.decline(actor=manager.user, connection=manager.connection, approval=approval, note=" ")
@@ -362,11 +362,11 @@ def test_declined_and_recalled_are_over_and_logged(support: Desk, manager: Desk,
     assert (declined.status, declined.decision_note) == ("declined", "Offer a swap")
     assert log("approval.decide.declined")[0].detail["note"] == "Offer a swap"
     with pytest.raises(Over, match="already declined by Manager Person"):
-        approvals.recall(actor=support.user, approval=approval)
+        approvals.withdraw(actor=support.user, approval=approval)
     second = ask(support)
     with pytest.raises(Denied):
-        approvals.recall(actor=manager.user, approval=second)
-    assert approvals.recall(actor=support.user, approval=second).status == "recalled"
+        approvals.withdraw(actor=manager.user, approval=second)
+    assert approvals.withdraw(actor=support.user, approval=second).status == "withdrawn"
     with pytest.raises(Over, match="already taken back"):
         approve(manager, second)
     assert writes(sandbox) == []
@@ -426,10 +426,10 @@ def test_whoever_can_decide_in_this_account_ends_that(alone: Desk, desk_of: Desk
     assert selectors.is_alone(alone.user, alone.account)
 
 
-def test_it_can_be_recalled_while_it_cools(alone: Desk, sandbox: Sandbox) -> None:
+def test_it_can_be_withdrawn_while_it_cools(alone: Desk, sandbox: Sandbox) -> None:
     approval = ask(alone)
     approve(alone, approval)
-    approvals.recall(actor=alone.user, approval=approval)
+    approvals.withdraw(actor=alone.user, approval=approval)
     cool(approval)
     assert approvals.run_cooled() == 0
     assert writes(sandbox) == []
@@ -556,7 +556,7 @@ def test_many_approvers_at_once_send_one_refund(support: Desk, sandbox: Sandbox,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_approving_declining_and_recalling_at_once_has_one_winner(
+def test_approving_declining_and_withdrawing_at_once_has_one_winner(
     support: Desk, desk_of: DeskOf, sandbox: Sandbox
 ) -> None:
     manager, admin = desk_of("manager"), desk_of("admin")
@@ -565,7 +565,7 @@ def test_approving_declining_and_recalling_at_once_has_one_winner(
     together(
         lambda: approve(manager, approval),
         lambda: approvals.decline(actor=admin.user, connection=admin.connection, approval=approval, note="no"),
-        lambda: approvals.recall(actor=support.user, approval=approval),
+        lambda: approvals.withdraw(actor=support.user, approval=approval),
     )
     approval.refresh_from_db()
     assert writes(sandbox) == (ONCE if approval.status == "approved" else [])

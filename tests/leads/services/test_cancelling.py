@@ -284,7 +284,7 @@ def test_it_is_held_back_once_and_then_both_are_sent(desk: Desk, sandbox: Sandbo
 
 
 @pytest.mark.usefixtures("_hold")
-def test_what_is_taken_back_takes_the_refund_with_it(desk: Desk, sandbox: Sandbox) -> None:
+def test_what_is_withdrawn_takes_the_refund_with_it(desk: Desk, sandbox: Sandbox) -> None:
     run = end(desk)
     outcomes.withdraw(actor=desk.user, operation=operation_of(run, 0))
     assert fresh(run).is_closed

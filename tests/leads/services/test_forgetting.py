@@ -480,10 +480,10 @@ def test_for_some_days_it_can_be_taken_back(admin: Desk, settings: Any) -> None:
     assert forgetting.forget_due() == 0
     with pytest.raises(Conflict):
         forget(admin, ADA.id)
-    forgetting.take_back(actor=admin.user, asked=asked)
-    forgetting.take_back(actor=admin.user, asked=asked)
+    forgetting.withdraw(actor=admin.user, asked=asked)
+    forgetting.withdraw(actor=admin.user, asked=asked)
     asked.refresh_from_db()
-    assert (asked.state, asked.ended_by) == ("taken", admin.user)
+    assert (asked.state, asked.ended_by) == ("withdrawn", admin.user)
     Forgetting.objects.update(due_at=timezone.now())
     assert forgetting.forget_due() == 0
     assert Entry.objects.filter(lead_id=ADA.id).exists()
@@ -498,7 +498,7 @@ def test_when_its_time_has_come_the_worker_does_it(admin: Desk, settings: Any) -
     assert forgetting.forget_due() == 1
     assert not Entry.objects.filter(lead_id=ADA.id).exists()
     with pytest.raises(Conflict, match="Too late"):
-        forgetting.take_back(actor=admin.user, asked=asked)
+        forgetting.withdraw(actor=admin.user, asked=asked)
 
 
 def test_only_admins_and_only_reasons_of_the_list(desk_of: Callable[..., Desk], admin: Desk) -> None:

@@ -432,7 +432,7 @@ def _hold(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("_hold")
-def test_what_is_taken_back_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
+def test_what_is_withdrawn_never_leaves(desk: Desk, sandbox: Sandbox) -> None:
     operation = refund(desk)
     assert operation.outcome == Outcome.HELD
     outcomes.withdraw(actor=desk.user, operation=operation)

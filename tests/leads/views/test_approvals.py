@@ -127,11 +127,11 @@ def test_take_back(at_desk: AtDesk, request_: Approval) -> None:
     client = at_desk("support")
     assert "Take back" in words(client.get(url(request_)))
     assert "Take back" not in words(at_desk("manager").get(url(request_)))
-    done = client.post(url(request_, "recall/"), follow=True)
+    done = client.post(url(request_, "withdraw/"), follow=True)
     assert "Taken back. Nothing was sent." in words(done)
-    assert at_desk("manager").post(url(request_, "recall/")).status_code == 403
+    assert at_desk("manager").post(url(request_, "withdraw/")).status_code == 403
     request_.refresh_from_db()
-    assert (request_.status, request_.decided_by) == ("recalled", request_.requester)
+    assert (request_.status, request_.decided_by) == ("withdrawn", request_.requester)
 
 
 def test_others_requests_are_not_found(at_desk: AtDesk, user_of: Any, client_of: SignIn, request_: Approval) -> None:

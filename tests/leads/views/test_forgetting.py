@@ -72,7 +72,7 @@ def test_one_choice_forgets_the_person_in_other_accounts_too(client: Client, the
     ]  # fmt: skip
     assert Forgetting.objects.values("due_at").distinct().count() == 1
     other = Forgetting.objects.get(account=there.account)
-    assert client.post(f"{LIST}{other.pk}/take-back/").status_code == 404, "that is for an admin there"
+    assert client.post(f"{LIST}{other.pk}/withdraw/").status_code == 404, "that is for an admin there"
 
 
 def test_left_out_the_page_says_where_the_email_can_still_be_found(client: Client, there: Desk) -> None:
@@ -108,7 +108,7 @@ def test_asked_for_listed_everywhere_and_taken_back(client: Client) -> None:
     assert "This person is to be forgotten" in words(see(client))
     assert client.post(PAGE, {"reason": "asked"}).status_code == 422
     asked = Forgetting.objects.get()
-    assert client.post(f"{LIST}{asked.pk}/take-back/")["Location"] == LIST
+    assert client.post(f"{LIST}{asked.pk}/withdraw/")["Location"] == LIST
     told = words(client.get(LIST))
     assert f"Lead #{ADA.id} stays." in told
     assert "Taken back by Admin Person" in told
@@ -128,7 +128,7 @@ def test_done_it_is_listed_by_number(client: Client) -> None:
     assert f"Lead #{ADA.id}" in told
     assert "Ada" not in told
     assert not Entry.objects.exists()
-    client.post(f"{LIST}{Forgetting.objects.get().pk}/take-back/")
+    client.post(f"{LIST}{Forgetting.objects.get().pk}/withdraw/")
     assert Forgetting.objects.get().state == "done"
 
 
@@ -140,7 +140,7 @@ def test_without_a_reason_nothing_is_asked_for(client: Client) -> None:
 
 def test_it_needs_an_admin_who_has_shown_who_he_is(client: Client, client_of: Callable[..., Client]) -> None:
     stale = client_of("admin", stale=True)
-    for answer in (stale.get(PAGE), stale.post(PAGE, {"reason": "asked"}), stale.post(f"{LIST}1/take-back/")):
+    for answer in (stale.get(PAGE), stale.post(PAGE, {"reason": "asked"}), stale.post(f"{LIST}1/withdraw/")):
         assert answer.status_code == 302
         assert "/sign-in/again/" in answer["Location"]
     manager = client_of("manager")

@@ -316,7 +316,7 @@ def test_the_preview_says_how_long_it_can_be_taken_back(support: Client, playboo
 
 
 @pytest.mark.usefixtures("_hold")
-def test_a_held_run_says_when_it_begins_and_is_taken_back(
+def test_a_held_run_says_when_it_begins_and_is_withdrawn(
     support: Client, playbook: Playbook, sandbox: Sandbox, at_desk: AtDesk
 ) -> None:
     sent = form_of(support.get(address(playbook)))

@@ -240,10 +240,10 @@ def test_what_was_declined_may_be_asked_for_again(manager: Desk, admin: Desk, as
 
 def test_only_who_asked_takes_the_request_back(manager: Desk, admin: Desk, asked: Job) -> None:
     with pytest.raises(Denied):
-        approving.recall(actor=admin.user, job=asked)
+        approving.withdraw(actor=admin.user, job=asked)
     refused = AuditEntry.objects.readable().get(action="permission.denied")
     assert (refused.actor_id, refused.detail["permission"]) == (admin.user.pk, "take back somebody else's request")
-    assert approving.recall(actor=manager.user, job=asked).state == "checked"
+    assert approving.withdraw(actor=manager.user, job=asked).state == "checked"
     with pytest.raises(steering.Moved):
         approving.approve(actor=admin.user, account=admin.account, job=asked)
 

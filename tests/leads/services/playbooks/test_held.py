@@ -147,12 +147,12 @@ def test_who_may_not_any_more_when_it_begins_does_nothing(
 
 
 @pytest.mark.usefixtures("_hold")
-def test_a_run_that_is_taken_back_never_begins(desk: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
+def test_a_run_that_is_withdrawn_never_begins(desk: Desk, desk_of: DeskOf, sandbox: Sandbox) -> None:
     run, manager = start(desk, make(desk, [step(CANCEL), step(REFUND)])), desk_of("manager")
     with pytest.raises(Denied):
         withdraw(desk_of("agent"), run)
     for _ in range(2):  # a second click
-        assert withdraw(manager, run).is_taken_back
+        assert withdraw(manager, run).is_withdrawn
     due(run)
     tasks.begin_run.call(str(run.pk))
     runs.attend_all()
@@ -275,9 +275,9 @@ def test_many_workers_and_one_who_takes_it_back(desk: Desk, sandbox: Sandbox) ->
     run = due(start(desk, make(desk, TAGS)))
     together(*[runs.attend_all] * 3, lambda: withdraw(desk, run))
     run.refresh_from_db()
-    assert len(writes(sandbox)) == (0 if run.is_taken_back else 1)
-    assert log(run).count("playbook.start.withdrawn") == run.is_taken_back
-    assert states(run) == (["open"] * 2 if run.is_taken_back else ["done"] * 2)
+    assert len(writes(sandbox)) == (0 if run.is_withdrawn else 1)
+    assert log(run).count("playbook.start.withdrawn") == run.is_withdrawn
+    assert states(run) == (["open"] * 2 if run.is_withdrawn else ["done"] * 2)
 
 
 @pytest.mark.django_db(transaction=True)

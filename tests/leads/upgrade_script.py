@@ -1,4 +1,4 @@
-"""Run by `test_settled_by.py` in a process of its own: steps that were settled before it was told apart by what."""
+"""Run by `test_upgrade.py` in a process of its own: a desk from before 0020 is brought up to date."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import django
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 # What was kept -> what stands there now.
 CASES = {
@@ -45,15 +46,23 @@ def fill(old: Any) -> None:
             if person:
                 told = {"actor_id": person.pk, "actor_name": person.name, "operation_id": operation.pk}
                 append(action=f"points.give.{outcome}", about_id="7", account_id=account, **told)
+    old.get_model("leads", "Approval").objects.create(
+        account_id=account, requester_id=other.pk, requester_role="agent", lead_id="7", kind="transaction.refund",
+        request_digest="x", reason="r", figures_digest="x", above="a", status="recalled",
+    )  # fmt: skip
+    old.get_model("leads", "Forgetting").objects.create(
+        account_id=account, lead_id="7", reason="asked", requested_by_id=other.pk, due_at=timezone.now(), state="taken"
+    )
 
 
 def check() -> None:
-    from leads.models import OperationStep
+    from leads.models import Approval, Forgetting, OperationStep
 
     found = [
         (step.settled_by, step.decided_by and step.decided_by.email) for step in OperationStep.objects.order_by("pk")
     ]
     assert found == list(CASES.values()), found
+    assert (Approval.objects.get().status, Forgetting.objects.get().state) == ("withdrawn", "withdrawn")
 
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "kartra_admin.settings"
@@ -64,4 +73,4 @@ loader = MigrationExecutor(connection).loader
 fill(loader.project_state([("leads", "0019_run_held"), ("accounts", "0011_first_factor")]).apps)
 call_command("migrate", verbosity=0)
 check()
-sys.stdout.write("told apart\n")
+sys.stdout.write("upgraded\n")
