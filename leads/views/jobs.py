@@ -52,18 +52,8 @@ def create(request: StaffRequest) -> HttpResponse:
     else:
         form = JobForm(catalogues=catalogues, recipes=recipes, who=_who_asked_for(request, desk))
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
         try:
-            job = making.create_job(
-                actor=request.user,
-                account=desk.account,
-                job_id=values["operation_id"],
-                name=values["name"],
-                who=form.pasted,
-                actions=form.actions,
-                creates_missing=values["creates_missing"],
-                pace=values["pace"],
-            )
+            job = _create(desk, form)
         except Denied:
             raise
         except AppError as error:
@@ -72,6 +62,20 @@ def create(request: StaffRequest) -> HttpResponse:
             return redirect("leads:job", job_id=job.pk)
     context = {"form": form, "catalogues": catalogues}
     return render(request, "leads/jobs/create.html", context, status=422 if form.errors else 200)
+
+
+def _create(desk: Desk, form: JobForm) -> Job:
+    values = form.cleaned_data
+    return making.create_job(
+        actor=desk.user,
+        account=desk.account,
+        job_id=values["operation_id"],
+        name=values["name"],
+        who=form.pasted,
+        actions=form.actions,
+        creates_missing=values["creates_missing"],
+        pace=values["pace"],
+    )
 
 
 def _who_asked_for(request: StaffRequest, desk: Desk) -> str:
