@@ -1,16 +1,16 @@
 """Bulk jobs: laid down, checked, started, watched, paused, approved, retried, undone, and what came of each lead."""
 
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.decorators import StaffRequest, asked_by_page, is_confirmed, require_perm, require_sudo
+from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, desk_for, get_job_for
@@ -232,6 +232,4 @@ def export(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """A line for each lead, as CSV."""
     job = get_job_for(desk_for(request.user), job_id)
     rows = results.export(actor=request.user, job=job)
-    headers = {"Content-Disposition": f'attachment; filename="bulk-{job.pk}.csv"', "Cache-Control": "no-store"}
-    answer = StreamingHttpResponse(spreadsheet.lines(rows), content_type="text/csv; charset=utf-8", headers=headers)
-    return cast(HttpResponse, answer)
+    return as_file(f"bulk-{job.pk}.csv", spreadsheet.lines(rows))
