@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from leads import effects, labels
+from leads.change_permissions import PERMISSIONS
 from leads.providers import changes
 from leads.providers.base import FieldDefinition, Lead
 from leads.providers.changes import Change, CreateLead, EditLead
 
-# The first part of the kinds that a job may hold -> the permission each of them needs.
-PERMISSIONS = {
-    "lead": "lead.edit",
-    "tag": "lead.tag",
-    "list": "lead.subscribe",
-    "sequence": "lead.subscribe",
-    "points": "lead.points",
-}
+# The first parts of the kinds that a job may hold.
+_NOUNS = ("lead", "tag", "list", "sequence", "points")
 _STARTS = (changes.AssignTag, changes.SubscribeToList, changes.SubscribeToSequence)
 # What is so already for a lead that is only being made.
 _TAKES = (
@@ -35,10 +30,15 @@ class Action:
     change: Change
     recipe: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no bulk action, such as money."""
+        if self.change.kind.partition(".")[0] not in _NOUNS:
+            raise ValueError(f"{self.change.kind} is not done in bulk")
+
     @property
     def permission(self) -> str:
-        """What is needed to do it to one lead. Raises KeyError for what is no bulk action, such as money."""
-        return "recipe.run" if self.recipe else PERMISSIONS[self.change.kind.partition(".")[0]]
+        """What is needed to do it to one lead."""
+        return "recipe.run" if self.recipe else PERMISSIONS[self.change.kind]
 
     @property
     def may_start_automations(self) -> bool:

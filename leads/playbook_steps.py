@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid5
 
+from leads.change_permissions import PERMISSIONS
 from leads.providers import changes
 from leads.providers.changes import Change
 
@@ -19,14 +20,15 @@ CANCEL, REFUND = "cancel", "refund"
 
 @dataclass(frozen=True)
 class Act:
-    """``words`` name it in the form, ``order`` says it with the name; ``catalogue`` holds the names to choose from.
+    """``words`` name it in the form, ``order`` says it with the name; ``kind`` is that of its change; ``catalogue``
+    holds the names to choose from.
 
     ``make`` builds the change of a step that concerns the lead itself; None for money, which has its own services.
     """
 
     words: str
     order: str
-    permission: str
+    kind: str
     catalogue: str = ""
     make: Callable[[str], Change] | None = None
 
@@ -34,13 +36,13 @@ class Act:
 ACTS: dict[str, Act] = {
     CANCEL: Act("Cancel subscription", "Cancel the subscription", "subscription.cancel"),
     REFUND: Act("Refund last payment", "Refund all that is left of the last payment", "transaction.refund"),
-    "take-tag": Act("Remove tag", "Remove tag {name}{whose}", "lead.tag", "tags", changes.UnassignTag),
-    "give-tag": Act("Add tag", "Add tag {name}{whom}", "lead.tag", "tags", changes.AssignTag),
+    "take-tag": Act("Remove tag", "Remove tag {name}{whose}", "tag.unassign", "tags", changes.UnassignTag),
+    "give-tag": Act("Add tag", "Add tag {name}{whom}", "tag.assign", "tags", changes.AssignTag),
     "leave-list": Act(
-        "Leave list", "Unsubscribe{who} from list {name}", "lead.subscribe", "lists", changes.UnsubscribeFromList
+        "Leave list", "Unsubscribe{who} from list {name}", "list.unsubscribe", "lists", changes.UnsubscribeFromList
     ),
     "leave-sequence": Act(
-        "Leave sequence", "Remove{who} from sequence {name}", "lead.subscribe", "sequences",
+        "Leave sequence", "Remove{who} from sequence {name}", "sequence.unsubscribe", "sequences",
         changes.UnsubscribeFromSequence,
     ),
 }  # fmt: skip
@@ -74,7 +76,7 @@ class Step:
 
     @property
     def permission(self) -> str:
-        return ACTS[self.act].permission
+        return PERMISSIONS[ACTS[self.act].kind]
 
     @property
     def change(self) -> Change:

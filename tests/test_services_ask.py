@@ -79,9 +79,9 @@ def done(actor: User) -> Operation:
     """A refund and a tag, both of which were done."""
     account = Account.objects.create(fingerprint="a" * 64)
     operation = Operation.objects.create(account=account, actor=actor, request_digest="x", outcome="succeeded")
-    undo = {"inverse": {"kind": "tag.unassign", "asked": {"tag": "vip"}}}
-    for position, (kind, also) in enumerate({"transaction.refund": {}, "tag.assign": undo}.items()):
-        operation.steps.create(position=position, kind=kind, **also, **ending("succeeded"))
+    inverse = {"kind": "tag.unassign", "asked": {"tag": "vip"}}
+    operation.steps.create(position=0, kind="transaction.refund", lock="1:transaction:1", **ending("succeeded"))
+    operation.steps.create(position=1, kind="tag.assign", inverse=inverse, **ending("succeeded"))
     return operation
 
 

@@ -1,10 +1,9 @@
 """The log on its way out: a file of what the filters show, evidence packs, and what verifies both."""
 
 from functools import partial
-from typing import cast
 from uuid import UUID
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -15,8 +14,9 @@ from accounts.forms.audit import AuditFilterForm
 from accounts.forms.exports import describe
 from accounts.selectors import audit
 from accounts.services import exports, packs
+from kartra_admin.downloads import as_file
 
-_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+_FORMS = ("ndjson", "csv")
 
 
 @require_GET
@@ -25,12 +25,12 @@ _TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 def export(request: StaffRequest, form: str) -> HttpResponse:
     """What the filters show, oldest first, line by line."""
     filters = AuditFilterForm(request.GET)
-    if form not in _TYPES or not filters.is_valid():
+    if form not in _FORMS or not filters.is_valid():
         exports.refuse(request.user, "These filters cannot be used, so nothing was exported. Start from the audit log.")
     entries = audit.find(**filters.cleaned_data)
     lines = exports.export(actor=request.user, entries=entries, words=describe(filters), form=form)
     name = f"audit-{timezone.localtime():%Y-%m-%d-%H%M}.{form}"
-    return _file(cast(HttpResponse, StreamingHttpResponse(lines, content_type=_TYPES[form])), name)
+    return as_file(name, lines)
 
 
 @require_GET
@@ -52,23 +52,17 @@ def pack_of_entry(request: StaffRequest, entry_id: int) -> HttpResponse:
 @require_perm("audit.view")
 def verifier(request: StaffRequest) -> HttpResponse:
     """The script that verifies exports and packs."""
-    return _file(HttpResponse(script.source(), content_type="text/x-python; charset=utf-8"), "verify.py")
+    return as_file("verify.py", script.source())
 
 
 @require_GET
 @require_perm("audit.view")
 def keys(request: StaffRequest) -> HttpResponse:
-    return _file(HttpResponse(packs.keys_text(), content_type="text/plain"), "public-keys.txt")
+    return as_file("public-keys.txt", packs.keys_text())
 
 
 def answer_pack(request: StaffRequest, about: packs.About) -> HttpResponse:
     page = partial(render_to_string, "accounts/audit/report.html")
     pack = packs.make(actor=request.user, about=about, page=page)
     name = f"evidence-{timezone.localtime():%Y-%m-%d-%H%M}.zip"
-    return _file(HttpResponse(pack, content_type="application/zip"), name)
-
-
-def _file(answer: HttpResponse, name: str) -> HttpResponse:
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return as_file(name, pack)

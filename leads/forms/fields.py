@@ -43,11 +43,12 @@ class _Lines(forms.TextInput):
 
 
 class TextField(forms.CharField):
-    """A text that the provider holds. Browsers send each line break as CRLF; it is written as those in ``held``."""
+    """A text that the provider holds. Browsers send each line break as CRLF; it is written as those in ``held``, which
+    may be longer than what is typed anew."""
 
     def __init__(self, label: str, *, max_length: int, held: str = "", is_long: bool = False) -> None:
         widget = forms.Textarea({"rows": 3}) if is_long else _Lines()
-        super().__init__(label=label, required=False, max_length=max_length, widget=widget)
+        super().__init__(label=label, required=False, max_length=max(max_length, len(held)), widget=widget)
         found = _LINE_BREAK.search(held)
         self.line_break = found[0] if found else "\n"
 

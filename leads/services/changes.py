@@ -7,6 +7,7 @@ from uuid import UUID
 from accounts.models import Connection, User
 from accounts.services import access
 from leads import effects
+from leads.change_permissions import PERMISSIONS
 from leads.models import Operation, PlaybookRun
 from leads.providers.base import FieldDefinition, Lead, LeadRef
 from leads.providers.changes import Change
@@ -16,17 +17,6 @@ from leads.services import _operations
 from leads.services._operations import Intent
 from leads.services.reading_back import read_back
 from leads.wiring import provider_for
-
-# The first part of a change's kind -> the permission it needs.
-PERMISSIONS = {
-    "lead": "lead.edit",
-    "tag": "lead.tag",
-    "list": "lead.subscribe",
-    "sequence": "lead.subscribe",
-    "calendar": "lead.subscribe",
-    "points": "lead.points",
-    "field": "field.create",
-}
 
 
 def change_lead(
@@ -86,7 +76,7 @@ def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) 
 
 def require(actor: User, changes: Sequence[Change], permission: str = "") -> None:
     """Raises `Denied` unless the actor may do every one of the changes; the audit log says so then."""
-    needed = {permission} if permission else {PERMISSIONS[change.kind.partition(".")[0]] for change in changes}
+    needed = {permission} if permission else {PERMISSIONS[change.kind] for change in changes}
     for name in sorted(needed):
         access.require(actor, name)
 

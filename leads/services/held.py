@@ -9,9 +9,10 @@ from accounts.models import Account, Connection, User
 from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from leads import effects
+from leads.change_permissions import PERMISSIONS
 from leads.models import Operation
 from leads.services import _operations
-from leads.services.money import PERMISSIONS, Changed, Whose, read_plan, read_sale, require_told
+from leads.services.money import Changed, Whose, read_plan, read_sale, require_told
 from leads.wiring import provider_for
 
 logger = logging.getLogger(__name__)

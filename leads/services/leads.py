@@ -166,8 +166,7 @@ def create_lead(
     Raises `LeadExists` where the address is taken; nothing was sent then.
     """
     change = CreateLead(email, dict(profile), {key: value for key, value in custom_fields.items() if value})
-    require(actor, also)
-    require(actor, [change], "lead.create")
+    require(actor, [change, *also])
     intent = Intent(
         id=operation_id,
         actor=actor,

@@ -14,6 +14,7 @@ from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from kartra_admin.lib.money import plain
 from leads import effects, rules
+from leads.change_permissions import PERMISSIONS
 from leads.models import HELD_RUN, OPEN, Operation, OperationStep, Outcome, PlaybookRun, lock_of
 from leads.providers import changes
 from leads.providers.base import LeadRef, Money, Provider
@@ -25,15 +26,6 @@ from leads.services._operations import Intent
 from leads.wiring import provider_for
 
 _UNREAD = "Kartra did not return what was refunded so far. Nothing was sent. Try again in a minute."
-
-# The kind of a change -> the permission it needs.
-PERMISSIONS = {
-    "transaction.refund": "transaction.refund",
-    "subscription.cancel": "subscription.cancel",
-    "subscription.pause": "subscription.pause",
-    "subscription.resume": "subscription.pause",
-    "subscription.edit": "subscription.edit",
-}
 
 
 @dataclass(frozen=True)

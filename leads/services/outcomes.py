@@ -2,9 +2,9 @@
 
 from accounts.models import Connection, User
 from accounts.services import access
+from leads.change_permissions import PERMISSIONS
 from leads.models import Operation
 from leads.services import _operations, runs, settling
-from leads.services.money import PERMISSIONS
 
 
 def withdraw(*, actor: User, operation: Operation) -> Operation:
@@ -36,4 +36,5 @@ def _require_for(actor: User, operation: Operation) -> None:
 
 
 def _needed(operation: Operation) -> list[str]:
-    return [PERMISSIONS[step.kind] for step in operation.steps.all() if step.kind in PERMISSIONS]
+    """Of what touches money."""
+    return [PERMISSIONS[step.kind] for step in operation.steps.all() if step.lock]

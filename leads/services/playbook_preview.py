@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from accounts import permissions
 from accounts.models import Account, Connection, User
-from accounts.permissions import PERMISSIONS
 from leads import effects, rules
 from leads.models import Playbook
 from leads.playbook_steps import CANCEL, Step, steps_of
@@ -134,8 +134,7 @@ class _Reader:
             is_so = effects.is_already_so(step.change, self.lead)
             line = _so(step, sentence, "Already done.") if is_so else Line(step, sentence, WILL)
         if line.state == WILL and not self.actor.has_permission(step.permission):
-            may_not = f"Your role ({self.actor.role_label}) does not let you {PERMISSIONS[step.permission][0]}."
-            return replace(line, state=CANNOT, note=may_not)
+            return replace(line, state=CANNOT, note=permissions.refusal(self.actor, step.permission))
         return line
 
     def _cancel(self, step: Step) -> Line:

@@ -219,7 +219,10 @@ def _verdict(step: OperationStep, reading: Reading, *, is_old: bool) -> str:
         is_done, is_as_before = (effects.is_untouched(change, state, reading) for state in (step.after, step.before))
     if is_done == is_as_before:
         return Outcome.UNKNOWN
-    return Outcome.SUCCEEDED if is_done else absent
+    if is_done:
+        return Outcome.SUCCEEDED
+    # A price may read as before though it was changed, together with a quantity or a tax that nobody can read.
+    return absent if told.keys() == step.after.keys() else Outcome.UNKNOWN
 
 
 def _seen(step: OperationStep, read: dict[str, Reading]) -> str:

@@ -1,10 +1,9 @@
 """The directory: everybody the desk has met, filtered, in order, kept as views, exported."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import replace_url
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
+from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import BadRequest
 from kartra_admin.lib.htmx import is_fragment
@@ -73,10 +73,7 @@ def export(request: StaffRequest) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest("These filters cannot be used, so nothing was exported. Start from the directory.")
     rows = directory_views.export(actor=request.user, account=account, filters=form.filters(), described=describe(form))
-    name = f"directory-{timezone.localdate():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    answer = StreamingHttpResponse(spreadsheet.lines(rows), content_type="text/csv; charset=utf-8", headers=headers)
-    return cast(HttpResponse, answer)
+    return as_file(f"directory-{timezone.localdate():%Y-%m-%d}.csv", spreadsheet.lines(rows))
 
 
 @require_POST

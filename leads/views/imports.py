@@ -1,14 +1,13 @@
 """Import a file of leads into the directory: upload, match columns, watch, see what failed."""
 
-from typing import cast
-
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
+from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, Conflict
 from kartra_admin.lib.tables import BadTable
@@ -118,9 +117,4 @@ def failed_csv(request: StaffRequest, import_id: int) -> HttpResponse:
     """The lines that failed, each with its reason, to be put right and imported again."""
     source = get_import_for(desk_for(request.user), import_id)
     staging.record_export(actor=request.user, source=source)
-    answer = StreamingHttpResponse(
-        spreadsheet.lines(selectors.failed_as_rows(source)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="failed-{source.pk}.csv"', "Cache-Control": "no-store"},
-    )
-    return cast(HttpResponse, answer)
+    return as_file(f"failed-{source.pk}.csv", spreadsheet.lines(selectors.failed_as_rows(source)))

@@ -1,16 +1,16 @@
 """Bulk jobs: laid down, checked, started, watched, paused, approved, retried, undone, and what came of each lead."""
 
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.decorators import StaffRequest, asked_by_page, is_confirmed, require_perm, require_sudo
+from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, desk_for, get_job_for
@@ -52,18 +52,8 @@ def create(request: StaffRequest) -> HttpResponse:
     else:
         form = JobForm(catalogues=catalogues, recipes=recipes, who=_who_asked_for(request, desk))
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
         try:
-            job = making.create_job(
-                actor=request.user,
-                account=desk.account,
-                job_id=values["operation_id"],
-                name=values["name"],
-                who=form.pasted,
-                actions=form.actions,
-                creates_missing=values["creates_missing"],
-                pace=values["pace"],
-            )
+            job = _create(desk, form)
         except Denied:
             raise
         except AppError as error:
@@ -72,6 +62,20 @@ def create(request: StaffRequest) -> HttpResponse:
             return redirect("leads:job", job_id=job.pk)
     context = {"form": form, "catalogues": catalogues}
     return render(request, "leads/jobs/create.html", context, status=422 if form.errors else 200)
+
+
+def _create(desk: Desk, form: JobForm) -> Job:
+    values = form.cleaned_data
+    return making.create_job(
+        actor=desk.user,
+        account=desk.account,
+        job_id=values["operation_id"],
+        name=values["name"],
+        who=form.pasted,
+        actions=form.actions,
+        creates_missing=values["creates_missing"],
+        pace=values["pace"],
+    )
 
 
 def _who_asked_for(request: StaffRequest, desk: Desk) -> str:
@@ -228,6 +232,4 @@ def export(request: StaffRequest, job_id: UUID) -> HttpResponse:
     """A line for each lead, as CSV."""
     job = get_job_for(desk_for(request.user), job_id)
     rows = results.export(actor=request.user, job=job)
-    headers = {"Content-Disposition": f'attachment; filename="bulk-{job.pk}.csv"', "Cache-Control": "no-store"}
-    answer = StreamingHttpResponse(spreadsheet.lines(rows), content_type="text/csv; charset=utf-8", headers=headers)
-    return cast(HttpResponse, answer)
+    return as_file(f"bulk-{job.pk}.csv", spreadsheet.lines(rows))

@@ -1,13 +1,13 @@
 """The report of refunds and cancellations, month by month."""
 
 from datetime import date, datetime
-from typing import cast
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
+from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import BadRequest
 from leads.access import desk_for
@@ -46,10 +46,7 @@ def export(request: StaffRequest) -> HttpResponse:
     """One month as CSV, row by row."""
     month = _month_of(request)
     rows = export_month(actor=request.user, account=desk_for(request.user).account, month=month)
-    name = f"refunds-{month:%Y-%m}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    answer = StreamingHttpResponse(spreadsheet.lines(rows), content_type="text/csv; charset=utf-8", headers=headers)
-    return cast(HttpResponse, answer)
+    return as_file(f"refunds-{month:%Y-%m}.csv", spreadsheet.lines(rows))
 
 
 def _month_of(request: StaffRequest) -> date:

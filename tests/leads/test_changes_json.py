@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts import permissions
 from accounts.audit_actions import ACTIONS
 from leads import labels
+from leads.change_permissions import PERMISSIONS
+from leads.playbook_steps import ACTS
 from leads.providers import changes
 from leads.providers.base import PROFILE_FIELDS
 from leads.providers.changes import Change, from_json
-from leads.services.changes import PERMISSIONS
 
 EXAMPLES: list[Change] = [
     changes.CreateLead("ada@example.com", {"city": "Boston"}, {"plan": "2", "glazes": ["1", "3"]}),
@@ -67,10 +69,17 @@ def test_what_staff_can_send_has_words_actions_and_a_permission(change: Change) 
     assert labels.to_do(change.kind, change.subject)
     assert labels.done(change.kind, change.subject)
     assert {f"{change.kind}.{outcome}" for outcome in ("requested", "succeeded", "failed", "unknown")} <= set(ACTIONS)
-    assert change.kind.partition(".")[0] in PERMISSIONS
+    assert PERMISSIONS[change.kind] in permissions.PERMISSIONS
+
+
+def test_an_act_of_a_playbook_is_of_the_kind_that_it_sends() -> None:
+    sent = {name: act.make("x").kind for name, act in ACTS.items() if act.make}
+    assert sent == {name: ACTS[name].kind for name in sent}
+    assert {act.kind for act in ACTS.values()} <= set(PERMISSIONS)
 
 
 def test_words_are_kept_for_nothing_that_does_not_exist() -> None:
+    assert set(PERMISSIONS) == set(labels.CHANGE_WORDS)
     assert set(labels.CHANGE_WORDS) <= _all_kinds()
     assert set(labels.FIELD_LABELS) == {"email", *PROFILE_FIELDS}
 

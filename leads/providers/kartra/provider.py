@@ -188,7 +188,8 @@ class KartraProvider:
         call = commands.call_for(ref, ordered)
         outcomes = self._write(call)
         for index, action in enumerate(call["actions"]):
-            if outcomes[index].code == _WRONG_DATE_FORM and "subscription_next_payment_date" in action:
+            is_refused = outcomes[index].state == "failed" and outcomes[index].code == _WRONG_DATE_FORM
+            if is_refused and "subscription_next_payment_date" in action:
                 outcomes[index] = self._write({"actions": [commands.with_seconds(action)]})[0]
         by_place = dict(zip(order, outcomes, strict=True))
         return tuple(by_place[place] for place in range(len(changes)))

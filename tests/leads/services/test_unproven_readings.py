@@ -251,6 +251,28 @@ def test_a_subscription_that_is_told_in_part_proves_nothing(
     assert settled(desk, operation) == Outcome.UNKNOWN
 
 
+@pytest.mark.parametrize("mode", ["lost", "500"])
+def test_a_price_that_reads_as_before_proves_nothing_where_the_quantity_changes_too(
+    desk: Desk, sandbox: Sandbox, mode: str
+) -> None:
+    """Kartra tells the price times the quantity, and no quantity."""
+    provider = provider_for(desk.connection)
+    price = provider.get_subscription(SUBSCRIPTION).next_amount
+    assert price
+    sandbox.arm("edit_subscription", mode)
+    operation = money.change_subscription(
+        actor=desk.user,
+        connection=desk.connection,
+        whose=WHOSE,
+        change=EditSubscription(SUBSCRIPTION, amount=f"{price / 3:.2f}", quantity="3"),
+        terms=Terms("Goodwill", "", money.read_plan(provider, desk.account, WHOSE, SUBSCRIPTION).digest),
+        operation_id=uuid4(),
+    )
+    grow_old(operation)
+    assert provider.get_subscription(SUBSCRIPTION).next_amount == price
+    assert settled(desk, operation) == Outcome.UNKNOWN
+
+
 def test_fields_that_kartra_does_not_tell_are_not_called_failed(desk: Desk, reads_as: Any) -> None:
     reads_as(untold=frozenset({"sales_tax_id"}))
     operation = do(desk, EditLead({"sales_tax_id": "DE 123"}))

@@ -66,6 +66,7 @@ def test_nothing_changed_is_said_and_nothing_sent(at_desk: AtDesk, desk: Desk, s
         EditLead({}, {"about_me": "one\rtwo"}),
         EditLead({}, {"about_me": "\n one\ntwo \n"}),
         EditLead({}, {"about_me": "12345678\n" * 1_111}),
+        EditLead({"company": "x" * 501}, {"about_me": "y" * 10_001}),
         EditLead({"address": "12 Sample Street\nback door", "company": " Moreno "}, {"shoe_size": "38\nwide"}),
     ],
     ids=lambda change: repr(change)[:90],

@@ -346,6 +346,14 @@ def test_row_30_no_other_refusal_is_sent_again() -> None:
         assert len(script.calls) == 1
 
 
+def test_row_30_what_may_have_been_done_is_not_sent_again() -> None:
+    """One refusal for two edits does not tell which of them it is of."""
+    edits = [EditSubscription(number, next_payment="2026-03-07 11:14") for number in ("3", "4")]
+    provider, script = answering(flat("260"))
+    assert [outcome.state for outcome in provider.send(LeadRef(), edits)] == ["unknown", "unknown"]
+    assert len(script.calls) == 1
+
+
 def test_row_30_in_a_chained_call_only_the_refused_edit_goes_again() -> None:
     edit = EditSubscription("3", next_payment="2026-03-07 11:14")
     provider, script = answering(enveloped(("assign_tag", OK), ("edit_subscription", flat("260"))), flat("260"))

@@ -60,7 +60,7 @@ def test_what_one_may_not_do_to_one_lead_one_may_not_do_to_many(manager: Desk, m
 
 
 def test_money_is_no_bulk_action(manager: Desk) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="not done in bulk"):
         lay_down(manager, TWO, RefundTransaction("1", everything=True))
     assert not Job.objects.exists()
 
