@@ -22,7 +22,7 @@ from accounts.services import access
 from kartra_admin.lib.errors import AppError, Conflict
 from leads import effects
 from leads.models import SETTLED, Operation, OperationStep, Outcome, SettledBy
-from leads.models.operations import DENIED_FOR
+from leads.models.operations import DENIED, DENIED_FOR
 from leads.providers import base, changes
 from leads.providers.base import LeadRef, Provider
 from leads.providers.errors import NotFound
@@ -258,7 +258,15 @@ def _is_refunded(step: OperationStep, reading: Reading) -> bool:
         and row.amount == step.amount
         for row in rows
     )
-    return new > int(step.evidence.get("awaited", 0))
+    return new > int(step.evidence.get("awaited", 0)) + (_denied_before(step) if step.is_open else 0)
+
+
+def _denied_before(step: OperationStep) -> int:
+    """How many refunds of this payment and amount a person had called not done shortly before this one was asked for:
+    if he erred, the one that shows now may be theirs."""
+    since = step.operation.created_at - DENIED_FOR
+    same = OperationStep.objects.filter(DENIED, lock=step.lock, amount=step.amount, pk__lt=step.pk)
+    return same.filter(operation__finished_at__gt=since).count()
 
 
 def decide(*, operation: Operation, actor: User, connection: Connection, happened: bool, reason: str) -> Operation:

@@ -328,6 +328,22 @@ def test_a_refund_made_after_a_persons_no_is_not_taken_for_the_first(desk: Desk,
     assert operation.outcome == Outcome.FAILED
 
 
+def test_a_refund_found_after_a_persons_no_and_another_try_proves_neither(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("refund_transaction", "500", times=2)
+    first = refund(desk)
+    come_to_wait(first)
+    decide(desk, first, happened=False)
+    second = refund(desk)
+    refund_behind(sandbox, REBILL, 500)  # the first, which the person took for lost
+    reconcile()
+    second.refresh_from_db()
+    assert second.outcome == Outcome.UNKNOWN
+    refund_behind(sandbox, REBILL, 500)
+    reconcile()
+    second.refresh_from_db()
+    assert second.outcome == Outcome.SUCCEEDED
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_reading_that_finds_it_while_a_person_says_no_sets_it_right(
     desk: Desk, sandbox: Sandbox, monkeypatch: Any
