@@ -15,9 +15,10 @@ from leads.services import directory
 class Remembering:
     """Asks ``provider``, and remembers. What it answers and raises is the provider's own."""
 
-    def __init__(self, provider: Provider, account: Account) -> None:
+    def __init__(self, provider: Provider, account: Account, *, is_met: bool = True) -> None:
         self._provider = provider
         self._account = account
+        self._is_met = is_met
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
@@ -29,7 +30,7 @@ class Remembering:
         except NotFound:
             self._note_gone(ref)
             raise
-        directory.quietly(directory.remember_lead, self._account, lead, at=at)
+        directory.quietly(directory.remember_lead, self._account, lead, at=at, is_met=self._is_met)
         if not ref.id:
             directory.quietly(directory.drop_left_over, self._account, ref.email, lead.id)
         return lead
@@ -45,7 +46,7 @@ class Remembering:
         at = timezone.now()
         money = self._provider.get_money(ref)
         if ref.id:
-            directory.quietly(directory.remember_money, self._account, ref.id, money, at=at)
+            directory.quietly(directory.remember_money, self._account, ref.id, money, at=at, is_met=self._is_met)
         return money
 
     def send(self, ref: LeadRef, changes: Sequence[Change]) -> tuple[Outcome, ...]:

@@ -21,7 +21,7 @@ class RequestDecisionForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
         if values.get("do") == "decline" and "note" in values and not values["note"]:
-            self.add_error("note", "Say why, for the person who asked will read it.")
+            self.add_error("note", "Say why. The requester will read it.")
         return values
 
 

@@ -12,7 +12,7 @@ from leads.models import MarkKind
 from leads.selectors.directory import DAYS, Filters
 from leads.selectors.search.query import LONGEST
 
-# column -> its heading; the name is always shown
+# column -> its heading; the name is always shown, and so is how fresh it all is
 COLUMNS = {
     "email": "Email",
     "id": "Id",
@@ -31,6 +31,7 @@ COLUMNS = {
     "money": "Payments read",
 }
 SHOWN = ("email", "place", "tags", "standing", "read")
+ALWAYS = "read"
 
 _KINDS: dict[str, str] = {str(kind.value): str(kind.label) for kind in MarkKind}
 _STANDINGS = {
@@ -107,7 +108,11 @@ class DirectoryForm(forms.Form):
 
     def shown(self) -> list[str]:
         """The columns, in their own order."""
-        return [name for name in COLUMNS if name in self.cleaned_data["columns"]]
+        return [name for name in COLUMNS if name in (*self.cleaned_data["columns"], ALWAYS)]
+
+    @property
+    def columns_to_choose(self) -> list[Any]:
+        return [choice for choice in self["columns"] if choice.data["value"] != ALWAYS]
 
     def query(self) -> str:
         """The address again, without what says nothing and without the page."""

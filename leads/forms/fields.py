@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
-from django.core.validators import RegexValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator, validate_email
 from django.http import QueryDict
 from django.utils.safestring import SafeString
 
@@ -54,6 +55,31 @@ class TextField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return _LINE_BREAK.sub(self.line_break, super().to_python(value) or "")
+
+
+class AddressField(forms.EmailField):
+    """An email address. ``held`` is what the provider holds, None for a new lead: it passes as it is, valid or not, and
+    comes back unaltered."""
+
+    def __init__(self, label: str, *, max_length: int, held: str | None = None) -> None:
+        self.held = held
+        # a mere text where a browser, too, would find the held one invalid and send nothing
+        widget = forms.EmailInput if held is None or _is_address(held) else forms.TextInput
+        longest = max(max_length, len(held or ""))
+        super().__init__(label=label, required=held != "", max_length=longest, widget=widget)
+
+    def clean(self, value: Any) -> str:
+        if self.held is not None and self.to_python(value) == _LINE_BREAK.sub("", self.held):
+            return self.held
+        return cast(str, super().clean(value))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class PickMany(forms.MultipleChoiceField):

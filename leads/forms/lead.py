@@ -8,7 +8,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from leads.forms.fields import OperationForm, PickMany, PickOne, StepField, TextField
+from leads.forms.fields import AddressField, OperationForm, PickMany, PickOne, StepField, TextField
 from leads.labels import FIELD_LABELS
 from leads.providers.base import PROFILE_FIELDS, FieldDefinition, Lead
 from leads.providers.changes import AssignTag, Change, SubscribeToList, SubscribeToSequence
@@ -22,13 +22,13 @@ class LeadForm(OperationForm):
     """``seen`` carries the lead as it was when the form was opened, signed, so that stale edits are noticed."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    email = forms.EmailField(label=FIELD_LABELS["email"], max_length=320)
 
     def __init__(self, data: Any = None, *, catalogues: Catalogues, lead: Lead | None = None, email: str = "") -> None:
         snapshot = Snapshot.of(lead) if lead else None
         initial = {**_values(snapshot), "seen": _token(lead)} if lead and snapshot else {"email": email}
         super().__init__(data, initial=initial)
         self.lead = lead
+        self.fields["email"] = AddressField(FIELD_LABELS["email"], max_length=320, held=lead.email if lead else None)
         self.definitions = with_options_of(lead, catalogues.fields) if lead else [*catalogues.fields]
         for key in PROFILE_FIELDS:
             held = lead.profile.get(key, "") if lead else ""

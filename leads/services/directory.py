@@ -90,23 +90,28 @@ def met_of(lead: Lead) -> Met:
     )
 
 
-def remember_lead(account: Account, lead: Lead, *, at: datetime) -> None:
+def remember_lead(account: Account, lead: Lead, *, at: datetime, is_met: bool = True) -> None:
     """Keep what was read of a lead at ``at``, unless a later reading is kept already. One update if nothing is new.
 
-    What the directory does not keep, such as a custom field, counts as a change where it differs from the last reading.
+    Unless ``is_met``, the lead was met last when it was before. What the directory does not keep, such as a custom
+    field, counts as a change where it differs from the last reading.
     """
     met = met_of(lead)
     digest = _digest([asdict(met), _seen_beside(lead)])
     same = Entry.objects.filter(account=account, lead_id=lead.id)
-    if not same.filter(lead_digest=digest, gone_at=None).update(seen_at=at, lead_read_at=at):
+    seen = {"seen_at": at} if is_met else {}
+    if not same.filter(lead_digest=digest, gone_at=None).update(lead_read_at=at, **seen):
         with transaction.atomic():
             newest = same.select_for_update().first()
             if newest is None and _was_forgotten_since(account, lead.id, at):
                 return
             if newest is None or newest.lead_read_at is None or newest.lead_read_at <= at:
                 remember_rows(account, [met], at=at)
+                if newest is not None and not is_met:
+                    seen = {"seen_at": newest.seen_at}
                 is_new = newest is not None and newest.lead_digest not in ("", digest)
-                same.update(lead_read_at=at, lead_digest=digest, gone_at=None, **({"changed_at": at} if is_new else {}))
+                changed = {"changed_at": at} if is_new else {}
+                same.update(lead_read_at=at, lead_digest=digest, gone_at=None, **seen, **changed)
 
 
 def _was_forgotten_since(account: Account, lead_id: str, at: datetime) -> bool:
@@ -122,13 +127,15 @@ def _seen_beside(lead: Lead) -> list[Any]:
     return [dict(lead.profile), custom, lead.score, lead.notes, lead.consent.words if lead.consent else ""]
 
 
-def remember_money(account: Account, lead_id: str, money: Money, *, at: datetime) -> None:
-    """Keep by which payments the lead, met before, can be found, and what it bought. One update if nothing is new."""
+def remember_money(account: Account, lead_id: str, money: Money, *, at: datetime, is_met: bool = True) -> None:
+    """Keep by which payments the lead, met before, can be found, and what it bought. One update if nothing is new.
+    ``is_met`` as with `remember_lead`."""
     found = _payments_of(money)
     bought = frozenset(clean(row.product)[:255] for row in money.transactions if row.amount is not None) - {""}
     digest = _digest([[str(part) for part in row] for row in sorted(found, key=str)] + sorted(bought))
     same = Entry.objects.filter(account=account, lead_id=lead_id)
-    if same.filter(money_digest=digest).update(money_read_at=at, seen_at=at):
+    seen = {"seen_at": at} if is_met else {}
+    if same.filter(money_digest=digest).update(money_read_at=at, **seen):
         return
     with transaction.atomic():
         entry = same.select_for_update().first()
@@ -152,7 +159,7 @@ def remember_money(account: Account, lead_id: str, money: Money, *, at: datetime
             if (row.transaction_id, row.subscription_id) not in known
         )
         _directory_batch.write_marks(account, {entry: {MarkKind.PRODUCT: bought}})
-        same.update(money_read_at=at, seen_at=at, changed_at=at, money_digest=digest)
+        same.update(money_read_at=at, changed_at=at, money_digest=digest, **seen)
 
 
 def remember_rows(account: Account, rows: Sequence[Met], *, at: datetime) -> list[Outcome]:

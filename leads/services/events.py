@@ -196,15 +196,17 @@ def _keep(account_id: int, told: Told, text: str) -> Receipt:
     hook = Hook.objects.filter(account=account_id)
     with transaction.atomic():
         hook.update(last_event_at=now)  # and so posts of one account come one after the other
-        if Event.objects.filter(account=account_id, digest=event.digest, received_at__gt=now - DOUBLE_WITHIN).exists():
-            return Receipt.DOUBLE
+        same = Event.objects.filter(account=account_id, digest=event.digest, received_at__gt=now - DOUBLE_WITHIN)
+        is_double = same.exists()
         event.lead_id = told.lead_id or _id_of(account_id, told.lead_email)
-        event.whose = event.new_whose()
-        event.sealed_body = event.whose.seal(text, bound_to=f"{event.place}:body")
-        event.save(force_insert=True)
+        if not is_double:
+            event.whose = event.new_whose()
+            event.sealed_body = event.whose.seal(text, bound_to=f"{event.place}:body")
+            event.save(force_insert=True)
+        # Also after a double: given, taken and given again, a tag is told of by the same words.
         if event.lead_id and not rereads.want(account_id, event.lead_id, at=now, with_money=told.tells_of_money):
             hook.update(unqueued=F("unqueued") + 1)
-    return Receipt.KEPT
+    return Receipt.DOUBLE if is_double else Receipt.KEPT
 
 
 def _id_of(account_id: int, email: str) -> str:

@@ -5,6 +5,7 @@ taken by a conditional update, so that two workers never read the same one.
 """
 
 import logging
+import random
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _read(wanted: _Wanted) -> None:
     """What reads the lead keeps it in the directory, or that it is gone."""
 
     def read(connection: Connection) -> None:
-        provider = provider_for(connection, background=True)
+        provider = provider_for(connection, background=True, is_met=isinstance(wanted.asked_by, Reread))
         if not wanted.is_wanted:
             return
         try:
@@ -91,7 +92,8 @@ def _read(wanted: _Wanted) -> None:
 
 def _take(unusable: Collection[int]) -> _Wanted | None:
     """The next lead to be read, of an account that somebody holds credentials for."""
-    accounts = Account.objects.filter(connections__user__is_active=True).exclude(pk__in=unusable).distinct()
+    accounts = [*Account.objects.filter(connections__user__is_active=True).exclude(pk__in=unusable).distinct()]
+    random.shuffle(accounts)  # so that a large one leaves the others their turn
     now = timezone.now()
     return _take_told(accounts, now) or next(filter(None, (_take_oldest(account, now) for account in accounts)), None)
 

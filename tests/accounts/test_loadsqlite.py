@@ -65,7 +65,7 @@ def test_what_is_no_desk_is_refused(tmp_path: Path, empty_database: str) -> None
     photo, nothing = tmp_path / "photo.sqlite3", tmp_path / "nothing.sqlite3"
     photo.write_bytes(b"not a database")
     for file in (photo, nothing):
-        assert "is no database of a desk." in manage(empty_database, "loadsqlite", str(file))
+        assert "is not the database of a desk." in manage(empty_database, "loadsqlite", str(file))
     assert not nothing.exists()
 
 

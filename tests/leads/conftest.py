@@ -62,6 +62,11 @@ class Sandbox:
     def configure(self, **switches: object) -> None:
         configure(self.path, **switches)
 
+    def facts(self, lead_id: str) -> dict[str, str]:
+        """What Kartra has of a lead."""
+        with closing(connect(self.path)) as db:
+            return json.loads(db.execute("SELECT facts FROM leads WHERE id = ?", (lead_id,)).fetchone()[0])  # type: ignore[no-any-return]
+
     def set_facts(self, lead_id: str, facts: dict[str, str]) -> None:
         """Let these facts of a lead be what Kartra has."""
         with closing(connect(self.path)) as db, writing(db):

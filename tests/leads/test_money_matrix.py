@@ -60,7 +60,9 @@ def rule(role: str, way: str, state: str, amount: str) -> str:
         return "denied"
     if state == "another account's" or (state == "another lead's" and way in ("page", "fragment")):
         return "missing"
-    if way == "own approval" or amount in (*TYPED, "all, and a part"):
+    if way == "own approval":
+        return "denied"
+    if amount in (*TYPED, "all, and a part"):
         return "refused"
     if way == "approval":  # bound to what was shown; the approver's own limit is nothing to it
         return "refunded" if state == "fresh" else "refused"

@@ -65,7 +65,7 @@ def _open(file: Path) -> BaseDatabaseWrapper:
             return old
     except DatabaseError:
         pass
-    raise CommandError(f"{file} is no database of a desk.")
+    raise CommandError(f"{file} is not the database of a desk.")
 
 
 def _copy(model: type[Model], old: BaseDatabaseWrapper) -> int:

@@ -92,6 +92,15 @@ def pause_before_retry(
     return None
 
 
+class _WithinProcess(httpx.WSGITransport):
+    """Tells of the steps of sending as a connection does, though there is none."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for step in ("send_request_headers.started", "send_request_body.started", "send_request_body.complete"):
+            request.extensions["trace"](f"within_process.{step}", {})
+        return super().handle_request(request)
+
+
 class KartraClient:
     """One holder's calls. Cheap to make: connections are shared by all clients of a process.
 
@@ -137,7 +146,7 @@ class KartraClient:
         self._sleep = sleep
         if api_url == SANDBOX and wsgi_app is not None:
             self._url = "http://sandbox/api"
-            self._http = httpx.Client(transport=httpx.WSGITransport(wsgi_app), trust_env=False)
+            self._http = httpx.Client(transport=_WithinProcess(wsgi_app), trust_env=False)
         else:
             self._url = _checked(api_url)
             self._http = _pool(self._url, os.getpid())

@@ -332,7 +332,7 @@ def test_the_limits_of_that_moment_count(desk: Desk, desk_of: DeskOf, sandbox: S
     runs.attend_all()
     assert writes(sandbox) == []
     assert states(run) == ["done", "approval"]
-    with pytest.raises(Refused, match="waits for approval"):
+    with pytest.raises(Refused, match="waiting for approval"):
         runs.close_run(actor=desk.user, run=run, note="No more of it")
     manager = desk_of("manager")
     approvals.approve(actor=manager.user, connection=manager.connection, approval=Approval.objects.get())

@@ -68,6 +68,32 @@ def test_what_was_told_goes_first_then_the_never_read_then_the_oldest(
     assert read == ["4174099", BEN.id, JON.id, ADA.id]
 
 
+def test_a_large_account_leaves_the_others_their_turn(
+    desk_of: DeskOf, desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(desk, *(str(number) for number in range(30)))
+    small = desk_of("manager", 1)
+    directory.remember_rows(small.account, [Met("7", name="Old")], at=timezone.now())
+    read: list[int] = []
+    monkeypatch.setattr(refreshing, "_read", lambda wanted: read.append(wanted.account.pk))
+    assert not refreshing.work()
+    assert len(read) == 31
+    assert small.account.pk in read[:30]  # but once in a thousand million runs
+
+
+def test_to_be_read_again_because_it_was_long_ago_is_not_to_be_met(desk: Desk, sandbox: Sandbox) -> None:
+    know(desk, ADA.id, BEN.id)
+    long_ago = timezone.now() - timedelta(days=200)
+    Entry.objects.update(seen_at=long_ago)
+    rereads.want(desk.account.pk, BEN.id, at=timezone.now(), with_money=True)
+    for _ in range(2):  # what is new, then what is so already
+        assert not refreshing.work()
+        assert Entry.objects.get(lead_id=ADA.id).seen_at == long_ago
+        assert Entry.objects.get(lead_id=BEN.id).seen_at > long_ago  # an event told of it
+        assert Entry.objects.get(lead_id=ADA.id).lead_read_at
+        read_ago(ADA.id, days=2)
+
+
 def test_who_was_read_lately_is_left_alone(desk: Desk, sandbox: Sandbox) -> None:
     know(desk, ADA.id)
     read_ago(ADA.id, hours=1)

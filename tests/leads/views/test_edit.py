@@ -1,5 +1,6 @@
 """The edit page: one save is one call, nothing typed is lost, nobody's change is overwritten unseen."""
 
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -82,6 +83,27 @@ def test_line_breaks_and_blanks_that_nobody_touched_are_not_sent(
     client.post(URL, typed(desk, lead, city="Dallas"))
     (step,) = Operation.objects.get().steps.all()
     assert step.after == {"City": "Dallas"}
+
+
+@pytest.mark.parametrize(
+    "held", ["ada@home", "ada..m@example.com", "ädå m@example.com", "a" * 330 + "@home", "ada", ""], ids=range(6)
+)
+def test_an_address_that_nobody_touched_passes_valid_or_not_and_is_not_sent(
+    at_desk: AtDesk, desk: Desk, sandbox: Sandbox, held: str
+) -> None:
+    sandbox.set_facts(ADA.id, {**sandbox.facts(ADA.id), "email": held})
+    client, lead = at_desk("agent"), read(desk)
+    assert lead.email == held
+    (box,) = re.findall(r'<input[^>]* name="email"[^>]*>', client.get(URL).content.decode())
+    assert 'type="text"' in box, "a browser sends no invalid address from a field of the type email"
+    assert (" required" in box) is bool(held)
+    assert client.post(URL, typed(desk, lead, email=f"{held}@", city="Dallas")).status_code == 422
+    writes(sandbox)
+    assert client.post(URL, typed(desk, lead, city="Dallas")).status_code == 302
+    (step,) = Operation.objects.get().steps.all()
+    assert step.after == {"City": "Dallas"}
+    assert sandbox.facts(ADA.id)["email"] == held
+    assert writes(sandbox) == [("edit_lead",)]
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"])

@@ -160,6 +160,15 @@ def test_a_double_is_dropped_and_counted_and_the_same_comes_through_later(kartra
     assert Event.objects.count() == 2
 
 
+def test_a_double_has_the_lead_read_again_all_the_same(kartra: Kartra) -> None:
+    """A tag that is given, taken and given again is told of by the same words."""
+    for body in (event(), event("tag_removed"), event()):
+        Reread.objects.all().delete()  # it was read
+        assert kartra.post(body) == 200
+        assert Reread.objects.count() == 1
+    assert kartra.counts()["doubles"] == 1
+
+
 def test_an_unknown_event_is_kept_and_known_as_such(kartra: Kartra) -> None:
     assert kartra.post(event("ticket_opened")) == 200
     kept = Event.objects.get()

@@ -32,7 +32,7 @@ def test_set_for_a_role_and_for_a_person(admin: Client, user_of: UserOf) -> None
     admin.post("/settings/limits/new/", typed(per_transaction="1.000,00", per_day="300", count_per_day="10"))
     made = admin.post("/settings/limits/new/", typed(f"person:{person.pk}", per_lead="19,95"), follow=True)
     assert made.redirect_chain == [("/settings/limits/", 302)]
-    assert "The limits of Support Person are saved." in words(made)
+    assert "Limits of Support Person saved." in words(made)
     of_role, of_person = Limit.objects.order_by("pk")
     assert (of_role.role, of_role.per_transaction, of_role.per_day, of_role.per_lead) == ("support", 1000, 300, None)
     assert (of_person.person, of_person.per_lead) == (person, Decimal("19.95"))

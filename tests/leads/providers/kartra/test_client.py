@@ -193,6 +193,16 @@ def test_an_error_of_the_set_up_is_reported_and_any_other_answer_shows_that_the_
     assert [type(report) for report in script.reports] == [Misconfigured, type(None), type(None)]
 
 
+def test_a_call_within_this_process_takes_its_turn_again_and_is_counted_as_it_goes() -> None:
+    """Connections tell of that; here there is none. Otherwise a call that was late would meet the next ones."""
+    script = Script(FINE)
+    limiter, seen = script.limiter, list[object]()
+    limiter.still = lambda name, turn, *, background=False: (seen.append(background), turn)[1]  # type: ignore[method-assign, assignment]
+    limiter.sent = lambda name, turn: seen.append(len(script.calls))  # type: ignore[method-assign]
+    assert script.client(background=True).call(CALL, is_write=False) == FINE
+    assert seen == [True, 0]  # before Kartra has it
+
+
 def test_a_report_that_fails_does_not_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     def report(error: object) -> None:
         raise RuntimeError("the database is away")

@@ -88,7 +88,7 @@ def test_a_move_from_elsewhere_is_refused(manager: Desk) -> None:
             steering.start(actor=manager.user, job=job)
     steering.cancel(actor=manager.user, job=job)
     for act in (steering.pause, steering.resume, steering.cancel):
-        with pytest.raises(steering.Moved, match="cancelled by now"):
+        with pytest.raises(steering.Moved, match="now cancelled"):
             act(actor=manager.user, job=job)
 
 
