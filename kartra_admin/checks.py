@@ -32,9 +32,11 @@ def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]
     With other keys everything would seem empty: nothing would be found, and what is sealed would not open.
     """
     from accounts import subjects  # late: models are not there when this is imported
+    from accounts.selectors import keys
 
     try:
         is_theirs, is_lost = subjects.opens_index_key(), subjects.has_lost_index_key()
+        broken = keys.uses().broken if is_theirs else {}
     except (DatabaseError, ValueError):  # the second for keys that are none, of which `_secrets` tells
         return []
     if is_lost:
@@ -43,6 +45,15 @@ def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[checks.CheckMessage]
                 "The key that people and the audit log are found by is gone from the database (accounts_indexkey): "
                 "put its row back from a backup. No other one is made, for it would find nothing of what is there.",
                 id="kartra_admin.lost_index",
+            )
+        ]
+    if broken:
+        what = ", ".join(f"{label}: {count}" for label, count in broken.items())
+        return [
+            checks.Error(
+                f"CREDENTIAL_KEYS lacks a key under which part of this database is still sealed ({what}): put it back "
+                "behind the newest one, and remove it only when rotatekeys says that nothing needs it.",
+                id="kartra_admin.missing_key",
             )
         ]
     if is_theirs:

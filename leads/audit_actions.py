@@ -172,6 +172,9 @@ register(
             "Retried the {leads} failed leads of bulk job {target}", _JOB_KEEPS, label="Retry bulk job"
         ),
         "job.finish.succeeded": Action("Bulk job {target} ended: {sentence}", _JOB_KEEPS, label="Bulk job ended"),
+        "job.lead.succeeded": Action(
+            "Bulk job {label}: {sentence}", frozenset({"label", "sentence"}), label="Lead of a bulk job"
+        ),
         "job.lead.failed": Action(
             "Not done in bulk job {label}: {sentence}", frozenset({"label", "sentence"}), label="Lead of a bulk job"
         ),

@@ -1,5 +1,7 @@
 """Settings that are refused at the start, each in one sentence."""
 
+from collections.abc import Callable
+
 import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import run_checks
@@ -7,10 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from accounts import subjects
-from accounts.models import IndexKey
-from accounts.selectors import checkpoints
-from accounts.services import audit
+from accounts.models import IndexKey, Subject, User
+from accounts.selectors import checkpoints, keys
+from accounts.services import audit, connections, rotation
 from kartra_admin import checks
+from leads.selectors import health
 
 KEY = Fernet.generate_key().decode()
 
@@ -20,6 +23,7 @@ def sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a desk that is run for real, with the keys of its database."""
     monkeypatch.setattr(subjects, "opens_index_key", lambda: True)
     monkeypatch.setattr(subjects, "has_lost_index_key", lambda: False)
+    monkeypatch.setattr(keys, "uses", lambda: keys.Uses([], {}))
     monkeypatch.setattr(checkpoints, "foreign_checkpoint", lambda: None)
     monkeypatch.setattr(checkpoints, "gone_checkpoint", lambda: None)
     monkeypatch.setattr(checks, "_strays", list)
@@ -136,6 +140,48 @@ def test_other_keys_than_those_of_the_database_are_refused(settings: Settings) -
     with pytest.raises(ImproperlyConfigured, match="put the key back"):
         checks.refuse_unsound()
     settings.CREDENTIAL_KEYS = [KEY, *old]
+    assert found() == []
+
+
+@pytest.fixture
+def half_rotated(settings: Settings) -> list[str]:
+    """The old keys, which have sealed nothing but a person who was forgotten since; the index key is under the new."""
+    old = settings.CREDENTIAL_KEYS
+    settings.CREDENTIAL_KEYS = [KEY, *old]
+    rotation.rotate_keys(program="test")
+    settings.CREDENTIAL_KEYS = [*old, KEY]
+    subjects.destroy([subjects.of_lead(1, "78").pk])
+    return old
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["lead", "credentials"])
+def test_a_key_that_still_seals_something_is_missed_though_the_index_key_opens(
+    settings: Settings, half_rotated: list[str], user_of: Callable[[str], User], kind: str
+) -> None:
+    if kind == "lead":
+        subjects.of_lead(1, "77")
+    else:
+        agent = user_of("agent")
+        connections.place(actor=agent, owner=agent, api_key="key", api_password="password")
+    assert found() == []
+    settings.CREDENTIAL_KEYS = [KEY]
+    assert found() == ["kartra_admin.missing_key"]
+    left = {"lead": "keys of leads: 1", "credentials": "Kartra credentials: 2, accounts: 1"}[kind]
+    with pytest.raises(ImproperlyConfigured, match=rf"still sealed \({left}\): put it back"):
+        checks.refuse_unsound()
+    (line,) = [each for each in health.check_messages() if each.name == "kartra_admin.missing_key"]
+    assert (line.kind, left in line.says) == ("failed", True)
+    settings.CREDENTIAL_KEYS = [KEY, *half_rotated]
+    rotation.rotate_keys(program="test")
+    settings.CREDENTIAL_KEYS = [KEY]
+    assert found() == []
+
+
+@pytest.mark.django_db
+def test_who_was_forgotten_lacks_no_key(settings: Settings, half_rotated: list[str]) -> None:
+    assert Subject.objects.get().is_forgotten
+    settings.CREDENTIAL_KEYS = [KEY]
     assert found() == []
 
 

@@ -120,8 +120,11 @@ def do(work: Work, row: JobLead) -> None:
         _end_unsent(work.job, row, State.MISSING, error.sentence)
     except AlreadyDone:
         if not _go_on_undoing(work.job, row, row.operation):
-            is_done = row.undoes and row.operation and row.operation.outcome == Outcome.SUCCEEDED
-            _end(row, State.SUCCEEDED if is_done else State.SAME)
+            if row.undoes and row.operation and row.operation.outcome == Outcome.SUCCEEDED:
+                _end(row, State.SUCCEEDED)
+            else:
+                row.refresh_from_db()  # whose lead it is may have been read just now
+                _end_unsent(work.job, row, State.SAME, "")
     except BEYOND_THIS_LEAD:
         raise
     except AppError as error:
@@ -270,13 +273,21 @@ def _end_unsent(job: Job, row: JobLead, state: JobLead.State, sentence: str) -> 
     """End a lead for which there is no operation: the log gets this one entry. Where nobody knows the lead's id, it
     names the line instead, for what is told of a job is not sealed."""
     about: dict[str, Any] = {"target_kind": "job", "target_id": str(job.pk), "target_name": job.name}
-    action, detail = "job.line.failed", {"line": row.line, "sentence": str(state.label)}
+    told, detail = "job.line", {"line": row.line, "sentence": str(state.label)}
     if row.lead_id:
         about = {"target_kind": "lead", "target_id": row.lead_id, "target_name": row.name}
-        action, detail = "job.lead.failed", {"label": job.name, "sentence": sentence}
+        told, detail = "job.lead", {"label": job.name, "sentence": sentence or str(state.label)}
+    outcome = "succeeded" if state is State.SAME else "failed"
     with transaction.atomic():
         if _end(row, state, sentence):
-            audit.record(action=action, outcome="failed", actor=job.actor, account=job.account, detail=detail, **about)
+            audit.record(
+                action=f"{told}.{outcome}",
+                outcome=outcome,
+                actor=job.actor,
+                account=job.account,
+                detail=detail,
+                **about,
+            )
 
 
 def _write(row: JobLead, values: dict[str, Any]) -> bool:

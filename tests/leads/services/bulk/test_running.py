@@ -75,13 +75,14 @@ def test_who_is_unknown_to_kartra_has_an_entry_and_no_operation(manager: Desk, s
     assert "nobody@" not in str(by_line.__dict__)
 
 
-def test_what_is_so_already_has_no_entry_of_its_own(manager: Desk, sandbox: Sandbox) -> None:
+def test_what_is_so_already_has_an_entry_and_no_operation(manager: Desk, sandbox: Sandbox) -> None:
     send(manager, AssignTag(TAG))
-    before = AuditEntry.objects.count()
-    job = run(manager, f"{ADA.id}\n{BEN.id}")
+    job = run(manager, f"{ADA.email}\n{BEN.id}")
     assert states(job) == ["same", "succeeded"]
-    told = set(AuditEntry.objects.order_by("pk")[before:].values_list("action", flat=True))
-    assert not told & {"job.lead.failed", "job.line.failed"}
+    assert Operation.objects.filter(label="Spring sale").count() == 1
+    (entry,) = entries_with("job.lead.succeeded", label="Spring sale")
+    assert (entry.about_id, entry.outcome, entry.actor_name) == (ADA.id, "succeeded", str(manager.user))
+    assert entry.sentence == "Bulk job Spring sale: No change needed"
 
 
 def test_nothing_to_change_is_nothing_to_start(manager: Desk) -> None:
