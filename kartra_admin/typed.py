@@ -22,7 +22,7 @@ from kartra_admin.lib.crypto import SealBroken
 
 _IN_SESSION = "typed_form"
 _MOST = 20_000
-_SECRET = re.compile(r"password|api_key|secret|token|\A(code|credential)\Z", re.IGNORECASE)
+_SECRET = re.compile(r"password|api_key|secret|token|\A(key|code|credential)\Z", re.IGNORECASE)
 _CSRF = "csrfmiddlewaretoken"
 _MACHINE = ("operation_id", "seen")
 

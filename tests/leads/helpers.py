@@ -17,11 +17,13 @@ from django.utils import timezone
 
 from leads.access import Desk
 from leads.forms.lead import LeadForm
-from leads.models import SETTLED, Operation
+from leads.models import SETTLED, Event, Operation
+from leads.models.sealed import SealedRow
 from leads.providers.base import Lead, LeadRef, Outcome
 from leads.providers.changes import Change
 from leads.providers.kartra.commands import READS
 from leads.selectors import catalogues
+from leads.services import events
 from leads.services.changes import change_lead
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, Sandbox
@@ -73,6 +75,12 @@ def typed(desk: Desk, lead: Lead | None = None, **changed: Any) -> dict[str, Any
     """What a browser posts from the form of a lead (or of a new one), with some fields changed."""
     posted = values_of(LeadForm(catalogues=catalogues.for_account(desk.account), lead=lead))
     return {**posted, **{key.replace("custom__", "custom."): value for key, value in changed.items()}}
+
+
+def opened() -> str:
+    """Every row that is sealed and every event, as far as they open with the keys that are there."""
+    texts = [str(row.values_inside()) for model in SealedRow.__subclasses__() for row in model.objects.all()]
+    return "\n".join([*texts, *map(events.body_of, Event.objects.all())])
 
 
 def values_of(form: forms.Form) -> dict[str, Any]:
