@@ -14,8 +14,9 @@ from accounts import audit_actions
 class Rule:
     """``number`` of ``what`` ``within`` a time make a finding; a number of 0 switches the rule off.
 
-    ``acts`` are the acts of the audit log whose entries are marked, with ``outcomes`` those of them that came to one of
-    these. ``by_lead`` counts for each lead, not each person; ``everywhere`` over all accounts, and what has none.
+    ``acts`` are the acts that are counted, with ``outcomes`` the entries of them that came to one of these. What is
+    counted is marked in the audit log. ``by_lead`` counts for each lead, not each person; ``everywhere`` over all
+    accounts, and what has none.
     """
 
     name: str
@@ -40,7 +41,7 @@ RULES = (
     Rule("hours", "Money moved outside working hours", "acts on money in one night", 3, timedelta(hours=12), _MONEY),
     Rule("limit", "Refunds just below the limit", "such refunds in 7 days", 4, timedelta(days=7), _REFUND),
     Rule("exports", "Many exports", "exports in 24 hours", 6, timedelta(hours=24), _EXPORTS, _TAKEN, everywhere=True),
-    Rule("views", "Many leads viewed", "leads viewed in an hour", 150, timedelta(hours=1), ("lead.view",)),
+    Rule("views", "Many leads viewed", "leads viewed in an hour", 150, timedelta(hours=1), ("lead.view",), ("viewed",)),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Case, Count, Max, Min, QuerySet, Value, When
 from django.db.models.functions import Substr
 
 from accounts import seals
 from accounts.models import Account, Connection
+
+_UNNAMED = ""
 
 
 @dataclass
@@ -66,16 +68,18 @@ def uses() -> Uses:
 
 
 def _count_column(found: Uses, label: str, rows: QuerySet[Any], column: str) -> None:
-    parts = {"seal_mark": Substr(column, 1, 8), "seal_at": Substr(column, 9, 8), "seal_dot": Substr(column, 17, 1)}
-    sealed = rows.order_by().exclude(**{column: ""}).annotate(**parts)
+    """One query, unless there are seals without a name."""
+    mark = Case(When(seal_dot=".", then=Substr(column, 1, 8)), default=Value(_UNNAMED))
+    sealed = rows.order_by().exclude(**{column: ""}).annotate(seal_dot=Substr(column, 17, 1))
     keys = {key.mark: key for key in found.keys}
-    counted = sealed.filter(seal_dot=".").values("seal_mark")
+    counted = sealed.annotate(seal_mark=mark, seal_at=Substr(column, 9, 8)).values("seal_mark")
     for row in counted.annotate(count=Count("pk"), first=Min("seal_at"), last=Max("seal_at")):
-        if key := keys.get(row["seal_mark"]):
+        if row["seal_mark"] == _UNNAMED:
+            _look_at(found, label, sealed.exclude(seal_dot=".").values_list(column, flat=True).iterator())
+        elif key := keys.get(row["seal_mark"]):
             key.add(label, row["count"], _second(row["first"]), _second(row["last"]))
         else:
             found.broken[label] = found.broken.get(label, 0) + row["count"]
-    _look_at(found, label, sealed.exclude(seal_dot=".").values_list(column, flat=True).iterator())
 
 
 def _look_at(found: Uses, label: str, tokens: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.http import QueryDict
 
-from kartra_admin.lib.tables import BadTable
+from kartra_admin.lib.errors import AppError
 from leads.bulk_actions import Action
 from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
@@ -166,8 +166,8 @@ class JobForm(OperationForm):
             return
         try:
             self.pasted = self._read_who()
-        except BadTable as error:
-            self.add_error("file", error.sentence)
+        except AppError as error:
+            self.add_error("file" if self.cleaned_data.get("file") else "who", error.sentence)
             return
         count = len(self.pasted.bad)
         if not self.pasted.leads and not count:
@@ -181,10 +181,10 @@ class JobForm(OperationForm):
             self.data["who"] = self.pasted.text if len(self.pasted.text) <= _LONGEST_PASTE else ""
 
     def _read_who(self) -> Pasted:
-        """Raises `BadTable`."""
+        """Raises AppError."""
         file, text = self.cleaned_data.get("file"), self.cleaned_data.get("who", "")
         if file and text.strip():
-            raise BadTable("Paste leads or choose a file, not both.")
+            raise AppError("Paste leads or choose a file, not both.")
         return read_file(file) if file else read_pasted(text)
 
     def _require_clear(self) -> None:

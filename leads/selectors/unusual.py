@@ -1,10 +1,11 @@
 """What is unusual: counted in the rows of what was done, and what was found before."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet
@@ -14,12 +15,14 @@ from django.utils import timezone
 from accounts import audit_actions
 from accounts.models import AuditEntry
 from kartra_admin.lib.pagination import Page, page_by_id
-from leads.models import Finding, Limit, OperationStep, Outcome
+from leads.models import Finding, Limit, Operation, OperationStep, Outcome
 from leads.unusual import BY_NAME, JUST_BELOW, Rule, is_of, numbered
 
 PAGE_SIZE = 50
 SHOWN_FOR = timedelta(days=7)
 SHOWN_ON_HOME = 5
+_MOST = 200
+_WHOSE = ("operation__created_at", "operation__account_id", "operation__actor_id", "operation__lead_id")
 _NOTHING_CAME_OF_IT = (Outcome.FAILED, Outcome.WITHDRAWN)
 
 
@@ -56,22 +59,41 @@ def list_recent() -> list[Finding]:
 
 
 def marks_of(entries: Sequence[AuditEntry]) -> dict[int, list[str]]:
-    """Which entries of the log belong to a finding, and to which, by the entry's key. One query."""
+    """Which entries of the log belong to a finding, and to which, by the entry's key: those of what it counted.
+
+    A few queries, whatever their number. Of more than `_MOST` findings the newest are told.
+    """
     if not entries:
         return {}
-    times = [entry.at for entry in entries]
-    findings = list(Finding.objects.filter(since__lte=max(times), until__gte=min(times))[:200])
-    found = {entry.pk: [each.title for each in findings if _is_of(entry, each)] for entry in entries}
+    operations = {entry.operation_id for entry in entries if entry.operation_id}
+    began = Operation.objects.filter(pk__in=operations).values_list("created_at", flat=True)
+    times = [*(entry.at for entry in entries), *began]
+    between = Finding.objects.filter(since__lte=max(times), until__gte=min(times))
+    findings = list(between.order_by("-until", "-pk")[:_MOST])
+    acts = {name: _acts_of(BY_NAME[name], operations) for name in {each.rule for each in findings} & {*_COUNTED}}
+    found = {entry.pk: [each.title for each in findings if _is_of(entry, each, acts)] for entry in entries}
     return {pk: titles for pk, titles in found.items() if titles}
 
 
-def _is_of(entry: AuditEntry, finding: Finding) -> bool:
+def _is_of(entry: AuditEntry, finding: Finding, acts: Mapping[str, Mapping[tuple[UUID, str], Any]]) -> bool:
+    """``acts``: of each rule that counts acts on money, those it counts, by operation and kind."""
     rule = BY_NAME[finding.rule]
-    if not is_of(rule, entry.action) or not finding.since <= entry.at <= finding.until:
+    if not is_of(rule, entry.action):
         return False
-    if finding.account_id and entry.account_id != finding.account_id:
+    if rule.name not in acts:
+        at, account, person, lead = entry.at, entry.account_id, entry.actor_id, ""
+    elif entry.operation_id and (act := acts[rule.name].get((entry.operation_id, audit_actions.stem(entry.action)))):
+        at, account, person, lead = (getattr(act, name) for name in _WHOSE)
+    else:
         return False
-    return entry.about_id == finding.lead_id if rule.by_lead else entry.actor_id == finding.person_id
+    if not finding.since <= at <= finding.until or not (rule.everywhere or account == finding.account_id):
+        return False
+    return bool(lead == finding.lead_id if rule.by_lead else person == finding.person_id)
+
+
+def _acts_of(rule: Rule, operations: Collection[UUID]) -> dict[tuple[UUID, str], Any]:
+    rows = _COUNTED[rule.name](_acts_on_money(rule).filter(operation__in=operations))
+    return {(row.operation_id, row.kind): row for row in rows}
 
 
 def _findings() -> QuerySet[Finding]:
@@ -81,9 +103,13 @@ def _findings() -> QuerySet[Finding]:
 # Counting
 
 
-def _acts_on_money(rule: Rule, now: datetime) -> QuerySet[OperationStep]:
+def _acts_on_money(rule: Rule) -> QuerySet[OperationStep]:
+    return OperationStep.objects.filter(kind__in=rule.acts).exclude(outcome__in=_NOTHING_CAME_OF_IT)
+
+
+def _recent(rule: Rule, now: datetime) -> QuerySet[OperationStep]:
     between = {"operation__created_at__gt": now - rule.within, "operation__created_at__lte": now}
-    return OperationStep.objects.filter(kind__in=rule.acts, **between).exclude(outcome__in=_NOTHING_CAME_OF_IT)
+    return _acts_on_money(rule).filter(**between)
 
 
 def _by_person(rule: Rule, rows: QuerySet[Any], prefix: str, at: str) -> list[Group]:
@@ -108,34 +134,45 @@ def _grouped(rule: Rule, rows: QuerySet[Any], fields: dict[str, str], at: str) -
 
 def _refunds_of_lead(rule: Rule, now: datetime) -> list[Group]:
     fields = {"account_id": "operation__account_id", "lead_id": "operation__lead_id"}
-    return _grouped(rule, _acts_on_money(rule, now), fields, "operation__created_at")
+    return _grouped(rule, _recent(rule, now), fields, "operation__created_at")
 
 
 def _refunds_of_person(rule: Rule, now: datetime) -> list[Group]:
-    return _by_person(rule, _acts_on_money(rule, now), "operation__", "operation__created_at")
+    return _by_person(rule, _recent(rule, now), "operation__", "operation__created_at")
 
 
 def _off_hours(rule: Rule, now: datetime) -> list[Group]:
+    return _by_person(rule, _at_night(_recent(rule, now)), "operation__", "operation__created_at")
+
+
+def _at_night(rows: QuerySet[OperationStep]) -> QuerySet[OperationStep]:
     opens, closes = settings.WORKING_HOURS
     hour = ExtractHour("operation__created_at", tzinfo=timezone.get_default_timezone())
-    rows = _acts_on_money(rule, now).annotate(hour=hour).filter(Q(hour__lt=opens) | Q(hour__gte=closes))
-    return _by_person(rule, rows, "operation__", "operation__created_at")
+    return rows.annotate(hour=hour).filter(Q(hour__lt=opens) | Q(hour__gte=closes))
 
 
 def _below_limit(rule: Rule, now: datetime) -> list[Group]:
-    """The limit is today's: who was given another one since is judged by that."""
-    limits = {(limit.person_id, limit.role): limit.per_transaction for limit in Limit.objects.all()}
     seen: defaultdict[tuple[int, int], list[datetime]] = defaultdict(list)
-    fields = ("operation__account_id", "operation__actor_id", "operation__actor__role", "operation__created_at")
-    for account, person, role, at, amount in _acts_on_money(rule, now).values_list(*fields, "amount"):
-        limit = limits.get((person, ""), limits.get((None, role)))
-        if limit and amount and float(limit) * JUST_BELOW <= float(amount) <= float(limit):
-            seen[account, person].append(at)
+    for row in _just_below(_recent(rule, now)):
+        seen[row.operation__account_id, row.operation__actor_id].append(row.operation__created_at)
     return [
         Group(account, person, "", len(times), min(times), max(times))
         for (account, person), times in seen.items()
         if len(times) >= rule.number
     ]
+
+
+def _just_below(rows: QuerySet[OperationStep]) -> Iterator[Any]:
+    """The limit is today's: who was given another one since is judged by that."""
+    limits = {(limit.person_id, limit.role): limit.per_transaction for limit in Limit.objects.all()}
+    for row in _told(rows):
+        limit = limits.get((row.operation__actor_id, ""), limits.get((None, row.operation__actor__role)))
+        if limit and row.amount and float(limit) * JUST_BELOW <= float(row.amount) <= float(limit):
+            yield row
+
+
+def _told(rows: QuerySet[OperationStep]) -> Iterable[Any]:
+    return rows.values_list("operation_id", "kind", "amount", "operation__actor__role", *_WHOSE, named=True)
 
 
 def _entries(rule: Rule, now: datetime) -> list[Group]:
@@ -151,4 +188,11 @@ _COUNTERS: dict[str, Callable[[Rule, datetime], list[Group]]] = {
     "limit": _below_limit,
     "exports": _entries,
     "views": _entries,
+}
+# What of them each rule that counts acts on money counts; the others count entries of the log.
+_COUNTED: dict[str, Callable[[QuerySet[OperationStep]], Iterable[Any]]] = {
+    "lead": _told,
+    "person": _told,
+    "hours": lambda rows: _told(_at_night(rows)),
+    "limit": _just_below,
 }

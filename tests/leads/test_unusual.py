@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from accounts.models import Account, User
+from accounts.models import Account, AuditEntry, User
 from leads import unusual
 from leads.models import Finding, Limit, Operation, OperationStep
+from leads.selectors.unusual import marks_of
 from leads.services.unusual import look
 from tests.conftest import SignIn
 from tests.entries import append
@@ -62,11 +64,12 @@ def act(
     OperationStep.objects.create(
         operation=operation, position=0, kind=kind, asked={}, lock=lock, amount=amount, **ending(outcome)
     )
-    entry(account, person, at, f"{kind}.{outcome}", lead)
+    entry(account, person, at, f"{kind}.{outcome}", lead, operation_id=operation.pk)
 
 
-def entry(account: Account, person: User, at: datetime, action: str, lead: str = "") -> None:
-    append(at=at, action=action, actor_id=person.pk, actor_name=person.name, account_id=account.pk, about_id=lead)
+def entry(account: Account, person: User, at: datetime, action: str, lead: str = "", **also: object) -> None:
+    by = {"actor_id": person.pk, "actor_name": person.name, "account_id": account.pk}
+    append(at=at, action=action, about_id=lead, **by, **also)
 
 
 def ordinary_week(chance: random.Random, account: Account, team: list[User], monday: datetime) -> None:
@@ -268,6 +271,96 @@ def test_hours_are_those_of_the_desk(account: Account, team: list[User], monday:
         act(account, team[0], noon + timedelta(minutes=number), lead=str(number), amount=Decimal("3.00"))
     look(noon + timedelta(hours=1))
     assert Finding.objects.get().rule == "hours"
+
+
+# Marked
+
+
+def at_both_ends_of_the_day(account: Account, people: list[User], monday: datetime) -> None:
+    """Before nine and after five, with the working day between them."""
+    for hour in (6, 7, 17):
+        act(account, people[0], monday + timedelta(hours=hour, minutes=30), lead=f"9{hour}", amount=Decimal("7.50"))
+
+
+def bystanders(rule: unusual.Rule, account: Account, other: Account, team: list[User], found: Finding) -> None:
+    """What the rule does not count, while it was met, by the same person or of the same lead, and what comes near."""
+    at, person, lead = found.since + (found.until - found.since) / 2, found.person or team[0], found.lead_id or "91"
+    entry(account, person, at, "tag.assign.succeeded", lead)
+    entry(account, person, at, "session.end.succeeded")
+    for kind in rule.acts:
+        entry(account, person, at, f"{kind}.denied", lead)
+        if rule.name == "exports":
+            entry(account, person, at, f"{kind}.requested")
+    near = {"lead": lead, "amount": Decimal("99.00")}
+    for again in (found.since - rule.within - timedelta(hours=1), found.until + rule.within + timedelta(hours=1)):
+        do_one(rule, account, person, again, **near)
+    if rule.by_lead:
+        do_one(rule, account, person, at, **{**near, "lead": "78"})
+    else:
+        do_one(rule, account, team[2], at, **near)
+    if not rule.everywhere:
+        do_one(rule, other, person, at, **near)
+    if rule.name in ("lead", "person", "hours", "limit"):
+        for outcome in ("failed", "withdrawn"):
+            act(account, person, at, lead=lead, amount=Decimal("99.00"), outcome=outcome)
+    if rule.name == "hours":
+        act(account, person, at.replace(hour=12), lead=lead, amount=Decimal("7.50"))
+    if rule.name == "limit":
+        for amount in (Decimal("5.00"), Decimal("89.99"), Decimal("100.01"), None):
+            act(account, person, at, lead=lead, amount=amount)
+
+
+def do_one(rule: unusual.Rule, account: Account, person: User, at: datetime, *, lead: str, amount: Decimal) -> None:
+    if rule.name == "exports":
+        entry(account, person, at, "directory.export.succeeded")
+    elif rule.name == "views":
+        entry(account, person, at, "lead.view.viewed", lead)
+    else:
+        act(account, person, at, lead=lead, amount=amount)
+
+
+@pytest.mark.parametrize("rule", unusual.RULES, ids=lambda rule: rule.name)
+def test_what_is_counted_is_marked_and_nothing_else(
+    account: Account, team: list[User], monday: datetime, settings: Settings, rule: unusual.Rule
+) -> None:
+    settings.WORKING_HOURS = (9, 17)
+    settings.UNUSUAL = {each.name: "0" for each in unusual.RULES if each != rule}
+    other = Account.objects.create(name="Elsewhere", fingerprint="e" * 64)
+    {**ABUSE, "hours": at_both_ends_of_the_day}[rule.name](account, team, monday)
+    counted = set(AuditEntry.objects.values_list("pk", flat=True))
+    look(AuditEntry.objects.latest("at").at)
+    bystanders(rule, account, other, team, Finding.objects.get())
+    for at in set(AuditEntry.objects.values_list("at", flat=True)):
+        look(at)
+    assert Finding.objects.get().count == len(counted)
+    everything = list(AuditEntry.objects.readable())
+    assert len(everything) >= len(counted) + 6
+    assert marks_of(everything) == {pk: [rule.title] for pk in counted}
+
+
+def test_all_that_the_log_tells_of_a_counted_refund_is_marked(
+    account: Account, team: list[User], monday: datetime
+) -> None:
+    """Also of the last one, whose entries come after it was recorded, and what a program found out about it later."""
+    many_refunds_to_one_lead(account, team, monday)
+    look(monday + timedelta(days=5))
+    last = Operation.objects.latest("created_at")
+    said = {"operation_id": last.pk, "account_id": account.pk, "about_id": "77", "actor_name": "reconcile"}
+    late = append(at=monday + timedelta(days=6), action="transaction.refund.succeeded", **said)
+    assert marks_of([late]) == {late.pk: ["Many refunds to one lead"]}
+
+
+def test_of_too_many_findings_the_newest_are_told(account: Account, team: list[User], monday: datetime) -> None:
+    many_exports(account, team, monday)
+    look(monday + timedelta(days=1))
+    found = Finding.objects.get()
+    since, until = found.since, found.until - timedelta(seconds=1)
+    found.delete()  # and found again as the last one
+    views = {"rule": "views", "account": account, "person": team[1], "count": 1, "since": since, "until": until}
+    Finding.objects.bulk_create(Finding(**views) for _ in range(200))
+    look(monday + timedelta(days=1))
+    entries = list(AuditEntry.objects.readable())
+    assert marks_of(entries) == {each.pk: ["Many exports"] for each in entries}
 
 
 # Seen

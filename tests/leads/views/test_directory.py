@@ -21,6 +21,7 @@ from leads.selectors import directory as selectors
 from leads.services import directory
 from leads.services.directory import Met
 from tests.leads.helpers import HTMX, words
+from tests.leads.selectors.test_patience import slow
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -208,9 +209,17 @@ def test_a_filter_that_many_pass_and_one_that_few_pass_let_the_same_people_throu
 def test_counts_are_exact_up_to_a_bound(at_desk: AtDesk, filled: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selectors, "COUNTED", 59)
     assert "59+ leads" in words(at_desk("manager").get("/directory/"))
-    monkeypatch.setattr(selectors, "_SECONDS", -1)
-    monkeypatch.setattr(selectors, "count_quickly", lambda entries: None)
-    assert "Many leads" in words(at_desk("manager").get("/directory/"))
+
+
+def test_a_count_that_the_database_gives_up_is_said_to_be_many(
+    at_desk: AtDesk, filled: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = selectors.count_quickly
+    monkeypatch.setattr(selectors, "_SECONDS", 0.05)
+    monkeypatch.setattr(selectors, "count_quickly", lambda entries: count(slow(entries)))
+    page = at_desk("manager").get("/directory/")
+    assert "Many leads" in words(page)
+    assert names(page) == [f"Person {number:02}" for number in range(1, 51)]
 
 
 def test_a_tag_among_very_many_can_be_chosen(at_desk: AtDesk, filled: Desk) -> None:
