@@ -76,7 +76,7 @@ class JobForm(OperationForm):
         max_length=_LONGEST_PASTE,
         strip=False,  # or the numbers of the lines would not be theirs
         widget=forms.Textarea({"rows": 8, "spellcheck": "false"}),
-        help_text="One or more per line, in any form: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
+        help_text="One or more per line, in any form: ada@example.com, Ada <ada@example.com>, 4174086.",
     )
     file = forms.FileField(
         label="Or a CSV file with a column named Email or Id",
