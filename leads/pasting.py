@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from kartra_admin.lib.errors import AppError
 from leads.lookup import read_query
 from leads.providers.base import LeadRef
 
 _SEPARATORS = re.compile(r"[,;\t|]")
 _QUOTED = re.compile(r'"([^"]*)"')
 _LONGEST_LINE, _LONGEST_EMAIL, _SHOWN = 100_000, 320, 120
+_MOST_UNUSED = 50_000  # duplicates, and bad lines
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Pasted:
 
 
 def read_pasted(text: str) -> Pasted:
-    """What the text names, in its order. A line of which one part cannot be read is bad as a whole."""
+    """What the text names, in its order. A line of which one part cannot be read is bad as a whole. Raises as
+    `read_lines`."""
     found = read_lines(enumerate(text.splitlines(), 1))
     found.text = text
     return found
@@ -74,18 +77,27 @@ def _runs(lines: Iterable[Line]) -> Iterator[tuple[int, int]]:
 
 
 def read_lines(lines: Iterable[tuple[int, str]], *, most: int | None = None) -> Pasted:
-    """The same for numbered lines, such as the cells of a column; no further than one lead more than ``most``."""
+    """The same for numbered lines, such as the cells of a column; no further than one lead more than ``most``.
+
+    Raises AppError, and reads no further, where so many name nobody or somebody named before that this is no list.
+    """
     found = Pasted()
     known: set[LeadRef] = set()
+    named_before = 0
     for number, text in lines:
         if not text.strip():
             continue
         line = Line(number, text.strip()[:_SHOWN])
         refs = _refs(text) if len(text) <= _LONGEST_LINE else None
         if not refs:
+            if len(found.bad) == _MOST_UNUSED:
+                raise AppError(f"More than {_MOST_UNUSED:,} lines name no lead. Check that this is the right list.")
             found.bad.append(line)
             continue
         new = [ref for ref in dict.fromkeys(refs) if ref not in known]
+        named_before += len(refs) - len(new)
+        if named_before > _MOST_UNUSED:
+            raise AppError(f"There are more than {_MOST_UNUSED:,} duplicates. Remove them and try again.")
         if len(new) < len(refs):
             found.doubles.append(line)
         known.update(new)

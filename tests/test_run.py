@@ -14,12 +14,12 @@ import pytest
 import run
 from kartra_admin.settings import BASE_DIR
 
+pytestmark = pytest.mark.once
 _PARTS = """
 import sys
 sys.path.insert(0, {root!r})
 import run
 
-pytestmark = pytest.mark.once
 run.ROOT, run.AGAIN_AFTER = run.Path({folder!r}), 0.2
 child = "import os, signal, sys, time; leave = lambda name: print(os.getpid(), file=open(name, 'w'), flush=True);" \\
     "signal.signal(signal.SIGTERM, lambda *_: (leave(sys.argv[1]), sys.exit()));" \\

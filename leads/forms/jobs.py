@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.http import QueryDict
 
-from kartra_admin.lib.tables import BadTable
+from kartra_admin.lib.errors import AppError
 from leads.bulk_actions import Action
 from leads.forms.fields import OperationForm, PickMany, PickOne, StepField
 from leads.labels import FIELD_LABELS
@@ -76,7 +76,7 @@ class JobForm(OperationForm):
         max_length=_LONGEST_PASTE,
         strip=False,  # or the numbers of the lines would not be theirs
         widget=forms.Textarea({"rows": 8, "spellcheck": "false"}),
-        help_text="One or more per line, in any form: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
+        help_text="One or more per line, in any form: ada@example.com, Ada <ada@example.com>, 4174086.",
     )
     file = forms.FileField(
         label="Or a CSV file with a column named Email or Id",
@@ -107,6 +107,7 @@ class JobForm(OperationForm):
     ) -> None:
         super().__init__(data, files, initial={"who": who})
         self.fields["file"].widget.attrs["data-max-mb"] = settings.IMPORT_MAX_MB
+        self.catalogues = catalogues
         self.recipes = {str(recipe.pk): recipe for recipe in recipes}
         self.definitions = {definition.identifier: definition for definition in catalogues.fields}
         self.pasted = Pasted()
@@ -166,8 +167,8 @@ class JobForm(OperationForm):
             return
         try:
             self.pasted = self._read_who()
-        except BadTable as error:
-            self.add_error("file", error.sentence)
+        except AppError as error:
+            self.add_error("file" if self.cleaned_data.get("file") else "who", error.sentence)
             return
         count = len(self.pasted.bad)
         if not self.pasted.leads and not count:
@@ -181,10 +182,10 @@ class JobForm(OperationForm):
             self.data["who"] = self.pasted.text if len(self.pasted.text) <= _LONGEST_PASTE else ""
 
     def _read_who(self) -> Pasted:
-        """Raises `BadTable`."""
+        """Raises AppError."""
         file, text = self.cleaned_data.get("file"), self.cleaned_data.get("who", "")
         if file and text.strip():
-            raise BadTable("Paste leads or choose a file, not both.")
+            raise AppError("Paste leads or choose a file, not both.")
         return read_file(file) if file else read_pasted(text)
 
     def _require_clear(self) -> None:

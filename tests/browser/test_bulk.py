@@ -116,7 +116,7 @@ def test_somebody_else_approves(
     job = work(lay_down(desk, PASTED))
     page.goto(f"/bulk/{job.pk}/")
     page.get_by_role("button", name="Ask for approval").click()
-    expect(page.get_by_role("heading", name="Waiting for approval")).to_be_visible()
+    expect(page.get_by_role("heading", name="Waiting for approval", exact=True)).to_be_visible()
     desk_of("admin")
     other = browser_of("admin")
     other.goto("/")

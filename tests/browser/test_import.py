@@ -41,7 +41,7 @@ def test_a_file_goes_in_step_by_step(eye: Eye, page: Page, sit_down: Callable[..
     page.get_by_label("CSV file").set_input_files(file())
     page.get_by_role("button", name="Read file").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("What is in leads.csv?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Match the columns of leads.csv")
     expect(page.get_by_label("E-Mail")).to_have_value("email")
     preview = page.get_by_role("table", name="The first lines as they would be imported")
     expect(preview).to_contain_text("Ada Moreno #11 ada@example.com")

@@ -205,7 +205,7 @@ def test_forgetting(eye: Eye, world: World) -> None:
     eye.see("home with somebody to forget", "/")
     eye.see("lead to be forgotten", f"/leads/{ODD}/")
     page.goto("/")
-    page.get_by_role("button", name="Take back that").click()
+    page.get_by_role("button", name="Take back the request to forget").click()
     eye.see("forgotten taken back")
 
 
@@ -316,8 +316,8 @@ def test_operations(eye: Eye, world: World) -> None:
     page = eye.page
     for title, operation in (("done", world.edited), ("failed", world.failed), ("unknown", world.unknown)):
         eye.see(f"operation {title}", f"/operations/{operation.pk}/")
-    page.get_by_role("button", name="Settle it").evaluate("button => { button.form.noValidate = true }")
-    page.get_by_role("button", name="Settle it").click()
+    page.get_by_role("button", name="Settle", exact=True).evaluate("button => { button.form.noValidate = true }")
+    page.get_by_role("button", name="Settle", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     eye.see("operation decision refused")
 

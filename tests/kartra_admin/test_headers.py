@@ -90,6 +90,7 @@ def test_what_a_page_runs_has_the_nonce_of_its_answer_and_nothing_is_inline(
                 continue
             page = Page(answer.content.decode())
             assert page.inline == [], name
+            assert b"&amp;lt;" not in answer.content, f"{name} escapes twice"
             allowed = policy(answer)["script-src"]
             assert allowed == (f"'nonce-{page.nonces[0]}'" if page.nonces else ""), name
             assert len(set(page.nonces)) == bool(page.nonces), name

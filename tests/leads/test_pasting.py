@@ -1,8 +1,11 @@
 """What people paste: every lead once, in order, and nothing guessed."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from leads.pasting import Line, as_paste, numbers_of, read_pasted
+from kartra_admin.lib.errors import AppError
+from leads.pasting import Line, as_paste, numbers_of, read_lines, read_pasted
 from leads.providers.base import LeadRef
 
 
@@ -53,6 +56,20 @@ def test_doubles_are_taken_once_and_told() -> None:
 def test_very_long_lines_and_many_of_them_are_read_quickly() -> None:
     found = read_pasted("x" * 2_000_000 + "\n" + "\n".join(f"lead{number}@example.com" for number in range(50_000)))
     assert (len(found.leads), len(found.bad)) == (50_000, 1)
+
+
+@pytest.mark.parametrize("line", ["a@b.c", "junk"])
+def test_lines_that_give_nothing_new_are_not_read_without_end(line: str) -> None:
+    def lines() -> Iterator[tuple[int, str]]:
+        for number in range(1, 2_000_000):
+            read[0] = number
+            yield number, line
+
+    read = [0]
+    with pytest.raises(AppError, match="50,000"):
+        read_lines(lines())
+    assert 50_000 <= read[0] <= 50_002
+    assert read_pasted(f"{line}\n" * 40_000)
 
 
 def test_numbered_lines_as_a_paste_keep_their_numbers() -> None:

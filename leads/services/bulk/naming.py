@@ -6,7 +6,7 @@ from typing import BinaryIO
 from accounts.models import Account
 from kartra_admin.lib.errors import AppError
 from kartra_admin.lib.tables import BadTable, Table
-from leads.pasting import Line, Pasted, as_paste, read_lines
+from leads.pasting import Pasted, as_paste, read_lines
 from leads.selectors import directory
 from leads.selectors.directory import Filters
 from leads.services.bulk.making import MOST_LEADS
@@ -14,7 +14,10 @@ from leads.services.imports import columns
 
 
 def read_file(file: BinaryIO) -> Pasted:
-    """The leads that a CSV names: by its column of ids and, where that is empty, of emails. Raises `BadTable`."""
+    """The leads that a CSV names: by its column of ids and, where that is empty, of emails.
+
+    Raises `BadTable`, and AppError as `read_lines`.
+    """
     table = Table(file)
     matched = columns.guess(table.header)
     places = [matched[field] for field in ("lead_id", "email") if field in matched]
@@ -22,24 +25,26 @@ def read_file(file: BinaryIO) -> Pasted:
         places = [0]
     if not places:
         raise BadTable("The file has no column named Email or Id, so it is unclear which leads it names.")
-    bad: list[Line] = []
     shown: list[tuple[int, str]] = []
 
     def lines() -> Iterator[tuple[int, str]]:
         for row in table.rows():
-            cell = next((row.cells[place] for place in places if row.cells[place].strip()), "")
-            if row.problem or not cell:
-                bad.append(Line(row.line, f"This line {row.problem or 'names no lead.'}"))
-                shown.append((row.line, bad[-1].text))
-            else:
-                shown.append((row.line, " ".join(cell.splitlines())))
-                yield shown[-1]
-            if len(bad) > MOST_LEADS:
-                raise BadTable(f"More than {MOST_LEADS:,} lines name no lead, so this may be the wrong file.")
+            named = next(filter(None, (_named_in(row.cells[place]) for place in places)), "")
+            is_bad = row.problem or not named
+            shown.append((row.line, f"This line {row.problem or 'names no lead.'}" if is_bad else named))
+            yield shown[-1]
 
     found = read_lines(lines(), most=MOST_LEADS)
-    every_bad = sorted([*found.bad, *bad], key=lambda line: line.number)
-    return Pasted(found.leads, found.doubles, every_bad, as_paste(shown))
+    found.text = as_paste(shown)
+    return found
+
+
+def _named_in(cell: str) -> str:
+    """What stands in a cell, in one line: an id as imports read it, or whatever else; "" for nobody."""
+    try:
+        return columns.read_id(cell.strip())
+    except columns.BadLine:
+        return " ".join(cell.splitlines())
 
 
 def of_view(account: Account, filters: Filters) -> str:

@@ -71,7 +71,7 @@ def guess(header: Sequence[str]) -> dict[str, int]:
 def read_line(cells: Sequence[str], matched: Mapping[str, int]) -> Met:
     """What a line tells. A blank cell tells nothing. Raises `BadLine`."""
     cell = {field: cells[position].strip() for field, position in matched.items() if position < len(cells)}
-    lead_id, email = _lead_id(cell.get("lead_id", "")), _email(cell.get("email", ""))
+    lead_id, email = read_id(cell.get("lead_id", "")), _email(cell.get("email", ""))
     if not (lead_id or email):
         raise BadLine("names no lead: it has neither an id nor an email.")
     parts = (cell.get("first_name", ""), cell.get("last_name", ""))
@@ -93,7 +93,8 @@ def read_line(cells: Sequence[str], matched: Mapping[str, int]) -> Met:
     )
 
 
-def _lead_id(text: str) -> str:
+def read_id(text: str) -> str:
+    """The id in a cell, also as a spreadsheet writes it; "" for none. Raises `BadLine`."""
     if not text or text == "0":
         return ""
     found = _LEAD_ID.fullmatch(text)

@@ -15,11 +15,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry, User
+from leads import pasting
 from leads.access import Desk
 from leads.models import Job, JobLead, Recipe
 from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToSequence
 from leads.selectors.job_progress import progress_of
-from leads.services.bulk import approving, naming, steering
+from leads.services.bulk import approving, steering
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import HTMX, read, send, words, writes
 from tests.leads.services.bulk.conftest import TAG, _no_waiting, lay_down, leads_of, run, states, work  # noqa: F401
@@ -196,13 +197,36 @@ def test_the_bad_lines_of_a_file_are_refused_until_they_are_left_out_under_their
     assert [line.split(",")[0] for line in results[1:]] == ["3", "6"]
 
 
-def test_a_file_of_lines_that_name_nobody_is_refused_and_not_read_in_part(
-    manager: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_ids_in_a_file_are_read_as_a_spreadsheet_writes_them(manager: Client, desk: Desk) -> None:
+    content = f"Id,Email\n{ADA.id}.0,{ADA.email}\n#{BEN.id},\n0,c@d.example\n ,e@f.example\n"
+    answer = manager.post("/bulk/new/", typed(who="", file=SimpleUploadedFile("a.csv", content.encode())))
+    assert answer.status_code == 302, words(answer)
+    assert [(row.lead_id, row.email) for row in Job.objects.get().leads.order_by("position")] == [
+        (ADA.id, ""), (BEN.id, ""), ("", "c@d.example"), ("", "e@f.example"),
+    ]  # fmt: skip
+    assert Job.objects.get().left_out == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (",x", "More than 3 lines name no lead"),
+        ("junk,x", "More than 3 lines name no lead"),
+        (f"{ADA.email},x", "There are more than 3 duplicates"),
+        (f"{ADA.email} {ADA.email} {ADA.email},x", "There are more than 3 duplicates"),
+    ],
+)
+@pytest.mark.parametrize("is_file", [True, False], ids=["file", "paste"])
+def test_a_list_of_nobody_or_of_the_same_again_is_read_no_further_and_refused(
+    manager: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch, line: str, said: str, is_file: bool
 ) -> None:
-    monkeypatch.setattr(naming, "MOST_LEADS", 3)
-    content = b"Email,Name\n" + b",x\n" * 4 + ADA.email.encode() + b",Ada\n"
-    answer = manager.post("/bulk/new/", typed(who="", leave_out="on", file=SimpleUploadedFile("a.csv", content)))
-    assert "More than 3 lines name no lead" in words(answer)
+    monkeypatch.setattr(pasting, "_MOST_UNUSED", 3)
+    lines = [line] * 5 if is_file else [line.removesuffix(",x") or "x"] * 5
+    content = "\n".join(["Email,Name", *lines, f"{BEN.email},x" if is_file else BEN.email])
+    who = {"who": "", "file": SimpleUploadedFile("a.csv", content.encode())} if is_file else {"who": content[11:]}
+    answer = manager.post("/bulk/new/", typed(leave_out="on", **who))
+    assert answer.status_code == 422
+    assert said in words(answer)
     assert not Job.objects.exists()
 
 
@@ -230,8 +254,11 @@ def test_a_file_that_cannot_be_read_is_said_in_a_sentence(
 
 def test_ticked_rows_and_a_view_of_the_directory_are_filled_in(manager: Client, desk: Desk) -> None:
     read(desk, ADA.id), read(desk, BEN.id)
-    ticked = manager.get("/bulk/new/", {"lead": [ADA.id, BEN.email]})
+    ticked = manager.post("/bulk/new/ticked/", {"lead": [ADA.id, BEN.email]})
+    assert ticked.status_code == 200
     assert f"{ADA.id}\n{BEN.email}</textarea>" in ticked.content.decode()
+    assert '<form class="stack" action="/bulk/new/" method="post"' in ticked.content.decode()
+    assert not Job.objects.exists()
     view = manager.get("/bulk/new/", {"view": "q=moreno"}).content.decode()
     assert f"{ADA.id}</textarea>" in view
     everybody = manager.get("/bulk/new/", {"view": ""}).content.decode()
