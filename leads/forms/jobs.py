@@ -107,6 +107,7 @@ class JobForm(OperationForm):
     ) -> None:
         super().__init__(data, files, initial={"who": who})
         self.fields["file"].widget.attrs["data-max-mb"] = settings.IMPORT_MAX_MB
+        self.catalogues = catalogues
         self.recipes = {str(recipe.pk): recipe for recipe in recipes}
         self.definitions = {definition.identifier: definition for definition in catalogues.fields}
         self.pasted = Pasted()
