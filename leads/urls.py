@@ -106,6 +106,7 @@ urlpatterns = [
     path("unusual/", unusual.index, name="unusual"),
     path("bulk/", jobs.index, name="jobs"),
     path("bulk/new/", jobs.create, name="job-create"),
+    path("bulk/new/ticked/", jobs.create_of_ticked, name="job-create-ticked"),
     path("bulk/<uuid:job_id>/", jobs.detail, name="job"),
     path("bulk/<uuid:job_id>/progress/", jobs.progress, name="job-progress"),
     path("bulk/<uuid:job_id>/start/", jobs.start, name="job-start"),

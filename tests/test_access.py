@@ -116,6 +116,7 @@ TABLE = {
     "leads:recipe-delete": Line("recipe.manage"),
     "leads:jobs": Line("bulk.run"),
     "leads:job-create": Line("bulk.run"),
+    "leads:job-create-ticked": Line("bulk.run", "post"),
     "leads:job": Line("bulk.run"),
     "leads:job-progress": Line("bulk.run"),
     "leads:job-start": Line("bulk.run", "post"),

@@ -74,7 +74,7 @@ class DirectoryForm(forms.Form):
             {"type": "search", "placeholder": "Name, email, phone, company, place", "autocomplete": "off"}
         ),
     )
-    standing = forms.ChoiceField(choices=[*_STANDINGS.items()], required=False)
+    standing = forms.ChoiceField(choices=[*_STANDINGS.items()], required=False, label="Status")
     seen = forms.ChoiceField(choices=_times("Met"), required=False, label="Met here")
     changed = forms.ChoiceField(choices=_times("Changed"), required=False)
     order = forms.ChoiceField(choices=[*_ORDERS.items()], required=False)

@@ -76,7 +76,7 @@ class JobForm(OperationForm):
         max_length=_LONGEST_PASTE,
         strip=False,  # or the numbers of the lines would not be theirs
         widget=forms.Textarea({"rows": 8, "spellcheck": "false"}),
-        help_text="One or more per line, in any form: ada@example.com, Ada &lt;ada@example.com&gt;, 4174086.",
+        help_text="One or more per line, in any form: ada@example.com, Ada <ada@example.com>, 4174086.",
     )
     file = forms.FileField(
         label="Or a CSV file with a column named Email or Id",
@@ -107,6 +107,7 @@ class JobForm(OperationForm):
     ) -> None:
         super().__init__(data, files, initial={"who": who})
         self.fields["file"].widget.attrs["data-max-mb"] = settings.IMPORT_MAX_MB
+        self.catalogues = catalogues
         self.recipes = {str(recipe.pk): recipe for recipe in recipes}
         self.definitions = {definition.identifier: definition for definition in catalogues.fields}
         self.pasted = Pasted()

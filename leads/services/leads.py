@@ -16,7 +16,7 @@ from accounts.services import audit
 from kartra_admin.lib.errors import Conflict
 from leads import effects
 from leads.labels import FIELD_LABELS, person
-from leads.models import Operation, Recent
+from leads.models import Entry, Operation, Recent
 from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import (
     AssignTag,
@@ -116,8 +116,8 @@ def record_visit(*, actor: User, account: Account, lead_id: str) -> None:
         with transaction.atomic():
             subjects.of_lead(account.pk, lead_id)  # before the row, in the order of who forgets the lead
             is_kept = recent and Recent.objects.filter(pk=recent.pk).update(opened_at=timezone.now())
-            label = person(recent.name, recent.email) if recent and is_kept else ""
-            _log_view(actor, account, lead_id, label)
+            known = recent if recent and is_kept else Entry.objects.filter(account=account, lead_id=lead_id).first()
+            _log_view(actor, account, lead_id, person(known.name, known.email) if known else "")
 
 
 def record_view(*, actor: User, account: Account, lead: Lead) -> None:

@@ -1,5 +1,6 @@
 """Bulk jobs: laid down, checked, started, watched, paused, approved, retried, undone, and what came of each lead."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -45,13 +46,10 @@ def index(request: StaffRequest) -> HttpResponse:
 def create(request: StaffRequest) -> HttpResponse:
     """Who and what. Posted, it begins the dry run, which sends nothing."""
     desk = desk_for(request.user)
-    catalogues = for_account(desk.account)
-    recipes = list(desk_selectors.list_recipes(desk.account))
-    if request.method == "POST":
-        form = JobForm(request.POST, request.FILES, catalogues=catalogues, recipes=recipes)
-    else:
-        form = JobForm(catalogues=catalogues, recipes=recipes, who=_who_asked_for(request, desk))
-    if request.method == "POST" and form.is_valid():
+    if request.method == "GET":
+        return _create_page(request, _form(desk, who=_who_of_view(request, desk)))
+    form = _form(desk, request.POST, request.FILES)
+    if form.is_valid():
         try:
             job = _create(desk, form)
         except Denied:
@@ -60,7 +58,23 @@ def create(request: StaffRequest) -> HttpResponse:
             form.refuse(error.sentence)
         else:
             return redirect("leads:job", job_id=job.pk)
-    context = {"form": form, "catalogues": catalogues}
+    return _create_page(request, form)
+
+
+@require_POST
+@require_perm("bulk.run")
+def create_of_ticked(request: StaffRequest) -> HttpResponse:
+    """The same page with the leads that were ticked in the directory. Posted, for their emails may fit no address."""
+    return _create_page(request, _form(desk_for(request.user), who="\n".join(request.POST.getlist("lead")[:_TICKED])))
+
+
+def _form(desk: Desk, *posted: Any, who: str = "") -> JobForm:
+    recipes = list(desk_selectors.list_recipes(desk.account))
+    return JobForm(*posted, catalogues=for_account(desk.account), recipes=recipes, who=who)
+
+
+def _create_page(request: StaffRequest, form: JobForm) -> HttpResponse:
+    context = {"form": form, "catalogues": form.catalogues}
     return render(request, "leads/jobs/create.html", context, status=422 if form.errors else 200)
 
 
@@ -78,10 +92,10 @@ def _create(desk: Desk, form: JobForm) -> Job:
     )
 
 
-def _who_asked_for(request: StaffRequest, desk: Desk) -> str:
-    """Leads ticked in the directory, or everybody in a view of it."""
+def _who_of_view(request: StaffRequest, desk: Desk) -> str:
+    """Everybody in the view of the directory that is asked for, if one is."""
     if "view" not in request.GET:
-        return "\n".join(request.GET.getlist("lead")[:_TICKED])
+        return ""
     filters = read_view(request.GET["view"])
     if filters is None:
         raise BadRequest("This view of the directory cannot be read. Start from the directory.")

@@ -1,6 +1,7 @@
 """What nobody waits for gives way to people: which of the calls ask the limiter for their turn as background work."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -13,7 +14,8 @@ from kartra_admin.lib.pacing import Limiter, Turn
 from leads import tasks
 from leads.access import Desk
 from leads.models import Job, Operation, Reread
-from leads.providers.changes import AssignTag, EditLead
+from leads.providers.changes import AssignTag, EditLead, SubscribeToList
+from leads.providers.kartra.sandbox.state import connect, writing
 from leads.services import directory, events, refreshing, settling
 from leads.services.bulk import making, steering
 from leads.services.directory import Met
@@ -24,6 +26,7 @@ from tests.leads.services.bulk.conftest import TAG, lay_down, states, work
 pytestmark = pytest.mark.django_db
 BEN = NOTABLE["ben"]
 NOBODY = "nobody@example.com"
+LATER = "Made later"
 PERSON, BACKGROUND = False, True
 Calls = list[tuple[tuple[str, ...], bool]]
 Heard = Callable[[], Calls]
@@ -71,6 +74,22 @@ def test_a_bulk_job_gives_way_in_its_dry_run_its_run_and_its_undo(manager: Desk,
     assert states(undoing).count("succeeded") >= 2
     assert {commands for commands, _ in undone} >= {("get_lead",), ("edit_lead", "unassign_tag")}
     assert {is_background for _, is_background in [*checked, *undone]} == {BACKGROUND}
+
+
+def test_an_undo_of_several_attempts_gives_way(manager: Desk, sandbox: Sandbox, heard: Heard) -> None:
+    job = work(lay_down(manager, ADA.email, AssignTag(TAG), SubscribeToList(LATER)))
+    job = work(steering.start(actor=manager.user, job=job))
+    assert states(job) == ["failed"]
+    with closing(connect(sandbox.path)) as db, writing(db):
+        db.execute("INSERT INTO lists (id, account_id, name) VALUES (9901, 1, ?)", (LATER,))
+    job = work(steering.retry(actor=manager.user, job=job))
+    undoing = work(making.undo_job(actor=manager.user, job=job, job_id=uuid4()))
+    heard()
+    undoing = work(steering.start(actor=manager.user, job=undoing))
+    assert states(undoing) == ["succeeded"]
+    undone = heard()
+    assert {commands for commands, _ in undone} >= {("unsubscribe_lead_from_list",), ("unassign_tag",)}
+    assert {is_background for _, is_background in undone} == {BACKGROUND}
 
 
 def test_the_readings_of_the_directory_give_way(manager: Desk, heard: Heard, settings: Any) -> None:

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AuditEntry, User
+from leads.access import Desk
 from leads.models import Entry
+from leads.services import directory
+from leads.services.directory import Met
 from tests.leads.helpers import words
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +62,7 @@ class Asked(HTMLParser):
         super().__init__()
         self.lengths: dict[str, int] = {}
         self.unbounded: list[str] = []
+        self.boxes = 0
         self._form, self._select, self._longest = "", "", 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -71,12 +77,13 @@ class Asked(HTMLParser):
             self._longest = max(self._longest, len((found.get("value") or "").encode()) * 3)
         elif tag == "input" and name and (self._form or "hx-get" in found):
             self._input(name, kind, found)
+        self.boxes += (name, kind) == ("lead", "checkbox")
 
     def _input(self, name: str, kind: str | None, found: dict[str, str | None]) -> None:
         bounded = int(found.get("maxlength") or 0)
         if kind in TYPED and not bounded:
             self.unbounded.append(name)
-        size = len(name) + 2 + (bounded * 9 if kind in TYPED else max(30, len(found.get("value") or "")))
+        size = len(name) + 2 + (bounded * 9 if kind in TYPED else max(30, len(quote(found.get("value") or ""))))
         if self._form:
             self.lengths[self._form] += size
         if address := found.get("hx-get"):
@@ -91,10 +98,16 @@ class Asked(HTMLParser):
 
 
 @pytest.mark.parametrize("url", ["/", "/leads/", "/directory/", "/audit/", "/unusual/", "/bulk/", "/report/"])
-def test_no_form_asks_with_more_than_the_server_takes(at_desk: Callable[[str], Client], url: str) -> None:
-    """A letter is nine bytes of an address at most for each that ``maxlength`` counts."""
+def test_no_form_asks_with_more_than_the_server_takes(
+    at_desk: Callable[[str], Client], desk_of: Callable[[str], Desk], url: str
+) -> None:
+    """A letter is nine bytes of an address at most for each that ``maxlength`` counts. The directory is full of people
+    who are known by long emails alone."""
+    rows = [Met("", email=f"{number}{'é' * 300}@example.com", name=f"{number}") for number in range(60)]
+    directory.remember_rows(desk_of("admin").account, rows, at=timezone.now())
     page = Asked()
     page.feed(at_desk("admin").get(url).content.decode())
     assert "/leads/ q" in page.lengths
+    assert page.boxes == (50 if url == "/directory/" else 0)
     assert page.unbounded == []
     assert {where: size for where, size in page.lengths.items() if size > LONGEST_LINE} == {}

@@ -152,6 +152,13 @@ def test_a_view_is_logged_and_remembered_once(at_desk: AtDesk) -> None:
     assert entries.count() == 2
 
 
+def test_who_sees_a_payment_first_is_told_of_by_the_name_that_the_directory_knows(at_desk: AtDesk) -> None:
+    see(at_desk("viewer"))
+    assert at_desk("manager").get(f"/leads/{ADA.id}/transactions/99432/").status_code == 200
+    entry = AuditEntry.objects.get(action="lead.view.viewed", actor_name="Manager Person")
+    assert entry.target_name == f"Ada Moreno <{ADA.email}>"
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "edit/", "activity/", "money/", "transactions/99432/", "transactions/99432/refund/", "subscriptions/14833/",

@@ -254,8 +254,11 @@ def test_a_file_that_cannot_be_read_is_said_in_a_sentence(
 
 def test_ticked_rows_and_a_view_of_the_directory_are_filled_in(manager: Client, desk: Desk) -> None:
     read(desk, ADA.id), read(desk, BEN.id)
-    ticked = manager.get("/bulk/new/", {"lead": [ADA.id, BEN.email]})
+    ticked = manager.post("/bulk/new/ticked/", {"lead": [ADA.id, BEN.email]})
+    assert ticked.status_code == 200
     assert f"{ADA.id}\n{BEN.email}</textarea>" in ticked.content.decode()
+    assert '<form class="stack" action="/bulk/new/" method="post"' in ticked.content.decode()
+    assert not Job.objects.exists()
     view = manager.get("/bulk/new/", {"view": "q=moreno"}).content.decode()
     assert f"{ADA.id}</textarea>" in view
     everybody = manager.get("/bulk/new/", {"view": ""}).content.decode()
