@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from html import unescape
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django import Settings
 
 from accounts.models import AuditEntry, User
+from accounts.permissions import BY_ROLE, PERMISSIONS, ROLES
 from accounts.services import connections, users
 from leads.access import Desk
 from tests.accounts.factors import code_for, give_app
@@ -16,6 +18,7 @@ from tests.browser.conftest import Watch, enter
 from tests.browser.looking import Eye
 from tests.conftest import PASSWORD, SignIn
 from tests.leads.conftest import ADA
+from tests.test_access import PUBLIC, SIGNED_IN, TABLE, address
 
 pytestmark = pytest.mark.browser
 UserOf = Callable[[str], User]
@@ -246,6 +249,60 @@ def test_role_and_address_decide_who_gets_where(
     settings.ROLE_ADDRESSES = "admin=203.0.113.0/24"
     page.goto("/team/")
     expect(page.get_by_role("main")).to_contain_text("only from the addresses that your team has set")
+
+
+GETS = [name for name, line in TABLE.items() if line.method == "get"]
+
+
+# All at once, as many as a browser opens.
+_FETCH = """urls => Promise.all(urls.map(async url => {
+    const answer = await fetch(url)
+    return [answer.status, new URL(answer.url).pathname, await answer.text()]
+}))"""
+
+
+def assert_table(page: Page, role: str) -> None:
+    """Every address that a browser can open answers as the table of `tests.test_access` says; "" is signed out."""
+    page.goto("/sign-in/inactive/")
+    urls = [address(name) for name in GETS]
+    for name, url, (status, came_to, text) in zip(GETS, urls, page.evaluate(_FETCH, urls), strict=True):
+        needs, has_to_sign_in = TABLE[name].needs, came_to == "/sign-in/"
+        if needs == PUBLIC:
+            assert status == 200, (role, name, status)
+        elif not role:
+            assert (status, has_to_sign_in) == (200, True), (name, status)
+        elif needs == SIGNED_IN or needs in BY_ROLE[role]:
+            assert status in (200, 204, 400, 404, 409, 422), (role, name, status)
+            assert not has_to_sign_in, (role, name)
+        else:
+            assert (status, came_to) == (403, url), (role, name, status)
+            assert PERMISSIONS[needs][0] in unescape(text), (role, name)
+
+
+def test_role_by_role_a_browser_opens_what_the_table_says(
+    page: Page, user_of: UserOf, desk_of: Callable[..., Desk], browser_of: Callable[..., Page]
+) -> None:
+    user_of("viewer")  # whom some addresses are about
+    assert_table(page, "")
+    for role in ROLES:
+        desk_of(role)
+        assert_table(browser_of(role), role)
+
+
+def test_from_another_address_a_bound_role_opens_nothing(
+    page: Page, user_of: UserOf, client_of: SignIn, browser_of: Callable[..., Page], settings: Settings
+) -> None:
+    """Each time with a session that began where it may. Nobody else is held up."""
+    user_of("viewer")
+    settings.ROLE_ADDRESSES = "manager=203.0.113.0/24"
+    for name in GETS:
+        page.context.clear_cookies()
+        enter(page.context, client_of("manager"))
+        answer = page.request.get(address(name), max_redirects=0)
+        assert answer.status == 403, (name, answer.status)
+        assert "only from the addresses that your team has set" in answer.text(), name
+    assert page.request.get("/profile/", max_redirects=0).headers["location"].startswith("/sign-in/?"), "it was ended"
+    assert browser_of("agent").request.get("/profile/", max_redirects=0).status == 200
 
 
 @pytest.mark.looks_at("leads:health", "accounts:keys")
