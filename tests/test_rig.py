@@ -129,18 +129,28 @@ def test_no_secret_is_lost_though_the_rotation_of_keys_is_killed() -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    "sabotage",
+    ("sabotage", "found"),
     [
-        # The new seal is bound to another place, so it never opens again.
-        "from accounts import seals; from accounts.services import rotation;"
-        " rotation._reseal_connection = lambda row: type(row).objects.filter(pk=row.pk).update("
-        "sealed_key=seals.keyring().seal('lost', bound_to='nowhere'))",
-        # What lies in JSON is passed by.
-        "from accounts.services import rotation; rotation._reseal = lambda row, kind: 0",
+        (
+            "from accounts import seals; from accounts.services import rotation;"
+            " rotation._reseal_connection = lambda row: type(row).objects.filter(pk=row.pk).update("
+            "sealed_key=seals.keyring().seal('lost', bound_to='nowhere'))",
+            "secrets do not open, or are not what they were, after kill",
+        ),
+        ("from accounts.services import rotation; rotation._reseal = lambda row, kind: 0", "secrets on an older key"),
+        (
+            "from accounts.services import checkpoints; checkpoints.turn_key = lambda: None",
+            "signing key alone: Entry 1:",
+        ),
+    ],
+    ids=[
+        "the new seal is bound to another place",
+        "what lies in JSON is passed by",
+        "no key vouches for the one before",
     ],
 )
-def test_the_rig_of_keys_notices_what_is_broken(sabotage: str) -> None:
+def test_the_rig_of_keys_notices_what_is_broken(sabotage: str, found: str) -> None:
     code = _SABOTAGED.replace("from leads.services import _operations, approvals, runs, settling", "pass")
-    done = run("-c", code.format(sabotage), *_KEYS[:3], "--kills", "2", "--within", "0.2")
+    done = run("-c", code.format(sabotage), *_KEYS[:3], "--kills", "3", "--within", "0.3")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "WRONG: " in done.stdout, done.stdout + done.stderr
+    assert re.search(f"WRONG: .*{found}", done.stdout), done.stdout + done.stderr

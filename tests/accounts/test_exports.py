@@ -14,6 +14,7 @@ import tracemalloc
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import append_only
 from accounts.evidence import chain, checkpoints, exported, merkle, script
@@ -39,7 +41,7 @@ from accounts.services import checkpoints as signing
 from kartra_admin.lib.errors import AppError
 from tests.accounts.test_chain import rewrite
 from tests.conftest import SignIn
-from tests.entries import entries_about, entries_with, forget, insert_stray
+from tests.entries import append, entries_about, entries_with, forget, insert_stray
 
 pytestmark = pytest.mark.django_db
 UserOf = Callable[[str], User]
@@ -138,6 +140,36 @@ def test_a_filter_leaves_gaps_and_each_entry_still_has_its_own_hash(log: Account
     assert [row["opened"]["told"]["target_id"] for row in told(data)] == ["4174091"] * 7
     assert (found.entries, found.missing) == (7, 12)
     assert found.proved == 7
+
+
+def test_last_month_is_exported_and_verified_elsewhere(auditor: Client, elsewhere: Path) -> None:
+    """From its first moment to its last, by the clock of the desk, amid checkpoints that sign what lies around it."""
+    end = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last_day = end - timedelta(days=1)
+    begin = last_day.replace(day=1)
+    moment = timedelta(microseconds=1)
+    times = (begin - timedelta(days=40), begin - moment, begin, begin + timedelta(days=9), end - moment, end)
+    numbers = []
+    for at in times:
+        numbers.append(append(at=at, action="lead.view").pk)
+        if at.day == 10:
+            signing.sign()
+    _, _, first, _, last, _ = numbers
+    data = exported_by(auditor, since=f"{begin:%Y-%m-%d}", until=f"{last_day:%Y-%m-%d}")
+    assert [row["entry"]["id"] for row in told(data)] == numbers[2:5]
+    (elsewhere / "keys.txt").write_bytes(auditor.get(reverse("accounts:audit-keys")).content)
+    (elsewhere / "month.ndjson").write_bytes(data)
+    done = alone(elsewhere, "month.ndjson", "keys.txt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"GOOD  3 entries of {settings.SITE_URL}, From: {begin:%Y-%m-%d}, To: {last_day:%Y-%m-%d}, " in done.stdout
+    assert f"numbers {first} to {last}, none is missing" in done.stdout
+    assert "3 proved by 2 signed checkpoints" in done.stdout
+    for place, begins, line, number in lines_of_entries(data):
+        at = begins + line.index(b"lead.view")
+        (elsewhere / "month.ndjson").write_bytes(data[:at] + b"h" + data[at + 1 :])
+        done = alone(elsewhere, "month.ndjson", "keys.txt")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout == f"BAD  line {place}: entry {number}: is not what its hash was made of\n"
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 10_000])

@@ -1,7 +1,9 @@
-"""Forgeries of a log, by the thousand: each is found, and the first bad entry is named."""
+"""Forgeries of a log, by the thousand: each is found, and the first bad entry is named. So are those of a file that
+was exported, which are read by other means."""
 
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Set
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from accounts.evidence import checkpoints as signing
 from accounts.evidence import merkle
 from accounts.evidence.chain import FIELDS, START, hash_of
+from accounts.evidence.exported import FIELDS as FIELDS_OF_FILE
+from accounts.evidence.exported import Bad, Reader, Writer
 from accounts.evidence.verify import Broken, Row, verify
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -187,6 +191,124 @@ def test_every_forgery_is_found_at_its_first_bad_entry(forge: Callable[[Log], in
             expected = forge(log)
             assert first_bad(log) == expected
             log.rows, log.checkpoints = list(rows), list(checkpoints)
+
+
+Line = tuple[str, dict[str, Any]]
+
+
+def exported(log: Log, header: dict[str, Any], chosen: Set[int]) -> list[Line]:
+    """What the desk writes of the chosen entries from what is stored: which line, and what it is made from."""
+    lines: list[Line] = [("header", {"header": header})]
+    above = None
+    for place, (fields, said) in enumerate(log.rows):
+        if fields["id"] not in chosen:
+            continue
+        covering = next((one for one in log.checkpoints if one["number"] >= fields["id"]), None)
+        if covering and covering != above:
+            lines.append(("checkpoint", {"checkpoint": covering}))
+            above = covering
+        proof = None
+        if covering and (header["count"] < len(log.rows) or fields["id"] == header["last"]):
+            first = covering["number"] - covering["count"]
+            leaves = [hashed for _, hashed in log.rows[max(first, 0) : covering["number"]]]
+            proof = merkle.proof(leaves, place - first) if 0 <= place - first < len(leaves) else None
+        before = log.rows[place - 1][1] if place else START
+        told = {"sentence": "", "told": fields["body"]}
+        lines.append(("entry", {"entry": fields, "before": before, "own_hash": said, "proof": proof, **told}))
+    return lines
+
+
+def written(lines: list[Line]) -> list[bytes]:
+    """The file, each line with its sum, signed by the desk, which does not look at what it signs."""
+    writer = Writer()
+    texts = [getattr(writer, kind)(**given) for kind, given in lines]
+    return [text.encode() for text in (*texts, writer.end(KEY))]
+
+
+def bad_line(lines: list[Line]) -> str:
+    """What is said of the first line that is wrong; "" where none is."""
+    try:
+        Reader([signing.public_key(KEY)]).read(written(lines))
+    except Bad as bad:
+        return str(bad)
+    return ""
+
+
+def scope_of(log: Log, is_whole: bool) -> tuple[dict[str, Any], Set[int]]:
+    """The header of a file, and the numbers in it: all, or some half of them."""
+    chosen = {number for number in range(1, len(log.rows) + 1) if is_whole or log.chance.random() < 0.5}
+    return {"first": min(chosen), "last": max(chosen), "count": len(chosen), "fields": FIELDS_OF_FILE}, chosen
+
+
+# What these do shows at the very entry; of what was hashed anew, only somewhere among what was signed together.
+SHOWN_AT_ONCE = {edited, edited_by_one_character, deleted, swapped_under_their_numbers, cut}
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "filtered"])
+@pytest.mark.parametrize("forge", FORGERIES)
+def test_every_forgery_of_what_is_exported_is_found(forge: Callable[[Log], int], is_whole: bool) -> None:
+    """By the chain, the checkpoints and the proofs alone: the header is the true one, and all sums are right."""
+    chance = random.Random(f"{forge.__name__} {is_whole}")
+    found = 0
+    for _ in range(EACH // 20):
+        log = Log(chance)
+        header, chosen = scope_of(log, is_whole)
+        rows, checkpoints, true = list(log.rows), list(log.checkpoints), exported(log, header, chosen)
+        assert bad_line(true) == ""
+        for _ in range(10):
+            expected = forge(log)
+            forged = exported(log, header, chosen)
+            log.rows, log.checkpoints = list(rows), list(checkpoints)
+            if forged == true:
+                continue  # it is about what was left out
+            found += 1
+            said = bad_line(forged)
+            assert said
+            if is_whole and forge in SHOWN_AT_ONCE:
+                assert re.search(rf"\bentry {expected}\b", said)
+    assert found > EACH // 5
+
+
+def entry_written_anew(lines: list[Line], place: int, chance: random.Random) -> int:
+    """With a hash that is right; whatever stands around it is true. It shows there, or where the next one follows."""
+    given = lines[place][1]
+    fields = {**given["entry"], "actor_name": "Somebody Else"}
+    lines[place] = ("entry", {**given, "entry": fields, "own_hash": hash_of(fields, given["before"])})
+    return int(fields["id"])
+
+
+def entry_told_otherwise(lines: list[Line], place: int, chance: random.Random) -> int:
+    given = lines[place][1]
+    lines[place] = ("entry", {**given, "told": f"{chance.random()}"})
+    return int(given["entry"]["id"])
+
+
+def line_left_out(lines: list[Line], place: int, chance: random.Random) -> int:
+    return int(lines.pop(place)[1]["entry"]["id"])
+
+
+def line_repeated(lines: list[Line], place: int, chance: random.Random) -> int:
+    lines.insert(place, lines[place])
+    return int(lines[place][1]["entry"]["id"])
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "filtered"])
+@pytest.mark.parametrize("forge", [entry_written_anew, entry_told_otherwise, line_left_out, line_repeated])
+def test_every_forgery_of_a_file_is_found(forge: Callable[..., int], is_whole: bool) -> None:
+    """Also where all sums are right, and the end is. What was within a seal the signature of the end alone proves."""
+    chance = random.Random(f"{forge.__name__} {is_whole}")
+    for _ in range(EACH // 20):
+        log = Log(chance)
+        true = exported(log, *scope_of(log, is_whole))
+        entries = [(place, given["entry"]) for place, (kind, given) in enumerate(true) if kind == "entry"]
+        places = [place for place, entry in entries if entry["subject_id"] is None]
+        for place in chance.sample(places, min(5, len(places))):
+            lines = list(true)
+            number = forge(lines, place, chance)
+            said = bad_line(lines)
+            assert said
+            if is_whole:
+                assert re.search(rf"\bentry ({number}|{number + (forge is entry_written_anew)})\b", said)
 
 
 def test_an_old_database_beside_newer_checkpoints_kept_outside_is_found() -> None:

@@ -58,7 +58,7 @@ def spellings(secret: str) -> Iterator[str]:
     yield repr(secret.encode())[2:-1]
     yield secret.replace("&", "&amp;")
     yield secret.encode("unicode_escape").decode()
-    yield secret.rpartition("-")[2]  # its tail alone, whatever became of the rest
+    yield from re.findall(r"\w{6,}\Z", secret)  # its tail alone, whatever became of the rest
 
 
 CREDENTIALS = {"Kartra's key": KEY, "Kartra's password": PASSWORD, "a wrong one": WRONG}

@@ -1,10 +1,13 @@
 """Thousands of secrets sealed anew by a rotation that is killed at random, again and again.
 
 ``python3 run.py rig keys`` runs it whole: 10,000 secrets, 100 kills with SIGKILL; `tests/test_rig.py` a shorter one.
-After every kill each secret must still open with the keys that are there; in the end, with the newest alone.
+After every kill each secret is opened with the keys that are there, and must be what it was; in the end, with the
+newest alone. The key that signs the log turns too, and in the end the log verifies with the newest alone.
 """
 
 import argparse
+import base64
+import io
 import os
 import random
 import signal
@@ -16,6 +19,10 @@ from tests.rig import world
 _FIFTH = (
     5  # of the secrets are those of authenticator apps, as many keys of leads; the others are halves of credentials
 )
+
+
+# 32 bytes, which keep the digests.
+_INDEX_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
 
 def main(arguments: list[str]) -> int:
@@ -39,39 +46,53 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace, wrong: list[str]) -> None:
-    from cryptography.fernet import Fernet
     from django.conf import settings
+    from django.core.management import CommandError, call_command
 
     from accounts import seals, subjects
     from accounts.models import IndexKey
     from accounts.selectors.keys import uses
+    from accounts.services import checkpoints
 
     chance = random.Random(f"keys {options.seed}")
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    sealed = seals.keyring().seal(Fernet.generate_key().decode(), bound_to=seals.of_index())
+    settings.CREDENTIAL_KEYS = [_new_key()]
+    settings.AUDIT_SIGNING_KEY = _new_key()
+    sealed = seals.keyring().seal(_INDEX_KEY, bound_to=seals.of_index())
     IndexKey.objects.update_or_create(pk=1, defaults={"sealed_key": sealed})
     subjects.lay_index_key(using="default")  # which forgets the one before
     _make(options.secrets)
     killed, rounds = 0, 0
     while killed < options.kills:
-        settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), settings.CREDENTIAL_KEYS[0]]
+        checkpoints.sign()  # with the key that is about to be turned over
+        settings.CREDENTIAL_KEYS = [_new_key(), settings.CREDENTIAL_KEYS[0]]
+        settings.AUDIT_SIGNING_KEY = f"{_new_key()},{settings.AUDIT_SIGNING_KEY}"
         rounds += 1
         while killed < options.kills:
             if not _rotate(kill_after=chance.uniform(0, options.within)):
                 break
             killed += 1
-            if broken := sum(uses().broken.values()):
-                wrong.append(f"{broken} secrets open with no key after kill {killed}")
+            if unreadable := _unreadable(options.secrets):
+                wrong.append(f"{unreadable} secrets do not open, or are not what they were, after kill {killed}")
         _rotate(kill_after=None)
         if left := uses().left:
             wrong.append(f"{left} secrets on an older key at the end of round {rounds}")
+        settings.AUDIT_SIGNING_KEY = settings.AUDIT_SIGNING_KEY.split(",")[0]
     settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
-    unreadable = _unreadable(options.secrets)
-    if unreadable:
+    if unreadable := _unreadable(options.secrets):
         wrong.append(f"{unreadable} secrets do not open with the newest key alone, or are not what they were")
+    try:
+        call_command("auditverify", stdout=io.StringIO())
+    except CommandError as error:
+        wrong.append(f"auditverify with the newest signing key alone: {error}")
     print(
         f"{options.secrets} secrets, {killed} kills in {rounds} rotations, {unreadable} unreadable, {uses().left} left"
     )
+
+
+def _new_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
 
 
 def _rotate(*, kill_after: float | None) -> bool:
@@ -142,14 +163,15 @@ def _make(secrets: int) -> None:
 
 
 def _unreadable(secrets: int) -> int:
-    """How many of all secrets do not open to what they were."""
+    """How many of all secrets, the account's digest and the key of the index do not open to what they were."""
     from allauth.mfa.models import Authenticator
 
     from accounts import seals
-    from accounts.models import Connection, Subject
+    from accounts.models import Account, Connection, IndexKey, Subject
     from accounts.services import connections, second_factor
     from kartra_admin.lib.crypto import SealBroken
 
+    ring = seals.keyring()
     good = 0
     for row in Connection.objects.select_related("account"):
         try:
@@ -159,12 +181,17 @@ def _unreadable(secrets: int) -> int:
         good += (opened.key == f"key of {row.user_id}") + (opened.password == f"password of {row.user_id}")
     for row in Authenticator.objects.all():
         try:
-            opened_secret = seals.keyring().open(row.data["secret"], bound_to=second_factor.SEALED_FOR)
+            opened_secret = ring.open(row.data["secret"], bound_to=second_factor.SEALED_FOR)
         except SealBroken:
             continue
         good += opened_secret == f"app of {row.user_id}" and row.data["spent_until"] == 7
     for row in Subject.objects.filter(digest__startswith="rig "):
         with suppress(SealBroken):
-            opened_key = seals.keyring().open(row.sealed_key, bound_to=seals.of_subject())
+            opened_key = ring.open(row.sealed_key, bound_to=seals.of_subject())
             good += opened_key == f"key of {str(row.digest).removeprefix('rig ')}"
-    return secrets - good
+    account, index = Account.objects.get(), IndexKey.objects.get()
+    with suppress(SealBroken):
+        good += ring.open(account.sealed_digest, bound_to=seals.of_account(account.fingerprint)) == "rig"
+    with suppress(SealBroken):
+        good += ring.open(index.sealed_key, bound_to=seals.of_index()) == _INDEX_KEY
+    return secrets + 2 - good
