@@ -65,7 +65,9 @@ def create(request: StaffRequest) -> HttpResponse:
 @require_perm("bulk.run")
 def create_of_ticked(request: StaffRequest) -> HttpResponse:
     """The same page with the leads that were ticked in the directory. Posted, for their emails may fit no address."""
-    return _create_page(request, _form(desk_for(request.user), who="\n".join(request.POST.getlist("lead")[:_TICKED])))
+    if not (ticked := request.POST.getlist("lead")[:_TICKED]):
+        return redirect("leads:job-create")
+    return _create_page(request, _form(desk_for(request.user), who="\n".join(ticked)))
 
 
 def _form(desk: Desk, *posted: Any, who: str = "") -> JobForm:

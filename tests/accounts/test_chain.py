@@ -39,6 +39,7 @@ from accounts.evidence import merkle
 from accounts.evidence.chain import START, hash_of
 from accounts.models import Account, AnchorAttempt, AuditEntry, ChainHead, Checkpoint, SigningTurn
 from accounts.selectors import checkpoints as checkpoint_selectors
+from accounts.selectors import evidence
 from accounts.services import audit, checkpoints
 from kartra_admin.settings import BASE_DIR
 from tests.entries import WrittenAfterAnEntry, forget, insert_stray
@@ -217,6 +218,26 @@ def grow(upto: int) -> None:
         AuditEntry.objects.bulk_create(rows)
         ChainHead.objects.update(number=rows[-1].pk, hash=before)
         checkpoints.sign()
+
+
+@pytest.mark.django_db
+def test_no_query_asks_for_more_numbers_than_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a database without statistics sorts all the rest for each. A gap is crossed at once, however wide."""
+    for number in range(10):
+        audit.record(action="session.end.succeeded", outcome="succeeded", actor_name=str(number))
+    insert_stray(10**15)
+    asked: list[int] = []
+    read = evidence._read
+
+    def note(columns: str, after: int, upto: int, *limit: int) -> list[tuple[Any, ...]]:
+        asked.append(upto - after)
+        return read(columns, after, upto, *limit)
+
+    monkeypatch.setattr(evidence, "_AT_ONCE", 3)
+    monkeypatch.setattr(evidence, "_read", note)
+    assert [fields["id"] for fields, _ in evidence.rows(upto=10**15)] == [*range(1, 11), 10**15]
+    assert max(asked) == 3
+    assert len(asked) <= 7
 
 
 @pytest.mark.django_db(transaction=True)
