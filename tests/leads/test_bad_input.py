@@ -176,7 +176,7 @@ def _job(account: Account, actor: User, state: str) -> Job:
     job = make_job(account, actor)
     was = {"started_at": timezone.now()} if state in ("running", "paused", "done") else {}
     Job.objects.filter(pk=job.pk).update(state=state, resumes_as="running", asked_at=timezone.now(), **was)
-    done = Operation.objects.filter(outcome="succeeded").first()
+    done = Operation.objects.filter(outcome="succeeded").earliest("created_at")
     for position, became in enumerate(("failed", "succeeded" if state == "done" else "waiting")):
         JobLead.objects.create(
             job=job,
@@ -185,7 +185,7 @@ def _job(account: Account, actor: User, state: str) -> Job:
             would="change",
             would_do=[0],
             state=became,
-            operation=done,
+            operation=done if became == "succeeded" else None,
         )
     return job
 

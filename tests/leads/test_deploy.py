@@ -112,7 +112,8 @@ def test_a_deploy_in_the_middle_of_a_run_lets_what_is_under_way_end_and_another_
 def test_a_worker_killed_amid_calls_loses_nothing_and_does_nothing_twice(
     desk_of: Callable[..., Desk], sandbox: Sandbox
 ) -> None:
-    """Of two calls that Kartra carries out and answers late, and of what was between reading and sending."""
+    """Of two calls that Kartra carries out and answers late, of what was between reading and sending, and of a call
+    that the kill may have met."""
     desk, before = desk_of("manager"), points_of(sandbox)
     job, ids = start_job(desk, sandbox, LEADS, pace=Job.FASTEST)
     arm(sandbox.path, "give_points_to_lead", "late", 2, seconds=20)
@@ -120,7 +121,7 @@ def test_a_worker_killed_amid_calls_loses_nothing_and_does_nothing_twice(
         wait_until(lambda: stands_at(job, "running", done=3) and late_ones(job, sandbox, before) == 2)
         first.kill()
         assert first.wait(PATIENCE) == -signal.SIGKILL
-    assert late_ones(job, sandbox, before) == 2
+    assert late_ones(job, sandbox, before) >= 2
     assert stands_at(job, "running", done=3)
 
     pass_time(timedelta(minutes=10))
