@@ -44,7 +44,7 @@ def _reports(body: bytes) -> list[str]:
     """Each report as directive, what was blocked, and the page; nothing else of what a stranger may have written."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
         return []
     bodies = [part.get("body") for part in found if isinstance(part, dict)] if isinstance(found, list) else []
     if isinstance(found, dict):

@@ -224,7 +224,7 @@ def test_reports_are_bounded(said: Callable[[], list[str]]) -> None:
 
 @pytest.mark.parametrize(
     "junk", ["", "null", "[]", "[1]", "{", '{"csp-report": 1}', b"\xff\x00", '[{"body": null}]',
-     '{"csp-report": {"blocked-uri": "http://["}}'],
+     '{"csp-report": {"blocked-uri": "http://["}}', "[" * 16_000],
 )  # fmt: skip
 def test_a_forged_report_breaks_nothing(junk: str | bytes, said: Callable[[], list[str]]) -> None:
     assert report(junk) == 204
