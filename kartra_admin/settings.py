@@ -183,6 +183,9 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+if "LocMem" in CACHES["default"]["BACKEND"]:
+    # Each email that a stranger types makes an entry. Of Django's 300 they would soon push the counts of others out.
+    CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
 # How many web processes there are: gunicorn starts so many, and ``checks.py`` says what they have to share.
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 

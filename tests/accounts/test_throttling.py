@@ -104,6 +104,17 @@ def test_an_account_is_counted_over_all_addresses_and_spellings(user_of: UserOf)
     assert "Wait" in attempt("agent@example.com", PASSWORD)[0]
 
 
+def test_who_is_refused_stays_so_whatever_strangers_type_meanwhile(user_of: UserOf) -> None:
+    user_of("agent")
+    for _ in range(5):
+        attempt("agent@example.com")
+    for number in range(400):
+        stranger = Client(REMOTE_ADDR=f"203.0.113.{number // 20}")
+        answer = stranger.post("/sign-in/forgotten/", {"email": f"nobody{number}@example.com"})
+        assert answer.status_code == 302
+    assert "Wait" in attempt("agent@example.com", PASSWORD)[0]
+
+
 def test_an_address_is_counted_over_all_accounts() -> None:
     for number in range(10):
         assert "Wait" not in attempt(f"nobody{number}@example.com")[0]
