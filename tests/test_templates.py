@@ -7,6 +7,8 @@ import lucide
 import pytest
 from django.conf import settings
 from django.template import Engine, engines
+from django.template.base import Lexer, TokenType
+from django.template.library import import_library
 
 pytestmark = pytest.mark.once
 FOLDER = Path(settings.BASE_DIR) / "templates"
@@ -79,6 +81,29 @@ def test_the_patterns_find_what_they_are_for(bad: str, what: str) -> None:
 def test_every_icon_exists(name: str) -> None:
     for icon in re.findall(r"{%\s*lucide\s+[\"']([^\"']+)[\"']", source_of(name)):
         lucide._render_icon(icon, 16)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_loads_only_what_it_uses(name: str) -> None:
+    tokens = [token for token in Lexer(source_of(name)).tokenize() if token.token_type != TokenType.TEXT]
+    words = [token.split_contents() for token in tokens if token.token_type == TokenType.BLOCK]
+    tags = {first for first, *_ in words}
+    filters = {found for token in tokens for found in re.findall(r"\|(\w+)", token.contents)}
+    for library in {name for first, *names in words if first == "load" for name in names}:
+        holds = import_library(Engine.get_default().libraries[library])
+        assert tags & set(holds.tags) or filters & set(holds.filters), library
+
+
+def test_every_class_of_the_style_sheets_is_given_somewhere() -> None:
+    """In a template, a script or the code; Django itself gives ``errorlist``, and ``is-`` may stand before a state."""
+    base = Path(settings.BASE_DIR)
+    sheets = "".join(path.read_text() for path in (base / "static/css").rglob("*.css"))
+    styled = set(re.findall(r"\.([a-z][\w-]*)(?=[^{}]*{)", re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
+    assert len(styled) > 100
+    sources = [FOLDER, base / "static/js", base / "leads", base / "accounts", base / "kartra_admin"]
+    files = [path for source in sources for path in source.rglob("*") if path.suffix in (".html", ".js", ".py")]
+    given = {word for path in files for word in re.findall(r"[\w-]+", path.read_text())} | {"errorlist"}
+    assert {name for name in styled if not {name, name.removeprefix("is-")} & given} == set()
 
 
 @pytest.mark.parametrize("page", ALLAUTH_PAGES)

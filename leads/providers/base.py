@@ -282,7 +282,8 @@ class Provider(Protocol):
     """One account of one provider, for one holder of credentials.
 
     Reads raise a `ProviderError`: `Misconfigured`, `NotFound`, `Deleted`, `RateLimited`, `Unavailable`, or `Refused`.
-    ``send`` is the only write and never raises a `ProviderError`: it returns an `Outcome` for each change.
+    ``send`` is the only write and never raises a `ProviderError`: it returns an `Outcome` for each change. All official
+    reads are here, those of single rows too that the desk does without because it reads a lead's money as a whole.
     """
 
     def check_credentials(self) -> None:

@@ -9,7 +9,6 @@
         │   └── Deleted        it was there: say so, do not offer to create it
         ├── Refused            understood and declined: say it, do not retry
         │   └── AlreadyDone    it is so already
-        ├── Unsupported        this provider cannot: hide or disable
         ├── RateLimited        nothing changed: wait, try again
         ├── Unavailable        nothing changed, or nothing could be read: wait, try again
         └── OutcomeUnknown     sent, no clear answer: settle by reading, never send again
@@ -49,10 +48,6 @@ class Refused(ProviderError):
 
 class AlreadyDone(Refused):
     """Nothing to do: it is so already."""
-
-
-class Unsupported(ProviderError):
-    """This provider cannot do it."""
 
 
 class RateLimited(ProviderError):

@@ -76,11 +76,6 @@ def differences(step: OperationStep) -> list[dict[str, str]]:
 
 
 @register.filter
-def field_label(key: str) -> str:
-    return labels.FIELD_LABELS[key]
-
-
-@register.filter
 def amount(value: Decimal | None) -> str:
     """Two decimals and no currency, which the provider does not tell; a dash where there is no amount."""
     return "–" if value is None else f"{value:,.2f}"

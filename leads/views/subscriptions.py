@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.decorators import StaffRequest, require_perm, require_sudo
 from kartra_admin.lib.errors import AppError
-from leads import rules
 from leads.access import Desk, desk_for, get_plan_for, whose_for, whose_now_for
 from leads.forms.money import Seen
 from leads.forms.subscriptions import CancelForm, EditSubscriptionForm, SubscriptionForm, about_plan
@@ -165,7 +164,6 @@ def _dialog(
         "lead_id": lead_id,
         "last": last,
         "why_not": plan.why_not(form.kind),
-        "is_paypal": rules.is_paypal(plan.group),
         "above": _above(desk, last) if isinstance(form, CancelForm) and last else "",
         "changed": before.differences(now) if before else [],
     }

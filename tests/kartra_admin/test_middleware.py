@@ -26,7 +26,6 @@ STATUSES = {
     "AppError": 422,
     "Refused": 422,
     "AlreadyDone": 422,
-    "Unsupported": 422,
     "OutcomeUnknown": 422,
 }
 

@@ -43,7 +43,6 @@ REFUNDING, DECIDING = ("support", "manager", "admin"), ("manager", "admin")
 # Of the sale when the post arrives; the last three are of a request for approval alone.
 STATES = ("fresh", "refunded in part", "refunded", "in doubt", "another lead's", "another account's")
 ENDED = ("withdrawn", "declined", "a day old")
-WAYS = ("page", "fragment", "playbook", "approval", "own approval")
 # How far the person's limit per payment lies from what he asks for; None is no limit.
 LIMITS = {"within": Decimal("0.01"), "at": Decimal(0), "above": Decimal("-0.01"), "no limit": None}
 # What he types instead; all of it is refused, limit or none.

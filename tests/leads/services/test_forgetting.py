@@ -79,7 +79,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OTHER_ADA = NOTABLE["bindery_ada"]
 JON, SALE = NOTABLE["jon"].id, "99601"
 EMAIL = "quetzalina@xylophon-canary.example"
-OLD = NOTABLE["jon"].email
 VALUES = (
     "quetzalina", "brontowski", "xylophon-canary", "5557301946", "zwickelbau", "kaninchenstall", "violet unicorn",
 )  # fmt: skip

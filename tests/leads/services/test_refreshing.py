@@ -36,12 +36,6 @@ def read_ago(lead_id: str, **ago: float) -> None:
     Entry.objects.filter(lead_id=lead_id).update(lead_read_at=at, money_read_at=at, asked_at=None)
 
 
-def order_of(sandbox: Sandbox) -> list[str]:
-    return list(
-        Entry.objects.exclude(lead_read_at=None).order_by("lead_read_at", "id").values_list("lead_id", flat=True)
-    )
-
-
 def test_a_lead_never_read_is_read_with_its_money(desk: Desk, sandbox: Sandbox) -> None:
     know(desk, ADA.id)
     assert not refreshing.work()

@@ -28,7 +28,6 @@ from tests.leads.helpers import HTMX, come_to_wait, do, grow_old, words
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
 DeskOf = Callable[..., Desk]
-CARD = f"/leads/{ADA.id}/money/"
 REBILL = "99488"
 
 

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import User
 from leads.access import Desk
 from leads.bulk_actions import Action
 from leads.models import Job, JobLead
@@ -65,7 +64,3 @@ def leads_of(job: Job) -> Sequence[JobLead]:
 def free_all(job: Job) -> None:
     """Let every lease lapse."""
     job.leads.update(leased_until=None)
-
-
-def colleague(user_of: Callable[[str], User]) -> User:
-    return user_of("admin")
