@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
-from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun
+from leads.models import Approval, Operation, OperationStep, Outcome, Playbook, PlaybookRun, SettledBy
 from leads.playbook_steps import Part, Step, attempt_id, parts_of, steps_of
 
 MOST_ATTEMPTS = 20
@@ -79,6 +79,12 @@ class PartProgress:
         return self.state in (DONE, SKIPPED)
 
     @property
+    def is_by_word(self) -> bool:
+        """Whether a person has said what became of it, since no answer and no reading did."""
+        operations = [step.operation for step in self.steps if step.operation]
+        return any(row.settled_by == SettledBy.PERSON for operation in operations for row in operation.steps.all())
+
+    @property
     def why_not(self) -> str:
         """Against trying it now. A failed part may be tried again: it surely did nothing that is still to do."""
         if self.attempts >= MOST_ATTEMPTS:
@@ -122,7 +128,14 @@ class Progress:
     def is_going_on(self) -> bool:
         """Whether the worker is about to begin the next part."""
         next_part = self.current.part.number if self.current and self.current.state == OPEN else 0
-        return self.run.goes_on and bool(next_part) and not self.stopped
+        return self.run.goes_on and bool(next_part) and not self.stopped and not self.follows_word
+
+    @property
+    def follows_word(self) -> bool:
+        """Whether the part before the current one is done by a person's word alone. He decided that, and nothing more:
+        what comes next is for a person to start."""
+        number = self.current.part.number if self.current else 0
+        return number > 0 and self.parts[number - 1].is_by_word
 
     @property
     def is_at_work(self) -> bool:

@@ -17,12 +17,16 @@ def withdraw(*, actor: User, operation: Operation) -> Operation:
 
 
 def decide(*, actor: User, connection: Connection, operation: Operation, happened: bool, reason: str) -> Operation:
-    """Settle by a person's word what no reading could. For money, only whoever may do the act itself.
+    """Settle by a person's word what no reading could. For money, only whoever may do the act itself. Nothing follows
+    it by itself: the rest of a run is left to whoever resumes it.
 
     Raises as `settling.decide` does.
     """
     _require_for(actor, operation)
-    return settling.decide(operation=operation, actor=actor, connection=connection, happened=happened, reason=reason)
+    decided = settling.decide(operation=operation, actor=actor, connection=connection, happened=happened, reason=reason)
+    if decided.run:
+        runs.attend(decided.run)  # it ends, or stands until then
+    return decided
 
 
 def may_decide(person: User, operation: Operation) -> bool:

@@ -10,9 +10,10 @@ What is held back (``begin_at``) is begun by the worker, or taken back by a pers
 one of them wins.
 
 What stopped is resumed by a person, who sees what stopped it. Only a run that was confirmed as one act (``goes_on``:
-cancel, and refund the last payment) is taken further by the worker: once the first part has surely succeeded, within a
-day, by the permissions, limits and figures of that moment. What stands against it is left to a person there too. No
-run sends its first part by itself, or anything that was tried before.
+cancel, and refund the last payment) is taken further by the worker: once the first part has surely succeeded, by answer
+or by reading, within a day, by the permissions, limits and figures of that moment. What stands against it is left to a
+person there too, and so is what follows a person's word that the first part was done. No run sends its first part by
+itself, or anything that was tried before.
 """
 
 import logging
@@ -226,10 +227,12 @@ def _go_on_for_actor(progress: Progress, current: PartProgress, *permissions: st
 
 def _go_on(progress: Progress, actor: User, connection: Connection, whose: Whose) -> Progress:
     """Do what is left, part by part, until one is not done. Only the first of them may have been tried before: what
-    somebody else tries meanwhile is left to him."""
+    somebody else tries meanwhile is left to him, and so is what a person's word has come before."""
     run, first = progress.run, progress.current
     row = PlaybookRun.objects.filter(pk=run.pk)
-    while (part := progress.current) and not progress.why_not and (part is first or not part.attempts):
+    while (part := progress.current) and not progress.why_not:
+        if part is not first and (part.attempts or progress.follows_word):
+            break
         row.update(leased_until=timezone.now() + LEASE)
         if progress.stopped:
             _remark(run, part.part, stopped="")
@@ -342,7 +345,12 @@ def _take_stock(progress: Progress) -> Progress:
         PlaybookRun.objects.filter(pk=run.pk, ended_at=None).update(ended_at=timezone.now(), goes_on=False)
     elif not current.part.number and (progress.stopped or current.state in (selectors.FAILED, selectors.WITHDRAWN)):
         _close(run, None, progress.stopped or current.why_not or "The first step failed, so the rest was not done.")
-    elif progress.stopped or current.state == selectors.FAILED or run.created_at < timezone.now() - GOES_ON_FOR:
+    elif (
+        progress.stopped
+        or progress.follows_word
+        or current.state == selectors.FAILED
+        or run.created_at < timezone.now() - GOES_ON_FOR
+    ):
         PlaybookRun.objects.filter(pk=run.pk).update(goes_on=False)
     else:
         return progress

@@ -217,6 +217,53 @@ def test_a_cancellation_that_a_person_says_was_not_done_is_followed_by_nothing(d
     assert fresh(run).is_closed
 
 
+def test_after_a_persons_word_that_it_was_done_the_refund_waits_for_a_person(desk: Desk, sandbox: Sandbox) -> None:
+    sandbox.arm("modify_subscription_status", "junk")
+    run = end(desk)
+    come_to_wait(operation_of(run, 0))
+    outcomes.decide(
+        actor=desk.user,
+        connection=desk.connection,
+        operation=operation_of(run, 0),
+        happened=True,
+        reason="The gateway shows it ended",
+    )
+    assert [progress.run for progress in list_waiting(desk.account)] == [run]
+    runs.attend_all()
+    assert writes(sandbox) == [CANCEL]
+    assert (states(run), progress_of(run).badge[0]) == (["done", "open"], "Can continue")
+    next_id = progress_of(run).next_id
+    assert next_id
+    runs.resume_run(actor=desk.user, connection=desk.connection, run=run, next_id=next_id)
+    assert writes(sandbox) == [REFUND]
+    assert fresh(run).ended_at is not None
+
+
+def test_whoever_waited_for_the_answer_meanwhile_does_not_follow_a_persons_word(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held up after the first part, until somebody had decided."""
+    sandbox.arm("modify_subscription_status", "junk")
+    honest = runs._attempt
+
+    def slow(run: PlaybookRun, part: Any, *rest: Any) -> None:
+        honest(run, part, *rest)
+        if not part.part.number:
+            come_to_wait(operation_of(run, 0))
+            settling.decide(
+                operation=operation_of(run, 0),
+                actor=desk.user,
+                connection=desk.connection,
+                happened=True,
+                reason="The gateway shows it ended",
+            )
+
+    monkeypatch.setattr(runs, "_attempt", slow)
+    run = end(desk)
+    assert writes(sandbox) == [CANCEL]
+    assert not fresh(run).goes_on
+
+
 def test_a_cancellation_that_a_reading_finds_undone_is_followed_by_nothing(desk: Desk, sandbox: Sandbox) -> None:
     sandbox.arm("modify_subscription_status", "500")
     run = end(desk)

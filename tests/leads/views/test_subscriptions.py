@@ -20,7 +20,7 @@ from leads.providers.errors import Unavailable
 from leads.services import runs
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import HTMX, posted_again, words, writes
+from tests.leads.helpers import HTMX, come_to_wait, posted_again, words, writes
 from tests.leads.views.test_transactions import fields
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +211,26 @@ def test_a_page_that_waits_is_told_when_the_refund_is_made(
     moved = client.get(watch, headers=HTMX)
     assert (moved.content, "money-changed" in moved["HX-Trigger"]) == (b"", True)
     assert "playbook-runs" not in client.get(URL).content.decode()
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_who_decides_about_the_cancellation_is_told_that_the_refund_waits(at_desk: AtDesk, sandbox: Sandbox) -> None:
+    client = at_desk("support")
+    sandbox.arm("modify_subscription_status", "junk")
+    confirm(client, f"{URL}cancel/", refund_last="on")
+    operation = Operation.objects.get()
+    come_to_wait(operation)
+    page = client.get(f"/operations/{operation.pk}/")
+    assert f'href="/playbook-runs/{operation.run_id}/"' in page.content.decode()
+    assert "If you choose ‘It was done’, that starts nothing after it" in words(page)
+    sandbox.calls()
+    client.post(f"/operations/{operation.pk}/decide/", {"happened": "yes", "reason": "The gateway shows it ended"})
+    assert "Can continue" in words(client.get("/"))
+    text = words(client.get(f"/playbook-runs/{operation.run_id}/"))
+    for piece in ("A person, not Kartra, said that the step before was done", "Resume playbook"):
+        assert piece in text
+    runs.attend_all()
+    assert writes(sandbox) == []
 
 
 @pytest.mark.usefixtures("_at_once")
