@@ -258,7 +258,10 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which money, credentials and staff do not ask again who it is
 ACCOUNT_PREVENT_ENUMERATION = "strict"
-ACCOUNT_FORMS = {"reset_password": "accounts.forms.sign_in.ForgottenForm"}
+ACCOUNT_FORMS = {
+    "reset_password": "accounts.forms.sign_in.ForgottenForm",
+    "change_password": "accounts.forms.sign_in.ChangePasswordForm",
+}
 # Failed sign-ins: by address, and by the email that was typed, whether it is anybody's or not.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 24 * 3

@@ -3,7 +3,7 @@
 from allauth.account import views as sign_in
 from django.urls import include, path, re_path
 
-from accounts.views import factors
+from accounts.views import factors, profile
 from kartra_admin import csp_reports, typed
 
 urlpatterns = [
@@ -11,8 +11,8 @@ urlpatterns = [
     path("sign-in/out/", sign_in.logout, name="account_logout"),
     path("sign-in/inactive/", sign_in.account_inactive, name="account_inactive"),
     path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
-    path("sign-in/password/", sign_in.password_change, name="account_change_password"),
-    path("sign-in/password/first/", sign_in.password_set, name="account_set_password"),
+    path("sign-in/password/", profile.change_password, name="account_change_password"),
+    path("sign-in/password/first/", profile.set_password, name="account_set_password"),
     path("sign-in/forgotten/", sign_in.password_reset, name="account_reset_password"),
     path("sign-in/forgotten/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
     re_path(

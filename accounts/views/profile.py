@@ -1,14 +1,22 @@
-"""One's own profile."""
+"""One's own profile and password."""
 
+from allauth.account import views as allauth_views
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts import permissions
-from accounts.decorators import StaffRequest, require_sign_in
+from accounts.decorators import StaffRequest, require_sign_in, require_sudo
 from accounts.forms.team import NameForm
 from accounts.services import users
+
+# No error report shows what was typed.
+_typed = sensitive_post_parameters("oldpassword", "password1", "password2")
+
+change_password = _typed(require_sign_in(require_sudo(allauth_views.password_change)))
+set_password = _typed(require_sign_in(require_sudo(allauth_views.password_set)))
 
 
 @require_http_methods(["GET", "POST"])

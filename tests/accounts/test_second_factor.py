@@ -407,6 +407,20 @@ def test_a_fragment_that_needs_both_is_sent_there_and_returns(user_of: UserOf, c
     assert client.get(url, headers=headers, **HOST).status_code == 200
 
 
+def test_the_password_is_neither_guessed_nor_changed_without_both(user_of: UserOf, client_of: SignIn) -> None:
+    secret, url = give_app(user_of("admin")), "/sign-in/password/"
+    thief = client_of("admin")
+    new = dict.fromkeys(("password1", "password2"), "another horse battery")
+    assert thief.get(url, **HOST)["Location"] == "/sign-in/again/?next=%2Fsign-in%2Fpassword%2F"
+    told = [thief.post(url, {"oldpassword": old, **new}, **HOST)["Location"] for old in ("wrong", PASSWORD)]
+    assert told == ["/sign-in/again/"] * 2, "nothing tells which is right"
+    assert thief.get("/sign-in/password/first/", **HOST)["Location"].startswith("/sign-in/again/")
+    assert user_of("admin").check_password(PASSWORD)
+    assert confirm(thief, PASSWORD, code_for(secret)) == ""
+    assert thief.post(url, {"oldpassword": PASSWORD, **new}, **HOST)["Location"] == "/profile/"
+    assert user_of("admin").check_password("another horse battery")
+
+
 def test_step_up_by_passkey(client_of: SignIn) -> None:
     client = client_of("admin")
     device = give_passkey(client)

@@ -120,6 +120,14 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(user_of: U
     assert is_in(sign_in("agent@example.com", NEW_PASSWORD))
 
 
+def test_a_wrong_old_password_changes_nothing_and_is_logged(user_of: UserOf, client_of: ClientOf) -> None:
+    typed = {"oldpassword": "wrong password here", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    page = client_of("agent").post(reverse("account_change_password"), typed).content.decode()
+    assert "Please type your current password" in page
+    assert actions()[-1] == "session.confirm.failed"
+    assert user_of("agent").check_password(PASSWORD)
+
+
 def use_link(url: str, password: str = NEW_PASSWORD) -> Client:
     client = Client()
     form = client.get(url, follow=True)
