@@ -270,6 +270,7 @@ PASSWORD_RESET_TIMEOUT = 60 * 60 * 24 * 3
 SECOND_FACTOR_ROLES = env.list("SECOND_FACTOR_ROLES", default=[] if DEMO else ["support", "manager", "admin"])
 MFA_ADAPTER = "accounts.factors.StaffMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 0  # half minutes by which a code may be early or late
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # the finger or PIN: with the thing itself, two factors
 MFA_REAUTHENTICATION_REQUIRED = False  # our own step-up stands before its pages: accounts/views/factors.py
