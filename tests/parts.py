@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 
 # The one without windows comes first: it is quicker.
@@ -25,6 +26,7 @@ PARTS = (
     Part("redis", "Redis", "set TEST_REDIS_URL=redis://host:6379/15, a database that may be emptied"),
     Part("browser", "browser tests", "install Chromium, or set CHROMIUM to the path of one"),
     Part("php", "comparison with PHP", "install PHP for the command line, so that php is on the PATH"),
+    Part("linux", "what only Linux tells: when a call came", "run the tests on Linux"),
 )
 
 
@@ -46,6 +48,7 @@ def missing() -> list[Part]:
         "redis": os.environ.get("TEST_REDIS_URL"),
         "browser": chromium(),
         "php": php(),
+        "linux": sys.platform == "linux",
     }
     return [part for part in PARTS if not there[part.marker]]
 

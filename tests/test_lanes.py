@@ -1,6 +1,7 @@
 """No test is left out in silence."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_what_this_machine_lacks_is_left_out_and_named(tmp_path: Path) -> None:
     assert code == 0
     assert "1 passed, 1 deselected" in printed
     assert "LEFT OUT: browser tests. To run it, install Chromium" in printed
+
+
+def test_no_test_skips_itself_on_another_machine() -> None:
+    """Which would fail there and be seen nowhere else; this file alone writes of skips."""
+    skips = re.compile(r"\b(?:mark\.skip|pytest\.skip|importorskip)")
+    files = [path for path in (BASE_DIR / "tests").rglob("*.py") if path != Path(__file__)]
+    assert [path.name for path in files if skips.search(path.read_text())] == []
+
+
+def test_what_only_linux_tells_is_left_out_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for platform in ("linux", "darwin"):
+        monkeypatch.setattr(sys, "platform", platform)
+        assert ("linux" in {part.marker for part in parts.missing()}) is (platform != "linux")
 
 
 def test_what_does_not_depend_on_the_database_is_run_once(tmp_path: Path) -> None:

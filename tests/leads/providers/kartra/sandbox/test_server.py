@@ -3,7 +3,6 @@
 import http.client
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -44,7 +43,7 @@ def test_answers_like_kartra_and_keeps_the_connection(line: http.client.HTTPConn
         assert line.sock is not None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="told by Linux")
+@pytest.mark.linux
 def test_a_call_counts_from_when_it_came_however_late_the_server_comes_to_read_it(box: Box) -> None:
     with SandboxServer(box.path) as server:
         line = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
