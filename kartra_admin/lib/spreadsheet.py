@@ -1,9 +1,12 @@
 """CSV as spreadsheets open it, safe to open: no cell is taken for a formula."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where a spreadsheet may see the beginning of a formula (the last four signs are full-width): where the cell begins, and
+# behind whatever it splits at in some country. Our own quotes do not stop that, for there they stand amid a cell.
+_BEFORE_FORMULA = re.compile(r'(?:\A|[,;\t\r\n])[ "]*+(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])')
 
 
 class _Echo:
@@ -14,8 +17,8 @@ class _Echo:
 
 
 def safe(cell: str) -> str:
-    """The cell, with an apostrophe before what a spreadsheet would run."""
-    return f"'{cell}" if cell.startswith(_STARTS_FORMULA) else cell
+    """The cell, with an apostrophe before whatever a spreadsheet would run."""
+    return _BEFORE_FORMULA.sub(r"\g<0>'", cell)
 
 
 def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
