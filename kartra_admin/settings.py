@@ -366,11 +366,13 @@ def WHITENOISE_ADD_HEADERS_FUNCTION(headers: dict[str, str], path: str, url: str
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
 
 
+# What follows these is a secret, to the end of the line, for a mail program may have put anything into a link.
+_SECRET_ADDRESSES = r"(?:(?<=/hooks/)|(?<=/new-password/)).+"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"secret_addresses": {"()": "kartra_admin.lib.redact.Hiding", "pattern": r"(?<=/hooks/)[^/\s]+"}},
+    "filters": {"secret_addresses": {"()": "kartra_admin.lib.redact.Hiding", "pattern": _SECRET_ADDRESSES}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secret_addresses"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {

@@ -8,6 +8,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
@@ -112,6 +113,16 @@ def everything_in_the_database() -> str:
     return "\n".join(texts)
 
 
+@pytest.fixture
+def log(settings: Any, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the program writes to its log from now on, line by line as an operator reads it."""
+    dictConfig(settings.LOGGING)
+    (console,) = logging.getLogger().handlers
+    written = io.StringIO()
+    monkeypatch.setattr(console, "stream", written)
+    return written
+
+
 @pytest.fixture(params=["in process", "over http"])
 def at_canarys_desk(
     request: pytest.FixtureRequest, sandbox: Sandbox, settings: object, user_of: Callable[[str], User]
@@ -207,7 +218,7 @@ def test_the_canary_is_heard_nowhere(
 
 @pytest.mark.django_db(transaction=True)  # allauth tells of a new factor after the commit
 def test_what_proves_who_somebody_is_stands_only_where_it_must(
-    at_desk: Callable[[str], Client], user_of: Callable[[str], User], desk_of: Callable[[str], Desk]
+    at_desk: Callable[[str], Client], user_of: Callable[[str], User], desk_of: Callable[[str], Desk], log: io.StringIO
 ) -> None:
     """The secret of an authenticator app, recovery codes, passwords, the tokens of links, the address for events and
     the key that payment notifications carry."""
@@ -226,6 +237,14 @@ def test_what_proves_who_somebody_is_stands_only_where_it_must(
     canaries["the token of a link"] = _token_in(page.content.decode())
     path = urlsplit(re.findall(r"http://[^\"]+new-password[^\"]+", page.content.decode())[0]).path
     own = Watching(canaries)
+    for broken in (
+        f"{path}>",
+        f"{path} .",
+        f"{path[:-1]}> /",
+        f"{path[:-9]} {path[-9:]}",
+        path.replace("/new-", "//new-"),
+    ):
+        assert Client().get(broken).status_code == 404, "a link as a mail program spoils it"
     own.post(own.get(path)["Location"], {"password1": "no", "password2": canaries["the staff password"]})
     own.post(own.get(path)["Location"], dict.fromkeys(("password1", "password2"), canaries["the staff password"]))
     own.post("/sign-in/", {"login": agent.email, "password": canaries["the new password"]})
@@ -268,7 +287,8 @@ def test_what_proves_who_somebody_is_stands_only_where_it_must(
         assert answer.status_code == status
     (event,) = desk.account.events.all()
     assert "Course" in words(client.get(f"/settings/events/{event.pk}/"))
-    client.get(url)
+    for broken in (url, f"{url}>", f"{url[:-1]}> /"):
+        assert Client().get(broken).status_code in (404, 405)
 
     assert mail.outbox == []
     send_password_link.call(seals.keyring().seal(agent.email, bound_to=seals.of_typed()))
@@ -280,6 +300,9 @@ def test_what_proves_who_somebody_is_stands_only_where_it_must(
     do(desk, AssignTag("advanced"))
     take_out(client, desk)
     assert_nothing_holds(canaries)
+    assert "/new-password/…" in log.getvalue()
+    assert "/hooks/…" in log.getvalue()
+    assert_silent(log.getvalue(), "the log", canaries)
 
 
 def _sign_in_with(client: Watching, user: User, password: str, code: str) -> None:

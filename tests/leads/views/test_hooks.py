@@ -318,7 +318,7 @@ def test_the_address_is_in_no_log_line(kartra: Kartra, caplog: pytest.LogCapture
     for body, kind in ((b"junk", JSON), (b"", "text/xml"), (b"x" * 70_000, JSON)):
         kartra.post(body, kind)
     Client().get(kartra.url)
-    assert any("/hooks/…/" in line for line in lines)
+    assert any("/hooks/…" in line for line in lines)
     assert not [line for line in lines if events.secret_of(kartra.hook) in line]
 
 
