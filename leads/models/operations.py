@@ -30,8 +30,10 @@ class Outcome(models.TextChoices):
 class SettledBy(models.TextChoices):
     """What a settled step's outcome rests on."""
 
-    ANSWER = "answer", "the answer to the call, or the certainty that it never left"
+    ANSWER = "answer", "the answer to the call, or a rule by which it never left"
+    NOT_TAKEN = "untaken", "the certainty that Kartra did not take the call, which it may another time"
     READING = "reading", "a reading of what stands there now"
+    IGNORED = "ignored", "a reading that found nothing of what Kartra had said yes to"
     PERSON = "person", "a person, with a reason"
 
 

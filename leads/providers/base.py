@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from leads.providers.changes import Change
-from leads.providers.errors import ProviderError
+from leads.providers.errors import ProviderError, RateLimited, Unavailable
 
 # Fields of a lead that staff may write, in the order of the forms. Providers map them to their own names.
 PROFILE_FIELDS = (
@@ -276,6 +276,11 @@ class Outcome:
     code: str = ""
     words: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_not_taken(self) -> bool:
+        """Whether the call surely never came to be carried out, for no reason of the change's own."""
+        return self.state == "failed" and isinstance(self.error, RateLimited | Unavailable)
 
 
 class Provider(Protocol):

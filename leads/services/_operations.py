@@ -31,7 +31,7 @@ from leads.models import Operation, OperationStep, Outcome, PlaybookRun, Settled
 from leads.providers import base
 from leads.providers.base import LeadRef
 from leads.providers.changes import Change
-from leads.providers.errors import Refused, Unsendable
+from leads.providers.errors import Refused, Unavailable, Unsendable
 from leads.services import _queue
 from leads.wiring import provider_for
 
@@ -317,7 +317,8 @@ def _leaves(operation: Operation, steps: Sequence[OperationStep]) -> bool:
         return True
     operation.refresh_from_db()
     if operation.outcome == Outcome.UNKNOWN:
-        refuse(operation, "It could not be sent in time and was given up. Nothing was sent.")
+        late = Unavailable("It could not be sent in time and was given up. Nothing was sent.")
+        _record_outcome(operation, [base.Outcome("failed", late)] * len(steps))
     return False
 
 
@@ -333,7 +334,7 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
             if outcome.state == "unknown":
                 row.outcome = Outcome.UNKNOWN
             else:
-                row.settle(outcome.state, SettledBy.ANSWER)
+                row.settle(outcome.state, SettledBy.NOT_TAKEN if outcome.is_not_taken else SettledBy.ANSWER)
             row.code = outcome.code
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]

@@ -55,7 +55,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
         " Check the current value before you try again."
     )[:500]
     if step.change.kind == EditLead.kind and now == step.before and now.keys() == asked.keys():
-        step.settle(Outcome.FAILED, SettledBy.READING)
+        step.settle(Outcome.FAILED, SettledBy.IGNORED)
     step.after = {**asked, **now}
     step.save(update_fields=["sentence", "outcome", "settled_by", "decided_by", "after"])  # type: ignore[misc]
     return asked

@@ -80,9 +80,11 @@ def failed_or_unknown(error: ProviderError) -> Outcome:
 
 
 def _refused(error: ProviderError, command: str) -> Outcome:
-    """The outcome of a command that was answered with an error. Where money moves, only a number that is documented as
-    a refusal of this command is one: any other may have come after the gateway was asked."""
-    if command in commands.MONEY and not codes.is_refusal(error.code, command):
+    """The outcome of a command that was answered with an error. One that neither has a number nor names the reason in
+    words that are known refuses nothing: it may have come after the change was made. Where money moves, only a number
+    that is documented as a refusal of this command is one: any other may have come after the gateway was asked."""
+    is_said = bool(error.code) or codes.is_no_such_lead(error)
+    if not is_said or (command in commands.MONEY and not codes.is_refusal(error.code, command)):
         return _unclear(error)
     return failed_or_unknown(error)
 

@@ -241,12 +241,10 @@ def put_back(row: JobLead, *, until: datetime | None) -> None:
 
 
 def _is_worth_another(operation: Operation) -> bool:
-    """Whether what failed was never carried out, and not for a reason of Kartra's: it was cut off, or not taken."""
+    """Whether what failed was never carried out, and not for a reason of Kartra's: it was not taken, or was cut off,
+    as a reading proved."""
     failed = [step for step in operation.steps.all() if step.outcome == Outcome.FAILED]
-    return all(
-        step.settled_by == SettledBy.READING or (step.settled_by == SettledBy.ANSWER and not step.code)
-        for step in failed
-    )
+    return all(step.settled_by in (SettledBy.NOT_TAKEN, SettledBy.READING) for step in failed)
 
 
 def _settled(operation: Operation, connection: Connection) -> Operation:

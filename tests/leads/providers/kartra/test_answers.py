@@ -276,5 +276,15 @@ def test_a_documented_number_refuses_money(command: str, numbers: str) -> None:
     assert {*(state for number in numbers.split() for state in states(flat(number), command))} == {"failed"}
 
 
-def test_the_same_answer_without_number_refuses_what_moves_no_money() -> None:
-    assert states({"status": "Error", "message": "Something new"}, "assign_tag") == ["failed"]
+@pytest.mark.parametrize("command", ["assign_tag", "give_points_to_lead", "create_lead", "edit_lead"])
+@pytest.mark.parametrize("answer", [{"status": "Error"}, {"status": "Error", "message": "Something went wrong"}])
+def test_an_error_that_says_nothing_refuses_no_change(command: str, answer: dict[str, Any]) -> None:
+    for body in (answer, enveloped((command, answer))):
+        (outcome,) = answers.outcomes(body, (command,))
+        assert outcome.state == "unknown"
+        assert outcome.words == answer.get("message", "")
+
+
+@pytest.mark.parametrize("answer", [{"message": "No lead found"}, {"message": "Something new", "type": "999"}])
+def test_a_text_that_is_known_or_any_number_refuses_what_moves_no_money(answer: dict[str, Any]) -> None:
+    assert states({"status": "Error", **answer}, "assign_tag") == ["failed"]

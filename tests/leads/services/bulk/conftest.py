@@ -1,11 +1,14 @@
 """Jobs, and workers that run in the test itself."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from leads import wiring
 from leads.access import Desk
 from leads.bulk_actions import Action
 from leads.models import Job, JobLead
@@ -64,3 +67,17 @@ def leads_of(job: Job) -> Sequence[JobLead]:
 def free_all(job: Job) -> None:
     """Let every lease lapse."""
     job.leads.update(leased_until=None)
+
+
+def answer_otherwise(monkeypatch: pytest.MonkeyPatch, change: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    """Let Kartra do what each call asks, and answer what ``change`` makes of the call's body and the answer."""
+    app_for = wiring.app_for
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        post = environ["wsgi.input"].read()
+        done = app_for(wiring.sandbox_path())({**environ, "wsgi.input": BytesIO(post)}, lambda *_: None)
+        body = json.dumps(change(post.decode(), json.loads(b"".join(done)))).encode()
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    monkeypatch.setattr(wiring, "app_for", lambda path: app)

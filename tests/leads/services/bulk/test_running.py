@@ -1,6 +1,7 @@
 """A job from pasted text to its last lead: checked, started, each lead an operation of its own."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,23 @@ from leads.providers.changes import (
     UnassignTag,
     UnsubscribeFromList,
 )
+from leads.providers.errors import Unsendable
+from leads.providers.kartra.provider import KartraProvider
 from leads.services.bulk import steering
 from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import grow_old, read, send, writes
-from tests.leads.services.bulk.conftest import TAG, free_all, lay_down, leads_of, run, states, work, woulds
+from tests.leads.services.bulk.conftest import (
+    TAG,
+    answer_otherwise,
+    free_all,
+    lay_down,
+    leads_of,
+    run,
+    states,
+    work,
+    woulds,
+)
 
 pytestmark = pytest.mark.django_db
 BEN = NOTABLE["ben"]
@@ -165,6 +178,69 @@ def test_what_was_surely_not_sent_is_tried_again_by_itself(manager: Desk, sandbo
     assert states(job) == ["succeeded"]
     assert read(manager).score == score + 5
     assert sorted(row.outcome for row in Operation.objects.all()) == ["failed", "succeeded"]
+
+
+def test_points_that_were_given_and_answered_by_an_error_without_a_number_are_given_once(
+    manager: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = work(lay_down(manager, ADA.email, GivePoints(5)))
+    score = read(manager).score or 0
+    steering.start(actor=manager.user, job=job)
+
+    def went_wrong(post: str, answer: dict[str, Any]) -> dict[str, Any]:
+        error = {"status": "Error", "message": "Something went wrong"}
+        return error if "give_points_to_lead" in post else answer
+
+    answer_otherwise(monkeypatch, went_wrong)
+    writes(sandbox)
+    for _ in range(3):
+        work(job)
+        free_all(job)
+    assert states(job) == ["unknown"]
+    assert writes(sandbox) == [("give_points_to_lead",)]
+    assert read(manager).score == score + 5
+
+
+def test_what_kartra_refused_is_left_to_a_person(manager: Desk, sandbox: Sandbox) -> None:
+    job = work(lay_down(manager, ADA.email, SubscribeToSequence("No such sequence")))
+    steering.start(actor=manager.user, job=job)
+    writes(sandbox)
+    work(job)
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["failed"]
+    assert len(writes(sandbox)) == 1
+
+
+def test_what_a_rule_keeps_from_leaving_is_not_tried_again(
+    manager: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no number of Kartra's, and the call was never made."""
+    job = work(lay_down(manager, ADA.email, GivePoints(5)))
+    steering.start(actor=manager.user, job=job)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Unsendable("too much for one call")
+
+    monkeypatch.setattr(KartraProvider, "send", refuse)
+    work(job)
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["failed"]
+    assert Operation.objects.count() == 1
+
+
+def test_an_edit_that_kartra_took_and_ignored_is_left_to_a_person(manager: Desk, sandbox: Sandbox) -> None:
+    job = work(lay_down(manager, ADA.email, EditLead({}, {"no_such_field": "x"})))
+    steering.start(actor=manager.user, job=job)
+    writes(sandbox)
+    for _ in range(3):
+        work(job)
+        free_all(job)
+    job.refresh_from_db()
+    assert (job.state, states(job)) == (Job.State.DONE, ["failed"])
+    assert writes(sandbox) == [("edit_lead",)]
+    assert "stored another value" in leads_of(job)[0].sentence
 
 
 @pytest.mark.parametrize("mode", ["lost", "500", "junk", "half", "late"])
