@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.selectors.users import main_factors
 from accounts.services import access, audit
 from accounts.services.users import NotYourself, let_set_up_factor, locked_for_managing
 from kartra_admin.lib.errors import AppError
@@ -23,15 +24,13 @@ KINDS = {
     Authenticator.Type.RECOVERY_CODES: "recovery codes",
 }
 CODES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-_MAIN = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SEALED_FOR = "second factor"
 _SPENT = "spent_until"
 
 
 def is_set(user: User) -> bool:
-    """Whether the person has a factor; recovery codes alone are none."""
-    found: bool = Authenticator.objects.filter(user_id=user.pk, type__in=_MAIN).exists()
-    return found
+    """Whether the person has a factor, as `main_factors` counts."""
+    return main_factors().filter(user_id=user.pk).exists()
 
 
 def is_both(shown: Set[str]) -> bool:
@@ -53,8 +52,7 @@ def may_set_up(user: User) -> bool:
 
 def is_last(authenticator: Authenticator) -> bool:
     """Whether its owner would be without a factor if this one were removed."""
-    others = Authenticator.objects.filter(user_id=authenticator.user_id, type__in=_MAIN).exclude(pk=authenticator.pk)
-    return authenticator.type in _MAIN and not others.exists()
+    return list(main_factors().filter(user_id=authenticator.user_id)) == [authenticator]
 
 
 def spend_code(authenticator: Authenticator) -> bool:

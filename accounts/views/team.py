@@ -50,7 +50,7 @@ def edit(request: StaffRequest, user_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         person = users.edit_staff(actor=request.user, user=person, **form.cleaned_data)
         messages.success(request, "Saved.")
-        if second_factor.is_required(person) and not factors_of(person):
+        if second_factor.is_required(person) and not second_factor.is_set(person):
             messages.info(request, f"{person} needs a second factor and has none. Create a set-password link.")
         return redirect("accounts:team")
     context = {

@@ -8,17 +8,16 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import django
-from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core import checks
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import Connection, User
 from accounts.selectors.checkpoints import standing
+from accounts.selectors.users import has_factor
 from leads.models import Heartbeat
 
 ALIVE_WITHIN = timedelta(minutes=3)
@@ -48,9 +47,8 @@ def failing_connections() -> list[Connection]:
 
 def without_factor() -> list[User]:
     """Active people whose role needs a second factor and who have none."""
-    factors = Authenticator.objects.filter(user_id=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
     needing = User.objects.filter(is_active=True, role__in=settings.SECOND_FACTOR_ROLES)
-    return list(needing.filter(~Exists(factors)).order_by("name"))
+    return list(needing.exclude(has_factor()).order_by("name"))
 
 
 def check_messages() -> Iterator[Line]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
@@ -248,6 +249,22 @@ def test_an_admin_is_told_that_a_promoted_agent_needs_a_link(
     page = admin.post(f"/team/{agent.pk}/", {"name": "Agent", "role": "manager"}, follow=True, **HOST)
     assert "Create a set-password link" in page.content.decode()
     assert turned_away(begin("agent@example.com"))
+
+
+def test_recovery_codes_alone_are_no_factor_to_an_admin_either(
+    user_of: UserOf, client_of: SignIn, settings: Settings
+) -> None:
+    """Nothing is offered that would then be refused, and the link is not forgotten."""
+    settings.SECOND_FACTOR_ROLES = ["manager"]
+    agent, admin = user_of("agent"), client_of("admin")
+    give_app(agent)
+    RecoveryCodes.activate(agent)
+    address = f"/team/{agent.pk}/"
+    assert "Remove the second factor" in admin.get(address, **HOST).content.decode()
+    Authenticator.objects.get(type=Authenticator.Type.TOTP).delete()
+    assert "Remove the second factor" not in admin.get(address, **HOST).content.decode()
+    page = admin.post(address, {"name": "Agent", "role": "manager"}, follow=True, **HOST)
+    assert "Create a set-password link" in page.content.decode()
 
 
 def test_in_the_demo_it_can_be_tried(user_of: UserOf, settings: Settings) -> None:
