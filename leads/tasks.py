@@ -19,7 +19,7 @@ from huey import crontab
 from huey.contrib.djhuey import HUEY, db_periodic_task
 
 from accounts.services import checkpoints, sessions
-from leads.models import Job, PlaybookRun
+from leads.models import Heartbeat, Job, PlaybookRun
 from leads.services import _queue, approvals, events, forgetting, heartbeats, held, reconcile, refreshing, runs, unusual
 from leads.services.bulk import approving, slices
 from leads.services.imports import running as importing
@@ -113,13 +113,13 @@ def refresh_now_and_then() -> None:
 @db_periodic_task(crontab(), priority=MONEY)
 def send_due() -> None:
     held.send_due_operations()
-    heartbeats.beat(heartbeats.WORKER)
+    heartbeats.beat(Heartbeat.WORKER)
 
 
 @db_periodic_task(crontab(), priority=READING)
 def settle_due() -> None:
     reconcile.reconcile(only_due=True)
-    heartbeats.beat(heartbeats.RECONCILIATION)
+    heartbeats.beat(Heartbeat.RECONCILIATION)
 
 
 @db_periodic_task(crontab(), priority=READING)

@@ -4,7 +4,9 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a part last ended what it does every minute. ``name``: see `services/heartbeats.py`."""
+    """When a part last ended what it does every minute. ``name``: one of the two below."""
+
+    WORKER, RECONCILIATION = "worker", "reconciliation"
 
     name = models.CharField(max_length=30, primary_key=True)
     at = models.DateTimeField()

@@ -59,11 +59,11 @@ def check_messages() -> Iterator[Line]:
 
 
 def _worker() -> Line:
-    return _alive("worker", "Worker", "Held changes are not sent, and no job continues.")
+    return _alive(Heartbeat.WORKER, "Worker", "Held changes are not sent, and no job continues.")
 
 
 def _reconciliation() -> Line:
-    return _alive("reconciliation", "Reconciliation", "Unclear outcomes are not being checked.")
+    return _alive(Heartbeat.RECONCILIATION, "Reconciliation", "Unclear outcomes are not being checked.")
 
 
 def _alive(name: str, title: str, otherwise: str) -> Line:

@@ -4,8 +4,6 @@ from django.utils import timezone
 
 from leads.models import Heartbeat
 
-WORKER, RECONCILIATION = "worker", "reconciliation"
-
 
 def beat(name: str) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})

@@ -35,8 +35,8 @@ def test_what_runs_every_minute_tells_that_it_is_alive(name: str, task: Callable
 
 
 def test_a_beat_after_a_beat_is_one_row() -> None:
-    heartbeats.beat(heartbeats.WORKER)
-    heartbeats.beat(heartbeats.WORKER)
+    heartbeats.beat(Heartbeat.WORKER)
+    heartbeats.beat(Heartbeat.WORKER)
     assert Heartbeat.objects.count() == 1
 
 
