@@ -7,8 +7,7 @@ def initials(name: str) -> str:
     >>> initials("Mara da Silva"), initials("  "), initials("ana@example.com")
     ('MS', '?', 'A')
     """
-    words = name.replace("@", " @").split()
-    letters = [word[0] for word in words if word[0].isalnum()]
+    letters = [word[0] for word in name.split() if word[0].isalnum()]
     if not letters:
         return "?"
     return (letters[0] + (letters[-1] if len(letters) > 1 else "")).upper()

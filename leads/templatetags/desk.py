@@ -11,6 +11,7 @@ from django import template
 from django.urls import reverse
 from django.utils import timezone
 
+from kartra_admin.lib.names import initials
 from leads import labels, summaries
 from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
 from leads.playbook_steps import Step, steps_of
@@ -18,6 +19,7 @@ from leads.providers.base import Lead, Stamp
 from leads.selectors.playbooks import Progress
 
 register = template.Library()
+register.filter(initials)
 
 
 class Links(NamedTuple):
@@ -109,12 +111,6 @@ def ago(moment: datetime | None) -> str:
         return f"{seconds // 3600} h ago"
     local = timezone.localtime(moment)
     return f"{local.day} {local:%b %Y}"
-
-
-@register.filter
-def initials(name: str) -> str:
-    words = [word for word in name.split() if word[:1].isalnum()]
-    return "".join(word[0] for word in (*words[:1], *words[1:][-1:])).upper() or "?"
 
 
 @register.filter
