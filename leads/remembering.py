@@ -1,6 +1,6 @@
 """A provider that keeps in the directory what passes through it, whoever asked and whatever for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -13,12 +13,14 @@ from leads.services import directory
 
 
 class Remembering:
-    """Asks ``provider``, and remembers. What it answers and raises is the provider's own."""
+    """Asks ``provider``, and remembers. What it answers and raises is the provider's own; where reading is ``to_keep``,
+    a reading that could not be kept raises `NotKept`."""
 
-    def __init__(self, provider: Provider, account: Account, *, is_met: bool = True) -> None:
+    def __init__(self, provider: Provider, account: Account, *, is_met: bool = True, to_keep: bool = False) -> None:
         self._provider = provider
         self._account = account
         self._is_met = is_met
+        self._to_keep = to_keep
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
@@ -30,9 +32,9 @@ class Remembering:
         except NotFound:
             self._note_gone(ref)
             raise
-        directory.quietly(directory.remember_lead, self._account, lead, at=at, is_met=self._is_met)
+        self._keep(directory.remember_lead, lead, at=at, is_met=self._is_met)
         if not ref.id:
-            directory.quietly(directory.drop_left_over, self._account, ref.email, lead.id)
+            self._keep(directory.drop_left_over, ref.email, lead.id)
         return lead
 
     def find_lead_id(self, ref: LeadRef) -> str:
@@ -46,7 +48,7 @@ class Remembering:
         at = timezone.now()
         money = self._provider.get_money(ref)
         if ref.id:
-            directory.quietly(directory.remember_money, self._account, ref.id, money, at=at, is_met=self._is_met)
+            self._keep(directory.remember_money, ref.id, money, at=at, is_met=self._is_met)
         return money
 
     def send(self, ref: LeadRef, changes: Sequence[Change]) -> tuple[Outcome, ...]:
@@ -55,4 +57,8 @@ class Remembering:
         return outcomes
 
     def _note_gone(self, ref: LeadRef) -> None:
-        directory.quietly(directory.mark_gone, self._account, ref, at=timezone.now())
+        self._keep(directory.mark_gone, ref, at=timezone.now())
+
+    def _keep(self, remember: Callable[..., object], *what: Any, **also: Any) -> None:
+        if not directory.quietly(remember, self._account, *what, **also) and self._to_keep:
+            raise directory.NotKept

@@ -26,17 +26,22 @@ Report = Callable[[ProviderError | None], None]
 
 
 def provider_for(
-    connection: Connection, *, background: bool = False, is_met: bool = True, is_late: Callable[[], bool] | None = None
+    connection: Connection,
+    *,
+    background: bool = False,
+    is_met: bool = True,
+    to_keep: bool = False,
+    is_late: Callable[[], bool] | None = None,
 ) -> Provider:
     """The provider with this person's credentials. Raises `SealBroken`, or `Misconfigured` by settings.
 
     What it reads and changes is kept in the account's directory; unless ``is_met``, nobody had a reason to look at a
-    lead, so that reading it is not meeting it. ``is_late`` is asked before a change leaves: where it
-    is, nothing is sent.
+    lead, so that reading it is not meeting it. Where reading is ``to_keep``, one that could not be kept raises
+    `NotKept`. ``is_late`` is asked before a change leaves: where it is, nothing is sent.
     """
     credentials = connections.open_credentials(connection)
     provider = _provider(credentials, background=background, report=_noting(connection), is_late=is_late)
-    return cast(Provider, Remembering(provider, connection.account, is_met=is_met))
+    return cast(Provider, Remembering(provider, connection.account, is_met=is_met, to_keep=to_keep))
 
 
 def provider_with(credentials: Credentials) -> Provider:

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Account
 from kartra_admin.lib import folding
+from kartra_admin.lib.errors import AppError
 from leads.labels import phone_of
 from leads.models import Entry, Forgetting, Mark, MarkKind, Payment
 from leads.providers.base import Lead, LeadRef, Money
@@ -28,6 +29,7 @@ from leads.services._directory_batch import Met, Outcome, clean
 
 __all__ = [
     "Met",
+    "NotKept",
     "Outcome",
     "drop_left_over",
     "forget",
@@ -54,19 +56,28 @@ _MARKED = {
 }
 
 
-def quietly(remember: Callable[..., object], *what: Any, **also: Any) -> None:
+class NotKept(AppError):
+    """It was read, and the directory could not be written."""
+
+    def __init__(self) -> None:
+        super().__init__("What was read could not be kept. Try again in a minute.")
+
+
+def quietly(remember: Callable[..., object], *what: Any, **also: Any) -> bool:
     """Remember beside other work: a failure is logged, also where no transaction can be begun, and a lock is not waited
-    for long."""
+    for long. Whether it was kept."""
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
             remember(*what, **also)
+        return True
     except DatabaseTrouble as error:  # its text may hold a lead's data
         logging.getLogger(__name__).warning("The directory was not kept: %s", type(error).__name__)
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()  # what the caller does next needs one that works
+        return False
 
 
 def met_of(lead: Lead) -> Met:

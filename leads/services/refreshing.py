@@ -7,6 +7,7 @@ taken by a conditional update, so that two workers never read the same one.
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,18 +20,17 @@ from accounts.models import Account, Connection
 from kartra_admin.lib.errors import AppError
 from leads.models import Entry, Reread
 from leads.providers.base import LeadRef
-from leads.providers.errors import NotFound, Refused
+from leads.providers.errors import NotFound, Refused, Unavailable
 from leads.services import _credentials, rereads
+from leads.services.directory import NotKept
 from leads.wiring import provider_for, wait_for_share
 
 logger = logging.getLogger(__name__)
 
 SECONDS = 5.0  # of one slice, after which others have their turn
 OLD_AFTER = timedelta(hours=12)
-# Whoever takes a lead has so long to read it; one that could not be read is not tried again before.
-LEASE = timedelta(minutes=1)
-NOT_AGAIN_FOR = timedelta(hours=1)
 _AT_ONCE = 20
+_IN_A_ROW = 3  # so many leads that cannot be read mean that no other can
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,22 @@ def work(seconds: float = SECONDS) -> bool:
     if settings.REFRESH_SHARE <= 0:
         return False
     until = time.monotonic() + seconds
-    unusable: set[int] = set()
+    failed: Counter[int] = Counter()  # leads in a row, by account
     while time.monotonic() < until:
-        wanted = _take(unusable)
+        wanted = _take([pk for pk, times in failed.items() if times >= _IN_A_ROW])
         if wanted is None:
             return False
         wait_for_share(wanted.calls)
         try:
             _read(wanted)
-        except AppError as error:  # no credentials, or not reached: nothing of this account until the next time
-            logger.info("The directory of %s is not read again for now: %s", wanted.account, error.sentence)
-            unusable.add(wanted.account.pk)
+        except AppError as error:
+            logger.info("A lead of %s is not read again for now: %s", wanted.account, error.sentence)
+            # No credentials, or too many calls: nothing of this account until the next time.
+            failed[wanted.account.pk] += 1 if isinstance(error, Unavailable | NotKept) else _IN_A_ROW
+            if isinstance(wanted.asked_by, Reread):
+                rereads.give_up_if_old(wanted.asked_by, timezone.now())
+        else:
+            failed[wanted.account.pk] = 0
     return True
 
 
@@ -75,7 +80,8 @@ def _read(wanted: _Wanted) -> None:
     """What reads the lead keeps it in the directory, or that it is gone."""
 
     def read(connection: Connection) -> None:
-        provider = provider_for(connection, background=True, is_met=isinstance(wanted.asked_by, Reread))
+        is_met = isinstance(wanted.asked_by, Reread)
+        provider = provider_for(connection, background=True, is_met=is_met, to_keep=True)
         if not wanted.is_wanted:
             return
         try:
@@ -102,7 +108,7 @@ def _take_told(accounts: Collection[Account], now: datetime) -> _Wanted | None:
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     rows = Reread.objects.filter(free, account__in=accounts).select_related("account").order_by("wanted_at")
     for row in rows[:_AT_ONCE]:
-        if Reread.objects.filter(free, pk=row.pk).update(leased_until=now + LEASE):
+        if Reread.objects.filter(free, pk=row.pk).update(leased_until=rereads.lease_of(row, now)):
             known = Entry.objects.filter(account=row.account, lead_id=row.lead_id).first()
             ref = LeadRef(id=row.lead_id, email=known.email if known else "")
             return _Wanted(row.account, ref, row.with_money, row)
@@ -110,7 +116,7 @@ def _take_told(accounts: Collection[Account], now: datetime) -> _Wanted | None:
 
 
 def _take_oldest(account: Account, now: datetime) -> _Wanted | None:
-    untried = Q(asked_at=None) | Q(asked_at__lte=now - NOT_AGAIN_FOR)
+    untried = Q(asked_at=None) | Q(asked_at__lte=now - rereads.NOT_AGAIN_FOR)
     known = Entry.objects.filter(untried, account=account)
     for entry in _oldest(known, now):
         if Entry.objects.filter(untried, pk=entry.pk).update(asked_at=now):

@@ -196,7 +196,8 @@ def _parts(body: bytes, content_type: str) -> dict[str, str]:
 
 
 def _id(*values: Any) -> str:
-    return next((text for value in values if _ID.fullmatch(text := word(value)) and text.strip("0")), "")
+    """The first that is a number other than 0, without zeros before it, as Kartra answers it."""
+    return next((number for text in map(word, values) if _ID.fullmatch(text) and (number := text.lstrip("0"))), "")
 
 
 def _email(*values: Any) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
@@ -141,18 +142,85 @@ def test_a_kartra_that_knows_emails_alone_makes_nobody_gone(desk: Desk, sandbox:
 
 
 def test_a_kartra_that_is_away_is_left_alone_until_the_next_slice(desk: Desk, sandbox: Sandbox) -> None:
-    know(desk, ADA.id, BEN.id)
+    know(desk, ADA.id, BEN.id, *(str(number) for number in range(4_200_001, 4_200_021)))
     rereads.want(desk.account.pk, JON.id, at=timezone.now())
     sandbox.arm("get_lead", "junk", 100)
-    refreshing.work()
-    assert len([call for call in sandbox.calls() if call == ("get_lead",)]) <= 5
-    assert Entry.objects.filter(lead_read_at=None).count() == 2
+    assert not refreshing.work(30)
+    assert len(sandbox.calls()) == 9  # three leads, each tried three times
+    assert not Entry.objects.exclude(lead_read_at=None).exists()
     assert Reread.objects.count() == 1
     sandbox.disarm()
     Reread.objects.update(leased_until=None)
+    Entry.objects.filter(lead_id__gt="42").delete()
+    Entry.objects.update(asked_at=None)
     refreshing.work()
     assert not Reread.objects.exists()
     assert not Entry.objects.filter(lead_read_at=None).exists()
+
+
+UNREADABLE = f"0{ADA.id}"  # Kartra answers with the lead, by another id
+
+
+def test_one_whose_answer_is_unreadable_keeps_nobody_waiting(desk: Desk, sandbox: Sandbox) -> None:
+    rereads.want(desk.account.pk, UNREADABLE, at=timezone.now() - timedelta(minutes=20))
+    know(desk, f"0{JON.id}", JON.id)
+    rereads.want(desk.account.pk, BEN.id, at=timezone.now())
+    assert not refreshing.work(30)
+    assert order_of(sandbox) == [BEN.id, JON.id]
+    left = Reread.objects.get()
+    assert left.lead_id == UNREADABLE
+    assert left.leased_until
+    assert left.leased_until > timezone.now() + timedelta(minutes=19)
+
+
+def test_one_that_was_set_back_has_the_next_read_at_once_all_the_same(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    told: list[int] = []
+    monkeypatch.setattr(rereads._queue, "read_told", lambda: told.append(1))
+    rereads.want(desk.account.pk, UNREADABLE, at=now)
+    rereads.want(desk.account.pk, JON.id, at=now)
+    assert len(told) == 1
+    Reread.objects.update(leased_until=now + timedelta(minutes=5))
+    rereads.want(desk.account.pk, BEN.id, at=now)
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("remember", ["remember_lead", "remember_money", "mark_gone"])
+def test_a_reading_that_was_not_kept_is_not_over(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, remember: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("canceling statement due to lock timeout")
+
+    lead_id = "88888888" if remember == "mark_gone" else ADA.id
+    know(desk, lead_id)
+    rereads.want(desk.account.pk, lead_id, at=timezone.now(), with_money=True)
+    Entry.objects.update(asked_at=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, remember, fail)
+        assert not refreshing.work()
+    assert Reread.objects.exists()
+    Reread.objects.update(leased_until=None)
+    assert not refreshing.work()
+    assert not Reread.objects.exists()
+    entry = Entry.objects.get()
+    assert (entry.money_read_at or entry.gone_at) is not None
+
+
+@pytest.mark.parametrize("is_anybody_read", [True, False])
+def test_one_that_nobody_could_read_for_a_day_is_given_up_where_others_were_read(
+    desk: Desk, sandbox: Sandbox, *, is_anybody_read: bool
+) -> None:
+    know(desk, JON.id)
+    read_ago(JON.id, minutes=5 if is_anybody_read else 300)
+    rereads.want(desk.account.pk, UNREADABLE, at=timezone.now() - timedelta(hours=25))
+    refreshing.work()
+    assert Reread.objects.exists()  # it was tried once
+    Reread.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
+    refreshing.work()
+    assert Reread.objects.exists() is not is_anybody_read
 
 
 def test_one_lead_that_cannot_be_read_does_not_keep_the_others(

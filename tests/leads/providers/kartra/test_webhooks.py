@@ -111,6 +111,11 @@ def test_an_id_that_is_none_names_nobody(junk: object) -> None:
     assert read_post(event("assign_tag", {}, id=junk), JSON).lead_id == ""
 
 
+@pytest.mark.parametrize("written", ["04174086", "0004174086", " 4174086", 4174086])
+def test_an_id_is_read_as_kartra_answers_it(written: object) -> None:
+    assert read_post(event("assign_tag", {}, id=written), JSON).lead_id == "4174086"
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
