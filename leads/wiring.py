@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from leads.providers.kartra.sandbox.app import app_for
 from leads.remembering import Remembering
 
 Report = Callable[[ProviderError | None], None]
+_SLOWEST = 0.2  # calls a second; any slower, threads that wait would keep others from work
 
 
 def provider_for(
@@ -107,11 +109,13 @@ def _let_go_of_database() -> None:
 
 
 def wait_for_share(calls: int) -> None:
-    """Return when reading that nobody waits for may make so many calls: its share of all, over all processes. Each of
-    them waits for its place among all calls besides."""
-    share = max(1, round(settings.REFRESH_SHARE * settings.KARTRA_CALLS_PER_SECOND))
-    for _ in range(calls):
-        _limiter(settings.DATA_DIR / "calls.sqlite3", share).wait(f"share of {settings.KARTRA_APP_ID}", background=True)
+    """Return when reading that nobody waits for may make so many calls: its share of all, over all processes, or one
+    call in five seconds where that is less. Each of them waits for its place among all calls besides."""
+    a_second = max(_SLOWEST, settings.REFRESH_SHARE * settings.KARTRA_CALLS_PER_SECOND)
+    limiter = _limiter(settings.DATA_DIR / "calls.sqlite3", max(1, int(a_second)))
+    # Below one call a second there is one place in each, and a call takes several.
+    for _ in range(calls if a_second >= 1 else ceil(calls / a_second)):
+        limiter.wait(f"share of {settings.KARTRA_APP_ID}", background=True)
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """Reading the directory's leads again while nobody waits: those that something told of first, then the oldest.
 
-All of it together stays within `REFRESH_SHARE` of the calls, over all processes, and people go first. Each lead is
-taken by a conditional update, so that two workers never read the same one.
+All of it together stays within `REFRESH_SHARE` of the calls, over all processes, and people go first; with a share of
+0 only what was told is read. Each lead is taken by a conditional update, so that two workers never read the same one.
 """
 
 import logging
@@ -54,8 +54,6 @@ class _Wanted:
 
 def work(seconds: float = SECONDS) -> bool:
     """Read for a while. True where there is more to read, or may be."""
-    if settings.REFRESH_SHARE <= 0:
-        return False
     until = time.monotonic() + seconds
     failed: Counter[int] = Counter()  # leads in a row, by account
     while time.monotonic() < until:
@@ -101,7 +99,9 @@ def _take(unusable: Collection[int]) -> _Wanted | None:
     accounts = [*Account.objects.filter(connections__user__is_active=True).exclude(pk__in=unusable).distinct()]
     random.shuffle(accounts)  # so that a large one leaves the others their turn
     now = timezone.now()
-    return _take_told(accounts, now) or next(filter(None, (_take_oldest(account, now) for account in accounts)), None)
+    if (told := _take_told(accounts, now)) or settings.REFRESH_SHARE <= 0:
+        return told
+    return next(filter(None, (_take_oldest(account, now) for account in accounts)), None)
 
 
 def _take_told(accounts: Collection[Account], now: datetime) -> _Wanted | None:

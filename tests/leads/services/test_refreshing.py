@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
+from leads import wiring
 from leads.access import Desk
 from leads.models import Entry, Payment, Reread
 from leads.services import directory, refreshing, rereads
@@ -241,11 +242,41 @@ def test_nobody_s_account_is_not_read(desk: Desk, sandbox: Sandbox) -> None:
     assert sandbox.calls() == []
 
 
-def test_no_share_means_no_call(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
+def test_no_share_means_that_only_what_was_told_is_read(
+    desk: Desk, sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.REFRESH_SHARE = 0
+    monkeypatch.setattr(refreshing, "wait_for_share", lambda calls: None)
     know(desk, ADA.id)
     assert not refreshing.work()
     assert sandbox.calls() == []
+    rereads.want(desk.account.pk, BEN.id, at=timezone.now())
+    assert not refreshing.work()
+    assert sandbox.calls() == [("get_lead",)]
+    assert not Reread.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("share", "calls", "places", "a_second"),
+    [(0.2, 20, 3, 4), (0.2, 3, 5, 1), (0.099, 20, 3, 1), (0.01, 20, 15, 1), (0.0001, 20, 15, 1), (0, 20, 15, 1)],
+)
+def test_a_small_share_is_what_it_says_down_to_a_call_in_five_seconds(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, share: float, calls: int, places: int, a_second: int
+) -> None:
+    taken: list[int] = []
+
+    class Limiter:
+        def __init__(self, pace: int) -> None:
+            self._pace = pace
+
+        def wait(self, *_: object, background: bool) -> None:
+            assert background
+            taken.append(self._pace)
+
+    settings.REFRESH_SHARE, settings.KARTRA_CALLS_PER_SECOND = share, calls
+    monkeypatch.setattr(wiring, "_limiter", lambda _, pace: Limiter(pace))
+    wiring.wait_for_share(3)
+    assert taken == [a_second] * places
 
 
 def test_readings_stay_within_their_share(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
