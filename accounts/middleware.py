@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.authentication import get_authentication_records
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -39,6 +40,8 @@ class SessionGuardMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Whose session it is, also where it ends with this request: `typed.keep` has to know.
+        request.came_as = request.session.get(SESSION_KEY)  # type: ignore[attr-defined]
         user = request.user
         if user.is_authenticated:
             if why := sessions.over(request.session):

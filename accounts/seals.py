@@ -42,8 +42,13 @@ def of_index() -> str:
 
 
 def of_typed() -> str:
-    """What somebody typed that waits in the session, or in the queue: for minutes, and for no row of its own."""
+    """What somebody typed that waits in the queue: for minutes, and for no row of its own."""
     return "typed"
+
+
+def of_form(user_id: int | str) -> str:
+    """A form that waits in the session for the person who filled it in, and opens to nobody else."""
+    return f"form:{user_id}"
 
 
 def of_messages() -> str:

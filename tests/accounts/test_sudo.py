@@ -5,6 +5,8 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
@@ -74,7 +76,7 @@ def test_what_was_typed_waits_and_is_sent_when_the_person_says_so(client_of: Sig
     sent = client.post(url, {"name": "Somebody Else", "role": "agent", "password": "a secret word"})
     assert sent["Location"] == f"{AGAIN}?next=%2Fnot-sent%2F"
     assert "Somebody Else" not in str(dict(client.session)), "it may be a lead's name, so it is sealed"
-    waits = seals.keyring().open(client.session["typed_form"], bound_to=seals.of_typed())
+    waits = seals.keyring().open(client.session["typed_form"], bound_to=seals.of_form(client.session["_auth_user_id"]))
     assert ("Somebody Else" in waits, "a secret word" in waits) == (True, False)
     back = client.post(sent["Location"], {"password": PASSWORD, "next": "/not-sent/"}, follow=True)
     page = back.content.decode()
@@ -90,10 +92,16 @@ def test_what_was_typed_waits_and_is_sent_when_the_person_says_so(client_of: Sig
     assert client.get("/not-sent/")["Location"] == "/"
 
 
-def test_what_was_typed_outlives_the_end_of_a_session(client_of: SignIn, user_of: Callable[[str], User]) -> None:
+def end(client: Client) -> None:
+    """As if nobody had used this session for long."""
+    session = client.session
+    session["began_at"] = session["seen_at"] = 0
+    session.save()
+
+
+def test_what_was_typed_outlives_the_end_of_a_session(client_of: SignIn) -> None:
     client = client_of("admin")
-    user_of("admin")
-    client.logout()
+    end(client)
     person = {"name": "New Person", "email": "new@example.com", "role": "agent", "phone_country_code": "+43"}
     sent = client.post("/team/add/", person)
     assert sent["Location"] == "/sign-in/?next=%2Fnot-sent%2F"
@@ -104,10 +112,42 @@ def test_what_was_typed_outlives_the_end_of_a_session(client_of: SignIn, user_of
     assert "never kept" not in page, "no secret was among it"
 
 
-def test_more_than_a_form_holds_is_not_kept(client_of: SignIn) -> None:
+@pytest.mark.parametrize("ended_by", ["idleness", "a new role"])
+def test_what_was_typed_is_shown_to_nobody_else(
+    client_of: SignIn, user_of: Callable[[str], User], ended_by: str
+) -> None:
+    user_of("viewer")
+    for person, is_shown in (("viewer", False), ("agent", True)):
+        client = client_of("agent")
+        if ended_by == "idleness":
+            end(client)
+        else:
+            User.objects.filter(role="agent").update(session_version=F("session_version") + 1)
+        sent = client.post("/leads/4174086/notes/", {"text": "Ada has moved"})
+        assert sent["Location"] == "/sign-in/?next=%2Fnot-sent%2F"
+        client.post("/sign-in/", {"login": f"{person}@example.com", "password": PASSWORD})
+        page = client.get("/not-sent/", follow=True)
+        assert page.status_code == 200
+        assert ("Ada has moved" in page.content.decode()) is is_shown
+        assert "typed_form" not in client.session
+
+
+def test_of_a_stranger_nothing_is_kept() -> None:
+    for _ in range(2):
+        sent = Client().post("/leads/new/", {"first_name": "x" * 1000})
+        assert sent["Location"] == "/sign-in/"
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize(("letter", "most"), [("x", 63_000), ("é", 10_000), ("\U0001f600", 5_000)])
+def test_more_than_a_form_holds_is_not_kept(client_of: SignIn, letter: str, most: int) -> None:
+    """Counted as it is kept, where a letter may be many bytes."""
     client = client_of("admin", stale=True)
-    sent = client.post("/team/add/", {"name": "x" * 30_000})
-    assert "not-sent" not in sent["Location"]
+    assert "not-sent" in client.post("/team/add/", {"name": letter * most})["Location"]
+    assert len(client.session["typed_form"]) < 100_000
+    client.get("/not-sent/")
+    assert "not-sent" not in client.post("/team/add/", {"name": letter * (most + 2_000)})["Location"]
+    assert "typed_form" not in client.session
 
 
 @pytest.mark.parametrize("referer", ["", "http://elsewhere.example/team/", "javascript:alert(1)", "//evil.example/x"])

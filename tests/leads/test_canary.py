@@ -346,10 +346,11 @@ def assert_nothing_holds(canaries: dict[str, str]) -> None:
     stored = everything_in_the_database()
     sessions = [str(session.get_decoded()) for session in Session.objects.all()]
     assert_silent(stored, "the database", canaries)
+    people = User.objects.values_list("pk", flat=True)
     elsewhere = {name: secret for name, secret in canaries.items() if name != "the token of a link"}
     assert_silent("\n".join(sessions), "a session", elsewhere)  # who opened a link has it there
     for token in re.findall(r"gAAAA[\w-]+=*", "\n".join([stored, *sessions])):
-        for bound_to in (seals.of_typed(), seals.of_messages()):
+        for bound_to in (seals.of_typed(), seals.of_messages(), *map(seals.of_form, people)):
             with suppress(SealBroken):
                 assert_silent(seals.keyring().open(token, bound_to=bound_to), f"what is sealed as {bound_to}", canaries)
     assert_silent(opened(), "a row that is sealed", canaries)

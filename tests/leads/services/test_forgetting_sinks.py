@@ -103,7 +103,8 @@ def test_no_log_mail_session_queue_or_file_holds_the_person(
 
     kept = [session.get_decoded() for session in Session.objects.all()]
     waits = next(session["typed_form"] for session in kept if "typed_form" in session)
-    assert "violet unicorn" in seals.keyring().open(waits, bound_to=seals.of_typed()), "the test would notice"
+    opened = seals.keyring().open(waits, bound_to=seals.of_form(desk.user.pk))
+    assert "violet unicorn" in opened, "the test would notice"
     assert_unknown(str(kept).lower(), "a session")
 
     queued = [(result.task.name, result.args, result.kwargs) for result in default_task_backend.results]  # type: ignore[attr-defined]
