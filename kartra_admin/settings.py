@@ -275,6 +275,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # the finger or PIN: with the thing itself, two factors
 MFA_REAUTHENTICATION_REQUIRED = False  # our own step-up stands before its pages: accounts/views/factors.py
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RATE_LIMITS = {"webauthn_question": "20/m/ip"}  # beside allauth's own
 MFA_FORMS = {
     "authenticate": "accounts.forms.factors.CodeForm",
     "reauthenticate": "accounts.forms.factors.ConfirmCodeForm",

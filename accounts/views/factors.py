@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base import views as base
 from allauth.mfa.recovery_codes import views as recovery_codes
@@ -10,7 +11,7 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.mfa.webauthn.internal import auth
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -47,6 +48,14 @@ class RemovePasskey(webauthn.RemoveWebAuthnView):  # type: ignore[misc]
         return done
 
 
+class ByPasskeyAlone(webauthn.LoginWebAuthnView):  # type: ignore[misc]
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the browser is asked waits in a session, which strangers could fill the database with."""
+        limit = {"app": "allauth.mfa", "action": "webauthn_question", "limit_get": True}
+        found: HttpResponse = ratelimit.consume_or_429(request, **limit) or super().get(request, *args, **kwargs)
+        return found
+
+
 class ConfirmByPasskey(webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]
     def form_invalid(self, form: Any) -> HttpResponse:
         """Back to where it can be tried again, not to the sign-in page."""
@@ -67,7 +76,7 @@ add_passkey = _typed(require_sign_in(require_sudo(AddPasskey.as_view())))
 remove_passkey = require_sign_in(require_sudo(RemovePasskey.as_view()))
 
 at_sign_in = _typed(base.authenticate)
-by_passkey_alone = _typed(webauthn.login_webauthn)
+by_passkey_alone = _typed(ByPasskeyAlone.as_view())
 confirm_by_code = _typed(base.reauthenticate)
 confirm_by_passkey = _typed(ConfirmByPasskey.as_view())
 

@@ -7,6 +7,7 @@ async function optionsFor(form) {
   const given = document.getElementById("passkey-options");
   if (given) return JSON.parse(given.textContent).publicKey;
   const response = await fetch(form.action, { headers: { Accept: "application/json" } });
+  if (response.status === 429) throw new Error("Too many attempts. Wait a minute, then try again.");
   if (!response.ok) throw new Error("The desk did not answer. Reload the page.");
   return (await response.json()).request_options.publicKey;
 }

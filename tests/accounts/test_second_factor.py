@@ -12,6 +12,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -487,6 +488,15 @@ def test_a_passkey_signs_in_alone(client_of: SignIn) -> None:
     assert client.post("/sign-in/passkey/", {"credential": device.use(ask(client))}, **HOST)["Location"] == "/"
     assert is_in(client)
     assert AuditEntry.objects.filter(action="session.start.succeeded").latest("pk").detail == {"by": "passkey"}
+
+
+def test_strangers_do_not_fill_the_database_by_asking_for_a_passkey() -> None:
+    for tries, status in ((20, 200), (5, 429)):
+        for _ in range(tries):
+            assert Client().get("/sign-in/passkey/", HTTP_ACCEPT="application/json", **HOST).status_code == status
+    assert Session.objects.count() == 20
+    elsewhere = Client(REMOTE_ADDR="198.51.100.1").get("/sign-in/passkey/", HTTP_ACCEPT="application/json", **HOST)
+    assert elsewhere.status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://sub.localhost", "http://localhost:99", "", "null"])
