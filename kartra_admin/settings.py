@@ -183,6 +183,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+if "Redis" in CACHES["default"]["BACKEND"]:
+    CACHES["default"].setdefault("OPTIONS", {})["serializer"] = "kartra_admin.lib.cached.JSONSerializer"
 if "LocMem" in CACHES["default"]["BACKEND"]:
     # Each email that a stranger types makes an entry. Of Django's 300 they would soon push the counts of others out.
     CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import environ
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -139,6 +140,12 @@ def user_of(db: None) -> Callable[[str], User]:
         )
 
     return find_or_make
+
+
+def redis_cache() -> dict[str, Any]:
+    """The shared cache of the tests, as `CACHE_URL` would set it up."""
+    shared: dict[str, Any] = environ.Env.cache_url_config(os.environ["TEST_REDIS_URL"])
+    return {**shared, "OPTIONS": {"serializer": "kartra_admin.lib.cached.JSONSerializer"}}
 
 
 class SignIn(Protocol):

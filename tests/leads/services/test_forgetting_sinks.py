@@ -3,13 +3,11 @@ queue, files that went out, the search index, the cache. Each place is shown to 
 
 import io
 import logging
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import environ
 import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
@@ -27,6 +25,7 @@ from leads.access import Desk
 from leads.models import Entry
 from leads.selectors import refs, search
 from leads.services import reconcile
+from tests.conftest import redis_cache
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.services.test_forgetting import (
     EMAIL,
@@ -154,7 +153,7 @@ def indexed() -> set[str]:
 def everything_cached(request: pytest.FixtureRequest, settings: Any) -> Callable[[], dict[str, str]]:
     """All there is in the cache: keys, and values as they are kept, in small letters."""
     if request.param == "redis":
-        settings.CACHES = {"default": environ.Env.cache_url_config(os.environ["TEST_REDIS_URL"])}
+        settings.CACHES = {"default": redis_cache()}
         cache.clear()
 
     def read() -> dict[str, str]:
