@@ -28,9 +28,11 @@ class NotDelivered(Exception):
 
 
 def label(place: str) -> str:
-    """What a place is called on a page: without what may be secret in an address."""
+    """What a place is called on a page and in a log: without what may be secret in an address, however mistyped."""
     parts = urlsplit(place)
-    return f"https://{parts.hostname}" if parts.scheme == "https" else place[:200]
+    if is_folder(place) or parts.scheme == "mailto":
+        return place[:200]
+    return f"{parts.scheme}://{parts.hostname}" if parts.scheme and parts.hostname else "one of them"
 
 
 def key_of(place: str) -> str:

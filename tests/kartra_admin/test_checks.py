@@ -112,6 +112,19 @@ def test_a_place_that_cannot_be_read_is_refused_without_its_password(sound: Sett
     assert found() == []
 
 
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        ("http://desk:s3cret@example.com/T0KEN?k=3y", "http://example.com"), ("htps://example.com/T0KEN", "htps://example.com"),
+        ("https:///T0KEN", "one of them"), ("desk:s3cret@example.com/T0KEN", "one of them"), ("T0KEN", "one of them"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_place_is_refused_without_what_may_be_secret(sound: Settings, place: str, named: str) -> None:
+    sound.AUDIT_ANCHORS = [place]
+    (message,) = run_checks(tags=["kartra_admin"])
+    assert message.msg == f"AUDIT_ANCHORS: {named} is neither an absolute path, nor mailto:, nor https://."
+
+
 def test_a_log_that_is_kept_nowhere_else_is_a_warning(sound: Settings) -> None:
     sound.AUDIT_ANCHORS = []
     assert found() == ["kartra_admin.no_anchors"]
