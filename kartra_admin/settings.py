@@ -370,7 +370,7 @@ def WHITENOISE_ADD_HEADERS_FUNCTION(headers: dict[str, str], path: str, url: str
 
 
 # What follows these is a secret, to the end of the line, for a mail program may have put anything into a link.
-_SECRET_ADDRESSES = r"(?:(?<=/hooks/)|(?<=/new-password/)).+"
+_SECRET_ADDRESSES = r"(?:(?<=/hooks/)|(?<=/new-password/)).+"  # noqa: S105
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -4,8 +4,8 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# Where a spreadsheet may see the beginning of a formula (the last four signs are full-width): where the cell begins, and
-# behind whatever it splits at in some country. Our own quotes do not stop that, for there they stand amid a cell.
+# Where a spreadsheet may see the beginning of a formula (the last four signs are full-width): where the cell begins,
+# and behind whatever it splits at in some country. Our own quotes do not stop that, for there they stand amid a cell.
 _BEFORE_FORMULA = re.compile(r'(?:\A|[,;\t\r\n])[ "]*+(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])')
 
 
