@@ -184,7 +184,7 @@ def find_elsewhere(person: Person) -> list[Known]:
 
     By the directory, and by the log, which has an entry of all that is done to a lead.
     """
-    others = Entry.objects.filter(email__in=person.emails).exclude(account=person.account)
+    others = Entry.objects.filter(email__in=person.emails, account__in=Account.objects.exclude(pk=person.account.pk))
     found = {(entry.account_id, entry.handle) for entry in others}
     keys = subjects.family(key for email in person.emails for key in subjects.find(email))
     for key in keys:

@@ -1,6 +1,6 @@
 """Operations as people look for them: of a lead, of a person, waiting. One account at a time."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
@@ -17,12 +17,12 @@ _MOVES_MONEY = Exists(OperationStep.objects.filter(operation=OuterRef("pk")).exc
 
 
 def _of(account: Account, viewer: User) -> QuerySet[Operation]:
+    return _shown(Operation.objects.filter(account=account), viewer).order_by("-created_at")
+
+
+def _shown(found: QuerySet[Operation], viewer: User) -> QuerySet[Operation]:
     """What this person may see of them: who sees no money sees no operation on it."""
-    found = (
-        Operation.objects.filter(account=account)
-        .prefetch_related("actor", "approved_by", "steps__undone_by", "undone_by")
-        .order_by("-created_at")
-    )
+    found = found.prefetch_related("actor", "approved_by", "steps__undone_by", "undone_by")
     return found if viewer.has_permission("money.view") else found.exclude(_MOVES_MONEY)
 
 
@@ -47,11 +47,8 @@ def list_waiting(account: Account, viewer: User) -> QuerySet[Operation]:
     now = timezone.now()
     is_old = Q(sent_at__lte=now - timedelta(seconds=settings.SETTLE_WITHIN))
     waits = Q(_MOVES_MONEY, is_old, outcome=Outcome.UNKNOWN, readings__gte=settings.SETTLE_READINGS)
-    first = Case(When(waits | _left_lying(now), then=Value(0)), default=Value(1))
-    unsettled = Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
-    return _of(account, viewer).filter(unsettled | _left_lying(now)).order_by(first, "created_at")[:SHOWN_AT_MOST]
-
-
-def _left_lying(now: datetime) -> Q:
-    """Held back and not sent long after its time: no worker runs."""
-    return Q(outcome=Outcome.HELD, send_at__lt=now - Operation.LEFT_LYING)
+    first = Case(When(waits | Q(outcome=Outcome.HELD), then=Value(0)), default=Value(1))
+    in_doubt = Operation.objects.unsettled().filter(account=account)
+    left_lying = Operation.objects.due(now - Operation.LEFT_LYING).filter(account=account)  # no worker runs
+    either = in_doubt.values("pk").union(left_lying.values("pk"))  # each by its own index
+    return _shown(Operation.objects.filter(pk__in=either), viewer).order_by(first, "created_at")[:SHOWN_AT_MOST]

@@ -129,7 +129,7 @@ def _between(account: Account, first: date, end: date) -> QuerySet[OperationStep
         operation__created_at__gte=_midnight(first),
         operation__created_at__lt=_midnight(end),
         kind__in=(REFUND, CANCEL),
-    )
+    ).exclude(lock="")
 
 
 def _midnight(day: date) -> datetime:

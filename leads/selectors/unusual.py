@@ -104,7 +104,7 @@ def _findings() -> QuerySet[Finding]:
 
 
 def _acts_on_money(rule: Rule) -> QuerySet[OperationStep]:
-    return OperationStep.objects.filter(kind__in=rule.acts).exclude(outcome__in=_NOTHING_CAME_OF_IT)
+    return OperationStep.objects.filter(kind__in=rule.acts).exclude(lock="").exclude(outcome__in=_NOTHING_CAME_OF_IT)
 
 
 def _recent(rule: Rule, now: datetime) -> QuerySet[OperationStep]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from accounts.models import Account, User
@@ -41,7 +41,8 @@ def limit_of(person: User) -> Limit | None:
 def spent_today(person: User) -> Spent:
     """By this person since midnight, in the desk's time zone, over all accounts."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    return _spent(operation__actor=person, operation__created_at__gte=midnight, operation__approved_by=None)
+    money = ~Q(lock="")  # else it is looked for among all that the person ever did
+    return _spent(money, operation__actor=person, operation__created_at__gte=midnight, operation__approved_by=None)
 
 
 def spent_on_lead(account: Account, lead_id: str) -> Spent:
@@ -104,9 +105,9 @@ def require_within(*, actor: User, account: Account, lead_id: str, transaction_i
         raise AboveLimit(above)
 
 
-def _spent(**which: object) -> Spent:
-    steps = OperationStep.objects.filter(kind="transaction.refund", **which).exclude(outcome__in=_UNSPENT)
-    found = steps.aggregate(amount=Sum("amount"), count=Count("pk"))
+def _spent(*conditions: Q, **which: object) -> Spent:
+    steps = OperationStep.objects.filter(*conditions, kind="transaction.refund", **which)
+    found = steps.exclude(outcome__in=_UNSPENT).aggregate(amount=Sum("amount"), count=Count("pk"))
     return Spent(found["amount"] or Decimal(0), found["count"])
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from kartra_admin.lib.errors import AppError
@@ -30,13 +30,11 @@ def reconcile(*, only_due: bool = False, only: UUID | None = None) -> Tally:
     """One pass over all accounts, or over one operation; with ``only_due`` over what is to be read for by now, each by
     one worker alone."""
     now = timezone.now()
-    denied = Q(
-        Exists(OperationStep.objects.filter(DENIED, operation=OuterRef("pk"))),
-        outcome=Outcome.FAILED,
-        finished_at__gt=now - DENIED_FOR,
-    )
-    in_doubt = Q(outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
-    unsettled = Operation.objects.filter(in_doubt | denied).select_related("account", "actor").order_by("created_at")
+    in_doubt = Operation.objects.unsettled().values("pk")
+    denied = OperationStep.objects.filter(DENIED, operation__finished_at__gt=now - DENIED_FOR)
+    denied = denied.filter(operation__outcome=Outcome.FAILED).order_by()
+    either = in_doubt.union(denied.values("operation"))  # each by its own index
+    unsettled = Operation.objects.filter(pk__in=either).select_related("account", "actor").order_by("created_at")
     if only:
         unsettled = unsettled.filter(pk=only)
     if only_due:

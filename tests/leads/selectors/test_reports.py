@@ -29,7 +29,6 @@ def made(account: Account, user_of: UserOf) -> Callable[..., OperationStep]:
     """``made("2026-10-31T23:59", "19.95")``: a refund of that moment (UTC); without an amount a cancellation."""
 
     def make(at: str, amount: str = "", *, role: str = "support", outcome: str = "succeeded", **also: Any) -> Any:
-        steps = {"lock": also.pop("lock", "")}
         operation = Operation.objects.create(
             **{
                 "account": account,
@@ -47,9 +46,9 @@ def made(account: Account, user_of: UserOf) -> Callable[..., OperationStep]:
             kind=REFUND if amount else CANCEL,
             subject="99488",
             asked={},
+            lock=f"sale {uuid4()}",
             amount=Decimal(amount) if amount else None,
             **ending(outcome),
-            **steps,
         )
 
     return make
@@ -60,7 +59,7 @@ def test_months_are_added_up_and_empty_ones_stand_with_zero(account: Account, ma
     made("2026-10-31T23:59", "5.05")
     made("2026-10-15T12:00")
     made("2026-10-15T12:00", "100.00", outcome="failed")
-    made("2026-10-15T12:00", "7.00", outcome="unknown", lock="x")
+    made("2026-10-15T12:00", "7.00", outcome="unknown")
     made("2026-09-30T23:59", "1.00")
     made("2025-10-31T23:59", "50.00")
     rows = reports.list_months(account, date(2026, 10, 1))
