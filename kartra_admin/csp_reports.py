@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from kartra_admin.lib.context import current
+from kartra_admin.middleware import body_length
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +24,7 @@ _MINUTE = 60
 @require_POST
 def csp(request: HttpRequest) -> HttpResponse:
     """Takes both forms in which browsers report. Answers 204 to everything that is not too large."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length[:18]) > MOST_BYTES:
+    if body_length(request) > MOST_BYTES:
         return HttpResponse(status=413)
     if _is_within_limit():
         for said in _reports(request.body)[:5]:

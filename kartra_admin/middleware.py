@@ -130,11 +130,15 @@ def client_ip(request: HttpRequest) -> str:
         return ""
 
 
-def _is_too_large(request: HttpRequest) -> bool:
-    """Judged by what the request says of itself; no more than that is ever read."""
+def body_length(request: HttpRequest) -> int:
+    """As the request says; without a word nothing is read of it, and never more than that."""
     length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length[:18]) if length.isdecimal() else 0
+
+
+def _is_too_large(request: HttpRequest) -> bool:
     allowed = settings.IMPORT_MAX_MB * 1024 * 1024 + _BESIDE_A_FILE
-    return length.isdecimal() and int(length[:18]) > allowed and not _is_from_outside(request)
+    return body_length(request) > allowed and not _is_from_outside(request)
 
 
 def _is_from_outside(request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from accounts.models import AuditEntry
 from accounts.selectors import audit, checkpoints
 from accounts.services import checkpoints as services
 from kartra_admin.lib.htmx import is_fragment
-from kartra_admin.lib.pagination import Page
+from kartra_admin.lib.pagination import Page, urls_beside
 
 # So many entries of one operation stand beside an entry.
 _SHOWN = 50
@@ -34,8 +34,7 @@ def index(request: StaffRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "query": query,
-        "newer_url": _page_url(query, page.newer),
-        "older_url": _page_url(query, page.older),
+        **urls_beside(page, reverse("accounts:audit"), query),
         "kept_filters": audit.list_filters(request.user),
         "filter_form": SavedFilterForm(initial={"query": query}),
         "signed": checkpoints.standing(),
@@ -64,7 +63,3 @@ def sign(request: StaffRequest) -> HttpResponse:
     later = "" if is_sent else " A worker is sending at the moment and will include it within a few minutes."
     messages.success(request, f"Checkpoint {checkpoint.pk} is signed, up to entry {checkpoint.number}.{later}")
     return redirect("accounts:audit")
-
-
-def _page_url(query: str, cursor: str) -> str:
-    return f"{reverse('accounts:audit')}?{f'{query}&' if query else ''}cursor={cursor}" if cursor else ""

@@ -32,6 +32,13 @@ class Page(Generic[T]):
     older: str
 
 
+def urls_beside(page: Page[Any], url: str, query: str = "") -> dict[str, str]:
+    """``newer_url`` and ``older_url``, as ``components/_pagination.html`` takes them; "" at the ends."""
+    beside = {"newer_url": page.newer, "older_url": page.older}
+    start = f"{url}?{query}&" if query else f"{url}?"
+    return {name: f"{start}cursor={cursor}" if cursor else "" for name, cursor in beside.items()}
+
+
 def page_by_id(*rows: QuerySet[T, Any], cursor: str, size: int) -> Page[T]:
     """The page at ``cursor``, "" being the newest. Raises `BadRequest` for a cursor that is none of ours.
 

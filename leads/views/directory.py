@@ -15,6 +15,7 @@ from kartra_admin.downloads import as_file
 from kartra_admin.lib import spreadsheet
 from kartra_admin.lib.errors import BadRequest
 from kartra_admin.lib.htmx import is_fragment
+from kartra_admin.lib.pagination import urls_beside
 from leads.access import desk_for, get_saved_view_for
 from leads.forms.directory import COLUMNS, DirectoryForm, SavedViewForm, describe
 from leads.selectors import directory
@@ -46,8 +47,7 @@ def index(request: StaffRequest) -> HttpResponse:
         "found": found,
         "query": query,
         "columns": [Column(key, COLUMNS[key]) for key in shown],
-        "newer_url": _page_url(query, found.page.newer),
-        "older_url": _page_url(query, found.page.older),
+        **urls_beside(found.page, reverse("leads:directory"), query),
         "counted": directory.COUNTED,
         "best": directory.BEST,
         "views": directory.list_views(desk.account, desk.user),
@@ -57,10 +57,6 @@ def index(request: StaffRequest) -> HttpResponse:
         answer = render(request, "leads/directory/list.html#table", context)
         return replace_url(answer, f"{reverse('leads:directory')}{f'?{query}' if query else ''}")
     return render(request, "leads/directory/list.html", context)
-
-
-def _page_url(query: str, cursor: str) -> str:
-    return f"{reverse('leads:directory')}?{f'{query}&' if query else ''}cursor={cursor}" if cursor else ""
 
 
 @require_GET

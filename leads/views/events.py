@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.decorators import StaffRequest, asked_by_page, require_perm, require_sudo
 from kartra_admin.lib.errors import BadRequest
+from kartra_admin.lib.pagination import urls_beside
 from leads.access import desk_for, get_object_or_404
 from leads.forms.inbound import KeyForm
 from leads.models import Event, Hook
@@ -25,15 +26,13 @@ def index(request: StaffRequest) -> HttpResponse:
     """What came and what was dropped."""
     account = desk_for(request.user).account
     hook, page = selectors.hook_of(account), selectors.event_page(account, cursor=request.GET.get("cursor", ""))
-    url = reverse("leads:events")
     context = {
         "hook": hook,
         "not_kept": services.not_kept(hook) if hook else {},
         "page": page,
         "kinds": selectors.list_kinds(account),
         "days": settings.EVENT_DAYS,
-        "newer_url": f"{url}?cursor={page.newer}" if page.newer else "",
-        "older_url": f"{url}?cursor={page.older}" if page.older else "",
+        **urls_beside(page, reverse("leads:events")),
     }
     return render(request, "leads/events/list.html", context)
 

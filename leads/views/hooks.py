@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from kartra_admin.middleware import body_length
 from leads.services import events
 from leads.services.events import Receipt
 
@@ -25,7 +26,7 @@ def receive(request: HttpRequest, secret: str) -> HttpResponse:
     hook = events.find_hook(secret)
     if hook is None:
         return HttpResponse(status=404)
-    if refused := events.refuse_unread(hook, _length_of(request)):
+    if refused := events.refuse_unread(hook, body_length(request)):
         return _answer(refused)
     try:
         body = request.body
@@ -36,9 +37,3 @@ def receive(request: HttpRequest, secret: str) -> HttpResponse:
 
 def _answer(receipt: Receipt) -> HttpResponse:
     return HttpResponse(status=_STATUS[receipt], headers={"Retry-After": "60"} if receipt is Receipt.FLOOD else {})
-
-
-def _length_of(request: HttpRequest) -> int:
-    """As the request says; without a word nothing is read of it."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length[:18]) if length.isdecimal() else 0

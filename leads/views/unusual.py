@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from accounts.decorators import StaffRequest, require_perm
+from kartra_admin.lib.pagination import urls_beside
 from leads.selectors import unusual
 
 
@@ -13,11 +14,9 @@ from leads.selectors import unusual
 @require_perm("audit.view")
 def index(request: StaffRequest) -> HttpResponse:
     page = unusual.finding_page(request.GET.get("cursor", ""))
-    url = reverse("leads:unusual")
     context = {
         "page": page,
         "rules": unusual.rules(),
-        "newer_url": f"{url}?cursor={page.newer}" if page.newer else "",
-        "older_url": f"{url}?cursor={page.older}" if page.older else "",
+        **urls_beside(page, reverse("leads:unusual")),
     }
     return render(request, "leads/unusual/list.html", context)

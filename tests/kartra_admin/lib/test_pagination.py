@@ -3,7 +3,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from kartra_admin.lib.errors import BadRequest
-from kartra_admin.lib.pagination import Page, page_by_field, page_by_id
+from kartra_admin.lib.pagination import Page, page_by_field, page_by_id, urls_beside
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +30,14 @@ def test_pages_walk_to_the_oldest_and_back(rows: QuerySet[User]) -> None:
     newest = page_by_id(rows, cursor=back.newer, size=3)
     assert (names(newest), newest.newer) == ("654", "")
     assert names(page_by_id(rows, cursor=newest.older, size=3)) == "321"
+
+
+def test_the_addresses_beside_a_page_keep_its_filters_and_are_empty_at_the_ends(rows: QuerySet[User]) -> None:
+    newest = page_by_id(rows, cursor="", size=3)
+    assert urls_beside(newest, "/log/") == {"newer_url": "", "older_url": f"/log/?cursor={newest.older}"}
+    oldest = page_by_id(rows, cursor=f"b{rows[2].pk}", size=7)
+    found = urls_beside(oldest, "/log/", "person=3&lead=7")
+    assert found == {"newer_url": f"/log/?person=3&lead=7&cursor={oldest.newer}", "older_url": ""}
 
 
 def test_a_full_last_page_has_nothing_older(rows: QuerySet[User]) -> None:
