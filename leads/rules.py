@@ -42,6 +42,11 @@ def why_not_refund(payment: Payment, *, doing: str = "") -> str:
         return "Nothing was paid."
     if payment.strays:
         or_reload = "Refund it" if all(row.is_refused for row in payment.strays) else "Reload, or refund it"
+        if any(not row.kind for row in payment.strays):
+            return (
+                "Kartra lists a transaction without saying what it is, and it may be a refund of this payment. "
+                f"{or_reload} in Kartra."
+            )
         return f"Kartra lists a refund without saying which payment it belongs to. {or_reload} in Kartra."
     if any(row.is_refused for row in payment.refunds):
         return (

@@ -25,7 +25,7 @@ class Payment:
 
     ``unlisted`` are refunds that were made here and that the provider does not list yet: its list may lag behind its
     answers, and a person may know of a refund by other ways. ``strays`` are listed, without telling of which payment,
-    and may be of this one.
+    or that they are refunds at all, and may be of this one.
     """
 
     transaction: Transaction
@@ -205,11 +205,11 @@ def _payments(transactions: Sequence[Transaction]) -> list[Payment]:
     ids = {row.id for row in transactions}
     strays = []
     for row in sorted(transactions, key=lambda row: _number(row.id)):
-        if row.kind not in (*REFUNDS, _CHARGEBACK):
+        if row.kind not in ("", *REFUNDS, _CHARGEBACK):
             continue
-        if row.parent_id in ids:
+        if row.kind and row.parent_id in ids:
             by_parent.setdefault(row.parent_id, []).append(row)
-        elif not row.parent_id:
+        elif not (row.kind and row.parent_id):
             strays.append(row)
     nested = {row.id for rows in by_parent.values() for row in rows}
     return [
@@ -225,9 +225,11 @@ def _payments(transactions: Sequence[Transaction]) -> list[Payment]:
 
 
 def _may_be_of(stray: Transaction, payment: Transaction) -> bool:
-    """Whether a refund or chargeback without a parent may be of it: its number is higher than its payment's."""
+    """Whether it may be a refund or chargeback of it: its number is higher than its payment's."""
+    if payment.kind not in ("", *_PAYMENTS) or stray.id == payment.id:
+        return False
     is_numbered = (stray.id + payment.id).isdecimal()
-    return payment.kind in _PAYMENTS and not (is_numbered and int(stray.id) < int(payment.id))
+    return stray.parent_id in ("", payment.id) and not (is_numbered and int(stray.id) < int(payment.id))
 
 
 def _newest_first(row: Transaction) -> tuple[float, int]:

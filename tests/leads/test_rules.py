@@ -64,6 +64,11 @@ def test_nothing_else_may(kind: str) -> None:
             replace(payment(), strays=(Transaction("2", "refund", is_refused=True),)),
             "Kartra lists a refund without saying which payment it belongs to. Refund it in Kartra.",
         ),
+        (
+            replace(payment(), strays=(Transaction("2", ""),)),
+            "Kartra lists a transaction without saying what it is, and it may be a refund of this payment. "
+            "Reload, or refund it in Kartra.",
+        ),
         (payment(amount="19.955"), "Its amount has fractions of a cent. Refund it in Kartra."),
         (payment(refunded="5.005"), "Its amount has fractions of a cent. Refund it in Kartra."),
         (with_chargeback(), "It was charged back: the customer's bank has already taken the money back."),

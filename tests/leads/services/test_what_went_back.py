@@ -10,7 +10,7 @@ import pytest
 from leads.access import Desk
 from leads.models import Operation, OperationStep, Outcome, Playbook
 from leads.providers.base import LeadRef, Money, Transaction
-from leads.providers.errors import Refused
+from leads.providers.errors import Refused, Unavailable
 from leads.providers.kartra.provider import KartraProvider
 from leads.selectors.money import arrange, match
 from leads.services import money, settling
@@ -174,6 +174,53 @@ def test_no_refund_while_a_row_does_not_tell_its_payment(
     with pytest.raises(Refused, match="without saying which payment"):
         refund(desk, None, found.digest, SALE)
     assert writes(sandbox) == []
+
+
+UNTOLD: dict[str, object] = {"kind": "", "has_details": False, "amount": None, "parent_id": "", "subscription_id": ""}
+
+
+def test_what_does_not_say_that_it_is_a_refund_is_asked_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    list_as(monkeypatch, changed(read(desk), **UNTOLD))
+    found = sale(desk, SALE).payment
+    assert (found.refunded, found.left) == (Decimal("9.95"), Decimal("10.00"))
+
+
+def test_a_payment_that_does_not_say_what_it_is_either_is_told_with_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = changed(read(desk), **UNTOLD)
+    rows = (replace(row, kind="", has_details=False) if row.id == SALE else row for row in found.transactions)
+    list_as(monkeypatch, Money(tuple(rows), found.subscriptions))
+    assert sale(desk, SALE).payment.left == Decimal("10.00")
+
+
+@pytest.mark.parametrize("parent", ["", SALE])
+def test_no_refund_while_it_is_not_told_what_a_row_is(
+    desk: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    list_as(monkeypatch, changed(read(desk), kind="", parent_id=parent))
+    found = sale(desk, SALE)
+    assert found.payment.left is None
+    sandbox.calls()
+    with pytest.raises(Refused, match="without saying what it is"):
+        refund(desk, None, found.digest, SALE)
+    assert writes(sandbox) == []
+    assert bool(sale(desk).why_not()) == (parent == ""), "which may be of this payment only where it names no other"
+
+
+def test_what_cannot_be_told_now_is_no_refund_of_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The details of the payment itself are there, so that only those of the other row are asked for."""
+    list_as(monkeypatch, changed(read(desk), **UNTOLD))
+    asked: list[list[str]] = []
+
+    def away(self: KartraProvider, found: Money, rows: list[Transaction]) -> Money:
+        asked.append([row.kind for row in rows])
+        raise Unavailable("Away")
+
+    monkeypatch.setattr(KartraProvider, "add_details", away)
+    with pytest.raises(Unavailable, match="what was refunded so far"):
+        sale(desk, SALE)
+    assert asked == [[""]]
 
 
 def test_never_more_is_left_than_was_paid(desk: Desk) -> None:
