@@ -9,7 +9,7 @@ known (the refund window, a test payment) is left to the provider, whose refusal
 from decimal import Decimal
 
 from leads.models import Outcome
-from leads.providers.base import Subscription
+from leads.providers.base import Subscription, Transaction
 from leads.selectors.money import MoneyGroup, Payment
 
 FINISHED = ("cancelled", "terminated")
@@ -59,6 +59,15 @@ def why_not_refund(payment: Payment, *, doing: str = "") -> str:
     if transaction.amount % _CENT or payment.left % _CENT:
         return "Its amount has fractions of a cent. Refund it in Kartra."
     return ""
+
+
+def why_not_whose(row: Transaction | Subscription, lead_id: str) -> str:
+    """Against any act on what Kartra lists for this lead, and says to be another's."""
+    if not row.lead_id or row.lead_id == lead_id:
+        return ""
+    if isinstance(row, Subscription):
+        return "Kartra says that this subscription belongs to another lead. Change or cancel it in Kartra."
+    return "Kartra says that this payment belongs to another lead. Refund it in Kartra."
 
 
 def why_not_amount(payment: Payment, amount: Decimal) -> str:

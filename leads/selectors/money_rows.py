@@ -155,7 +155,7 @@ def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, us
     rows = []
     for group in count_own(groups, done):
         payments = tuple(
-            _payment_row(payment, steps["transaction", payment.transaction.id], requests, user, held)
+            _payment_row(payment, lead_id, steps["transaction", payment.transaction.id], requests, user, held)
             for payment in group.payments
         )
         if group.subscription is None:
@@ -168,7 +168,7 @@ def of_money(groups: Sequence[MoneyGroup], *, account: Account, lead_id: str, us
             GroupRow(
                 group,
                 payments,
-                () if final else _subscription_acts(group, user, _outcome(doing, is_held=is_held)),
+                () if final else _subscription_acts(group, lead_id, user, _outcome(doing, is_held=is_held)),
                 doing,
                 rules.why_not_cancel(group.subscription) if final else "",
             )
@@ -200,15 +200,15 @@ def _outcome(step: OperationStep | None, *, is_held: bool) -> str:
 
 def _payment_row(
     payment: Payment,
+    lead_id: str,
     steps: Sequence[OperationStep],
     requests: Mapping[str, Approval],
     user: User,
     held: Set[tuple[str, str]],
 ) -> PaymentRow:
     doing = _open(steps)
-    why_not = rules.why_not_refund(
-        payment, doing=_outcome(doing, is_held=("transaction", payment.transaction.id) in held)
-    )
+    outcome = _outcome(doing, is_held=("transaction", payment.transaction.id) in held)
+    why_not = rules.why_not_refund(payment, doing=outcome) or rules.why_not_whose(payment.transaction, lead_id)
     act = _act((_REFUND, "Refund", _REFUND), why_not, user)
     notes = tuple(_notes(payment, steps))
     return PaymentRow(payment, act, doing, notes, requests.get(payment.transaction.id))
@@ -221,13 +221,14 @@ def _act(what: tuple[str, str, str], why_not: str, user: User) -> Act:
     return Act(kind, label, _denial(user, [permission]), is_denied=True)
 
 
-def _subscription_acts(group: MoneyGroup, user: User, doing: str) -> tuple[Act, ...]:
+def _subscription_acts(group: MoneyGroup, lead_id: str, user: User, doing: str) -> tuple[Act, ...]:
+    whose = rules.why_not_whose(group.the_subscription, lead_id)
     if group.the_subscription.status == "paused":
-        first = _act(_RESUME, rules.why_not_resume(group, doing=doing), user)
+        first = _act(_RESUME, rules.why_not_resume(group, doing=doing) or whose, user)
     else:
-        first = _act(_PAUSE, rules.why_not_pause(group, doing=doing), user)
-    edit = _act(_EDIT, rules.why_not_edit(group, doing=doing), user)
-    return first, edit, _act(_CANCEL, rules.why_not_cancel(group.the_subscription, doing=doing), user)
+        first = _act(_PAUSE, rules.why_not_pause(group, doing=doing) or whose, user)
+    edit = _act(_EDIT, rules.why_not_edit(group, doing=doing) or whose, user)
+    return first, edit, _act(_CANCEL, rules.why_not_cancel(group.the_subscription, doing=doing) or whose, user)
 
 
 def _notes(payment: Payment, steps: Sequence[OperationStep]) -> list[RefundNote]:

@@ -11,6 +11,7 @@ from kartra_admin.lib.errors import Conflict
 from leads import effects
 from leads.change_permissions import PERMISSIONS
 from leads.models import Operation
+from leads.providers.errors import Refused
 from leads.services import _operations
 from leads.services.money import Changed, Whose, read_plan, read_sale, require_told
 from leads.wiring import provider_for
@@ -66,10 +67,14 @@ def _check_again(operation: Operation, connection: Connection) -> None:
     provider = provider_for(connection)
     if step.kind == "transaction.refund":
         sale = read_sale(provider, operation.account, whose, step.subject)
+        why_not = sale.why_not_whose
         now = {label: sale.figures[label] for label in ("Refunded", "Left")}
     else:
         plan = read_plan(provider, operation.account, whose, step.subject)
         require_told(plan)
+        why_not = plan.why_not_whose
         now = effects.state_of(step.change, plan.group.the_subscription)
+    if why_not:
+        raise Refused(why_not)
     if now != step.before:
         raise Changed

@@ -88,7 +88,11 @@ class Sale:
         return _operations.digest("sale", paid.transaction.id, self.figures, back, [step.pk for step in paid.unlisted])
 
     def why_not(self) -> str:
-        return rules.why_not_refund(self.payment, doing=doing_under(self.lock))
+        return rules.why_not_refund(self.payment, doing=doing_under(self.lock)) or self.why_not_whose
+
+    @property
+    def why_not_whose(self) -> str:
+        return rules.why_not_whose(self.payment.transaction, self.whose.lead_id)
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,13 @@ class Plan:
         """Against an act: ``subscription.cancel``, ``.pause``, ``.resume`` or ``.edit``."""
         doing = doing_under(self.lock)
         if kind == "subscription.cancel":
-            return rules.why_not_cancel(self.group.the_subscription, doing=doing)
+            return rules.why_not_cancel(self.group.the_subscription, doing=doing) or self.why_not_whose
         ask = {"subscription.pause": rules.why_not_pause, "subscription.resume": rules.why_not_resume}
-        return ask.get(kind, rules.why_not_edit)(self.group, doing=doing)
+        return ask.get(kind, rules.why_not_edit)(self.group, doing=doing) or self.why_not_whose
+
+    @property
+    def why_not_whose(self) -> str:
+        return rules.why_not_whose(self.group.the_subscription, self.whose.lead_id)
 
 
 def doing_under(lock: str) -> str:
