@@ -4,6 +4,7 @@ from collections import Counter
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from leads.models import Job, JobLead, Operation, Outcome
@@ -19,17 +20,13 @@ def is_unfinished(job: Job) -> bool:
 
     Where nothing is left, the dry run or the run ends here.
     """
-    waiting = JobLead.objects.filter(job=job, state=JobLead.State.WAITING)
     if job.state == Job.State.CHECKING:
-        if waiting.filter(would="").exists():
+        if _waiting(job).filter(would="").exists():
             return True
         _end_check(job)
         return False
     follow_unknown(job)
-    if waiting.exists() or _being_settled(job):
-        return True
-    _end_run(job)
-    return False
+    return _is_left(job) or not _end_run(job)
 
 
 def follow_unknown(job: Job) -> None:
@@ -50,6 +47,14 @@ def follow_cut_off(job: Job) -> None:
             one.put_back(row, until=None)
 
 
+def _waiting(job: Job) -> QuerySet[JobLead]:
+    return JobLead.objects.filter(job=job, state=JobLead.State.WAITING)
+
+
+def _is_left(job: Job) -> bool:
+    return _waiting(job).exists() or _being_settled(job)
+
+
 def _being_settled(job: Job) -> bool:
     """Whether a reading may still tell. What waits for a person does not keep the job from ending."""
     return Operation.objects.filter(
@@ -68,8 +73,14 @@ def _end_check(job: Job) -> None:
     checking.update(state=Job.State.CHECKED, findings=findings, sentence="")
 
 
-def _end_run(job: Job) -> None:
+def _end_run(job: Job) -> bool:
+    """False where a lead is left after all: whoever begins one anew holds the job meanwhile, too."""
     with transaction.atomic():
-        running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING)
-        if running.update(state=Job.State.DONE, finished_at=timezone.now(), sentence=""):
-            steering.log(job, "finish.succeeded", None, sentence=job_progress.counts_of(job).words)
+        running = Job.objects.select_for_update(no_key=True).filter(pk=job.pk, state=Job.State.RUNNING)
+        if not running.exists():
+            return True
+        if _is_left(job):
+            return False
+        running.update(state=Job.State.DONE, finished_at=timezone.now(), sentence="")
+        steering.log(job, "finish.succeeded", None, sentence=job_progress.counts_of(job).words)
+    return True

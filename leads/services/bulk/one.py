@@ -204,8 +204,8 @@ def follow(job: Job, row: JobLead, operation: Operation) -> None:
         case Outcome.SUCCEEDED:
             remarks = " ".join(step.sentence for step in operation.steps.all() if step.settled_by == SettledBy.ANSWER)
             _end(row, State.SUCCEEDED, remarks.strip(), operation=operation, lead_id=row.lead_id or operation.lead_id)
-        case Outcome.FAILED if not job.is_over and row.attempt + 1 < MOST_ATTEMPTS and _is_worth_another(operation):
-            begin_again(row, operation)
+        case Outcome.FAILED if _is_worth_another(row, operation) and begin_again(row, operation):
+            pass
         case Outcome.FAILED:
             _end(row, State.FAILED, summaries.summarise(operation).text, operation=operation)
         case _:  # somebody is at it, or was killed: looked at again once it counts as stuck
@@ -219,20 +219,23 @@ def _go_on_undoing(job: Job, row: JobLead, done: Operation | None) -> bool:
     A job that is over leaves it to a retry.
     """
     older = next_to_undo(job, row)
-    if older and job.is_over:
+    if older and not begin_again(row, done, undoes=older):
         _end(row, State.FAILED, "What an earlier attempt did is not undone yet. Retry it.", undoes=older)
-    elif older:
-        begin_again(row, done, undoes=older)
     return older is not None
 
 
 def begin_again(row: JobLead, operation: Operation | None, *, undoes: Operation | None = None) -> bool:
     """Have another attempt made at what is left, or at once at taking back what ``undoes`` did. Once for each attempt,
-    whoever asks."""
+    whoever asks. False where somebody else has, and where the job is over: nobody would come to the lead."""
     values = {"attempt": row.attempt + 1, "state": State.WAITING, "leased_until": timezone.now() + AGAIN_AFTER}
     if undoes:
         values |= {"undoes": undoes, "leased_until": None}
-    return _write(row, {**values, "operation": operation, "done_at": None, "sentence": ""})
+    with transaction.atomic():
+        if row.lead_id:
+            subjects.of_lead(row.job.account_id, row.lead_id)  # before the job, in the order of who forgets the lead
+        if Job.objects.select_for_update(no_key=True).get(pk=row.job_id).is_over:
+            return False
+        return _write(row, {**values, "operation": operation, "done_at": None, "sentence": ""})
 
 
 def put_back(row: JobLead, *, until: datetime | None) -> None:
@@ -240,11 +243,12 @@ def put_back(row: JobLead, *, until: datetime | None) -> None:
     JobLead.objects.filter(pk=row.pk).update(leased_until=until)
 
 
-def _is_worth_another(operation: Operation) -> bool:
+def _is_worth_another(row: JobLead, operation: Operation) -> bool:
     """Whether what failed was never carried out, and not for a reason of Kartra's: it was not taken, or was cut off,
-    as a reading proved."""
+    as a reading proved. Not without end."""
     failed = [step for step in operation.steps.all() if step.outcome == Outcome.FAILED]
-    return all(step.settled_by in (SettledBy.NOT_TAKEN, SettledBy.READING) for step in failed)
+    is_cut_off = all(step.settled_by in (SettledBy.NOT_TAKEN, SettledBy.READING) for step in failed)
+    return is_cut_off and row.attempt + 1 < MOST_ATTEMPTS
 
 
 def _settled(operation: Operation, connection: Connection) -> Operation:

@@ -6,7 +6,9 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
+from django.db import connections as databases
 from django.utils import timezone
 from django_tasks import default_task_backend
 
@@ -15,6 +17,7 @@ from leads.access import Desk
 from leads.models import Job, JobLead, JobSlot, Operation
 from leads.providers.changes import AssignTag, GivePoints
 from leads.providers.kartra.sandbox.state import connect
+from leads.selectors import job_progress
 from leads.services import _operations
 from leads.services.bulk import ending, one, slices, slots, steering
 from leads.services.reconcile import reconcile
@@ -288,3 +291,80 @@ def test_the_end_is_found_by_whoever_comes_last(running: Job) -> None:
     assert not ending.is_unfinished(running)
     running.refresh_from_db()
     assert running.state == "done"
+
+
+# A lead in doubt, at the end
+
+
+@pytest.fixture
+def in_doubt(manager: Desk, sandbox: Sandbox) -> Job:
+    """A running job of one lead, whose call came to nothing: no reading has told so yet, and a person is waited for."""
+    job = work(lay_down(manager, ADA.email, GivePoints(5)))
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("give_points_to_lead", "500")
+    slices.work(Job.objects.get(), 0)
+    assert states(job) == ["unknown"]
+    long_ago = timezone.now() - timedelta(hours=1)
+    Operation.objects.update(created_at=long_ago, sent_at=long_ago, readings=settings.SETTLE_READINGS)
+    return Job.objects.get()
+
+
+def test_a_lead_that_comes_back_while_the_end_is_looked_for_is_done(
+    manager: Desk, sandbox: Sandbox, in_doubt: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker has seen that none waits, when another learns that this one was not done."""
+    score = read(manager).score or 0
+    original = ending._being_settled
+
+    def told_just_now(job: Job) -> bool:
+        monkeypatch.setattr(ending, "_being_settled", original)
+        reconcile()
+        ending.follow_unknown(Job.objects.get())
+        return original(job)
+
+    monkeypatch.setattr(ending, "_being_settled", told_just_now)
+    assert ending.is_unfinished(in_doubt)
+    assert states(in_doubt) == ["waiting"]
+    free_all(in_doubt)
+    assert work(in_doubt).state == "done"
+    assert states(in_doubt) == ["succeeded"]
+    assert read(manager).score == score + 5
+
+
+def test_a_lead_that_comes_back_after_the_end_is_left_to_a_retry(
+    manager: Desk, sandbox: Sandbox, in_doubt: Job
+) -> None:
+    seen = Job.objects.get()
+    assert not ending.is_unfinished(in_doubt)
+    reconcile()
+    ending.follow_unknown(seen)
+    assert states(in_doubt) == ["failed"]
+    in_doubt.refresh_from_db()
+    assert in_doubt.state == "done"
+    assert states(work(steering.retry(actor=manager.user, job=in_doubt))) == ["succeeded"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_lead_comes_back_while_the_job_is_ended(
+    sandbox: Sandbox, in_doubt: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile()
+    seen = Job.objects.get()
+
+    def follow() -> None:
+        ending.follow_unknown(seen)
+        databases.close_all()
+
+    other = threading.Thread(target=follow)
+    counts_of = job_progress.counts_of
+
+    def meanwhile(job: Job) -> job_progress.Counts:
+        other.start()
+        other.join(0.5)
+        return counts_of(job)
+
+    monkeypatch.setattr(job_progress, "counts_of", meanwhile)
+    ending._end_run(in_doubt)
+    other.join()
+    in_doubt.refresh_from_db()
+    assert (in_doubt.state, states(in_doubt)) == ("done", ["failed"])
