@@ -11,6 +11,7 @@
         │   └── AlreadyDone    it is so already
         ├── RateLimited        nothing changed: wait, try again
         ├── Unavailable        nothing changed, or nothing could be read: wait, try again
+        │   └── Unreadable     it answers, and what it says of this one thing makes no sense
         └── OutcomeUnknown     sent, no clear answer: settle by reading, never send again
 """
 
@@ -56,6 +57,13 @@ class RateLimited(ProviderError):
 
 class Unavailable(ProviderError):
     """Not reached, or (for a read) the answer could not be understood. Nothing changed."""
+
+
+class Unreadable(Unavailable):
+    """A read was answered with something that nobody can make sense of. Another lead may be read all the same."""
+
+    def __init__(self) -> None:
+        super().__init__("Kartra's answer could not be read. Nothing was changed. Try again in a minute.")
 
 
 class OutcomeUnknown(ProviderError):

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from leads.providers.base import Outcome
-from leads.providers.errors import OutcomeUnknown, ProviderError
+from leads.providers.errors import OutcomeUnknown, ProviderError, Unreadable
 from leads.providers.kartra import codes, commands
-from leads.providers.kartra.values import Unreadable, as_items, as_map, as_text, id_of, is_index, load, word
+from leads.providers.kartra.values import as_items, as_map, as_text, id_of, is_index, load, word
 
 Body = Mapping[str, Any]
 

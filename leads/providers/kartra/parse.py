@@ -27,10 +27,10 @@ from leads.providers.base import (
     Subscription,
     Transaction,
 )
+from leads.providers.errors import Unreadable
 from leads.providers.kartra.commands import PROFILE_NAMES
 from leads.providers.kartra.values import (
     Fields,
-    Unreadable,
     as_items,
     as_list,
     as_map,

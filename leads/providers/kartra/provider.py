@@ -6,10 +6,19 @@ from typing import Any, NamedTuple
 
 from leads.providers.base import FieldDefinition, Lead, LeadRef, Money, Outcome, Subscription, Transaction
 from leads.providers.changes import Change, CreateLead, EditLead
-from leads.providers.errors import Misconfigured, NotFound, ProviderError, RateLimited, Refused, Unavailable, Unsendable
+from leads.providers.errors import (
+    Misconfigured,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unavailable,
+    Unreadable,
+    Unsendable,
+)
 from leads.providers.kartra import answers, codes, commands, parse
 from leads.providers.kartra.client import KartraClient
-from leads.providers.kartra.values import Unreadable, as_map, id_of
+from leads.providers.kartra.values import as_map, id_of
 
 # A call carries at most 900 variables (`wire.MAX_VARIABLES`), and a detail takes two of them.
 MOST_DETAILS = 440

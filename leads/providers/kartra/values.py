@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from leads.providers.base import Stamp
-from leads.providers.errors import Unavailable
+from leads.providers.errors import Unreadable
 
 # Kartra says 'EST' and not whether it means -05:00 all year or the clock of New York. The latter is what people and
 # payment schedules live by there, and the two differ by one hour in summer only. The text is kept beside.
@@ -24,13 +24,6 @@ _ZONE = "EST"
 _DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d %b %Y %H:%M:%S", "%d %b %Y %H:%M", "%d %b %Y")
 _AMOUNT = re.compile(r"-?([0-9]{1,12}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.[0-9]{1,10})?", re.ASCII)
 _NONE_WORDS = ("", "n/a")
-
-
-class Unreadable(Unavailable):
-    """Kartra answered a read with something that nobody can make sense of."""
-
-    def __init__(self) -> None:
-        super().__init__("Kartra's answer could not be read. Nothing was changed. Try again in a minute.")
 
 
 def load(text: str) -> Any:

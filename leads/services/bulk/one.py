@@ -22,7 +22,16 @@ from leads import summaries
 from leads.bulk_actions import Action, actions_of, creation, places_for_new, places_to_do
 from leads.models import Job, JobLead, Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import FieldDefinition, Lead, LeadRef
-from leads.providers.errors import AlreadyDone, Deleted, Misconfigured, NotFound, RateLimited, Refused, Unavailable
+from leads.providers.errors import (
+    AlreadyDone,
+    Deleted,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unavailable,
+    Unreadable,
+)
 from leads.selectors import catalogues
 from leads.services import _operations, settling
 from leads.services.bulk.undoing import left_to_undo, next_to_undo, still_done
@@ -36,8 +45,9 @@ State, Would = JobLead.State, JobLead.Would
 MOST_ATTEMPTS = 5
 AGAIN_AFTER = timedelta(seconds=10)
 
-# What concerns more than this lead is for the caller.
+# What concerns more than this lead is for the caller; an answer that makes no sense is this lead's own.
 BEYOND_THIS_LEAD = (Misconfigured, SealBroken, RateLimited, Unavailable, Denied)
+UNREADABLE = "Kartra's answer about this lead could not be read."
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,8 @@ def check(work: Work, row: JobLead) -> None:
         found = _finding_of_undo(work.job, row, lead) if row.undoes else _finding(work, lead)
     except NotFound as error:
         found = {**_finding_of_nobody(work, row, error), "sentence": error.sentence[:500]}
+    except Unreadable:
+        found = {"would": Would.FAILED, "sentence": UNREADABLE}
     except BEYOND_THIS_LEAD:
         raise
     except AppError as error:
@@ -125,6 +137,8 @@ def do(work: Work, row: JobLead) -> None:
             else:
                 row.refresh_from_db()  # whose lead it is may have been read just now
                 _end_unsent(work.job, row, State.SAME, "")
+    except Unreadable:
+        _end_unsent(work.job, row, State.FAILED, UNREADABLE)
     except BEYOND_THIS_LEAD:
         raise
     except AppError as error:

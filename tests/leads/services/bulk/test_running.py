@@ -20,6 +20,7 @@ from leads.providers.changes import (
 )
 from leads.providers.errors import Unsendable
 from leads.providers.kartra.provider import KartraProvider
+from leads.selectors import jobs
 from leads.services.bulk import steering
 from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
@@ -162,6 +163,30 @@ def test_what_cannot_be_read_now_waits_and_is_done_later(manager: Desk, sandbox:
     assert work(job).state == Job.State.DONE
     assert states(job) == ["succeeded"] * 2
     assert job.sentence == ""
+
+
+def test_a_lead_whose_answer_makes_no_sense_holds_up_no_other(
+    manager: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def senseless(post: str, answer: dict[str, Any]) -> dict[str, Any]:
+        details = answer.get("lead_details", {})
+        is_ada = details.get("id") == ADA.id
+        return {**answer, "lead_details": {**details, "tags": "a word"}} if is_ada else answer
+
+    with monkeypatch.context() as patched:
+        answer_otherwise(patched, senseless)
+        job = work(lay_down(manager, TWO))
+        assert (job.state, job.sentence, woulds(job)) == (Job.State.CHECKED, "", ["failed", "change"])
+        assert jobs.leads_page(job, "would-failed", after="", size=9)[0] == leads_of(job)[:1]
+        assert ("would-failed", 1) in [(row.key, row.count) for row in jobs.filters_of(job)]
+        job = work(steering.start(actor=manager.user, job=job))
+        assert (job.state, job.sentence, states(job)) == (Job.State.DONE, "", ["failed", "succeeded"])
+        (ada,) = jobs.leads_page(job, "failed", after="", size=9)[0]
+        assert ada.sentence == "Kartra's answer about this lead could not be read."
+        assert len(entries_with("job.lead.failed") + entries_with("job.line.failed")) == 1
+    assert Operation.objects.count() == 1
+    job = work(steering.retry(actor=manager.user, job=job))
+    assert states(job) == ["succeeded", "succeeded"]
 
 
 @pytest.mark.parametrize("mode", ["429", "refused"])
