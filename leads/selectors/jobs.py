@@ -57,6 +57,12 @@ def cut_off(job: Job) -> QuerySet[JobLead]:
     return JobLead.objects.filter(job=job, state=State.WAITING, leased_until__lte=timezone.now())
 
 
+def unsettled(job: Job) -> QuerySet[JobLead]:
+    """Leads of a job that is over which somebody still holds, or whose outcome is unknown."""
+    held = Q(state=State.WAITING, leased_until__gt=timezone.now())
+    return JobLead.objects.filter(held | Q(state=State.UNKNOWN), job=job)
+
+
 def list_waiting(account: Account, person: User) -> list[Job]:
     """What needs this person: jobs to approve, those that stopped, one's own that are ready or left leads failed."""
     return list(_waiting(account, person).order_by("created_at")[:_WAITING_SHOWN])

@@ -11,8 +11,9 @@ from kartra_admin.lib.errors import AppError, FormReused
 from leads.bulk_actions import Action
 from leads.models import Job, JobLead, Operation
 from leads.pasting import Line, Named, Pasted, numbers_of
+from leads.selectors import jobs as selectors
 from leads.services import _operations
-from leads.services.bulk import slots, steering
+from leads.services.bulk import ending, slots, steering
 from leads.services.bulk.undoing import undoable
 
 MOST_LEADS = 50_000
@@ -54,12 +55,16 @@ def create_job(
 
 
 def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
-    """A job that takes back all that another one did, where it is still so. It begins with a dry run, too."""
+    """A job that takes back all that another one did, where it is still so. It begins with a dry run, too.
+
+    Raises AppError where there is nothing to take back, or it is not known yet what there is.
+    """
     access.require(actor, "bulk.run")
     if job.undoes_id:
         raise AppError("This job undid another one, and cannot be undone itself. Create a new job instead.")
     if not job.is_over:
         raise AppError("This job is not finished yet. Cancel it first, or wait until it is done.")
+    _require_settled(job)
     undoing = Job(id=job_id, account=job.account, actor=actor, name=f"Undo {job.name}"[:120], undoes=job, pace=job.pace)
     done = job.leads.exclude(operation=None).order_by("position").select_related("operation")
     done = done.prefetch_related("operation__steps__undone_by", "operation__undone_by")
@@ -70,6 +75,18 @@ def undo_job(*, actor: User, job: Job, job_id: UUID) -> Job:
     if not rows:
         raise AppError("Nothing in this job can be undone any more.")
     return _lay_down(undoing, rows, actions=f"undo what {job.name} did")
+
+
+def _require_settled(job: Job) -> None:
+    """A lead that is left out now, for nobody knows what was done to it, would never be undone."""
+    ending.follow_unknown(job)
+    ending.follow_cut_off(job)
+    if number := selectors.unsettled(job).count():
+        which = "1 lead of this job is" if number == 1 else f"{number:,} leads of this job are"
+        raise AppError(
+            f"{which} still being finished or checked. Nothing was undone: undo the job once that is over. "
+            "What waits for a person is on the home page."
+        )
 
 
 def _kept(lines: Sequence[Line], why: str) -> list[dict[str, object]]:

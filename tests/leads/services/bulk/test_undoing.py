@@ -2,22 +2,26 @@
 
 from contextlib import closing
 from copy import copy
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
+from django.utils import timezone
 
 from kartra_admin.lib.errors import AppError
 from leads.access import Desk
 from leads.models import Job, JobLead, Operation, OperationStep
 from leads.providers.changes import AssignTag, GivePoints, SubscribeToList, UnassignTag, UnsubscribeFromList
 from leads.providers.kartra.sandbox.state import connect, writing
-from leads.services import outcomes
+from leads.services import _operations, outcomes
 from leads.services.bulk import making, results, slices, steering
+from leads.services.reconcile import reconcile
 from leads.services.undo import undo_operation
 from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import read, send, writes
-from tests.leads.services.bulk.conftest import TAG, leads_of, run, states, work, woulds
+from tests.leads.services.bulk.conftest import TAG, lay_down, leads_of, run, states, work, woulds
 
 pytestmark = pytest.mark.django_db
 LATER = "Made later"
@@ -163,3 +167,49 @@ def test_an_undo_lays_down_only_whom_the_run_changed(manager: Desk, sandbox: San
     send(manager, AssignTag(TAG))
     undoing = undo(manager, run(manager, f"{TWO}\nnobody@example.com"))
     assert [row.email for row in leads_of(undoing)] == [NOTABLE["ben"].email]
+
+
+def test_a_cancelled_run_is_undone_once_no_lead_is_under_way(
+    manager: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    record, done = _operations._record_outcome, []
+
+    class Killed(BaseException):
+        pass
+
+    def kill_at_the_second(*given: object, **also: object) -> None:
+        if done:
+            raise Killed
+        done.append(record(*given, **also))  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_operations, "_record_outcome", kill_at_the_second)
+        with pytest.raises(Killed):
+            slices.work(Job.objects.get(), 0)
+    job = steering.cancel(actor=manager.user, job=Job.objects.get())
+    with pytest.raises(AppError, match="^1 lead of this job is still being finished"):
+        undo(manager, job)
+    long_ago = timezone.now() - timedelta(hours=1)
+    job.leads.filter(state="waiting").update(leased_until=long_ago)
+    with pytest.raises(AppError, match="still being finished"):
+        undo(manager, job)
+    Operation.objects.filter(outcome="pending").update(created_at=long_ago, sent_at=long_ago)
+    reconcile()
+    job.leads.filter(state="waiting").update(leased_until=long_ago)
+    assert woulds(undo(manager, job)) == ["change", "change"]
+
+
+def test_a_run_is_undone_once_nothing_of_it_is_in_doubt(manager: Desk, sandbox: Sandbox) -> None:
+    job = work(lay_down(manager, TWO))
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("assign_tag", "lost")
+    slices.work(Job.objects.get(), 0)
+    Operation.objects.filter(outcome="unknown").update(readings=settings.SETTLE_READINGS)
+    job = work(job)
+    assert (job.state, sorted(states(job))) == ("done", ["succeeded", "unknown"])
+    with pytest.raises(AppError, match="still being finished or checked"):
+        undo(manager, job)
+    reconcile()
+    assert woulds(undo(manager, job)) == ["change", "change"]
