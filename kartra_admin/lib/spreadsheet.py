@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 # Where a spreadsheet may see the beginning of a formula (the last four signs are full-width): where the cell begins,
 # and behind whatever it splits at in some country. Our own quotes do not stop that, for there they stand amid a cell.
-_BEFORE_FORMULA = re.compile(r'(?:\A|[,;\t\r\n])[ "]*+(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])')
+_BEGINS, _SIGN = r'(?:\A|[,;\t\r\n])[ "]*+', r"(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"
+_BEFORE_FORMULA = re.compile(_BEGINS + _SIGN)
+_MADE_SAFE = re.compile(f"({_BEGINS})'{_SIGN}")
 
 
 class _Echo:
@@ -19,6 +21,11 @@ class _Echo:
 def safe(cell: str) -> str:
     """The cell, with an apostrophe before whatever a spreadsheet would run."""
     return _BEFORE_FORMULA.sub(r"\g<0>'", cell)
+
+
+def original(cell: str) -> str:
+    """What was in a cell before `safe`, so that what we wrote is read again as it was."""
+    return _MADE_SAFE.sub(r"\1", cell)
 
 
 def lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:

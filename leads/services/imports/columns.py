@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from kartra_admin.lib import spreadsheet
 from leads.services.directory import Met
 from leads.wiring import export_headings
 
@@ -69,8 +70,9 @@ def guess(header: Sequence[str]) -> dict[str, int]:
 
 
 def read_line(cells: Sequence[str], matched: Mapping[str, int]) -> Met:
-    """What a line tells. A blank cell tells nothing. Raises `BadLine`."""
-    cell = {field: cells[position].strip() for field, position in matched.items() if position < len(cells)}
+    """What a line tells; what we wrote ourselves, as it was. A blank cell tells nothing. Raises `BadLine`."""
+    found = {field: cells[position].strip() for field, position in matched.items() if position < len(cells)}
+    cell = {field: spreadsheet.original(text) for field, text in found.items()}
     lead_id, email = read_id(cell.get("lead_id", "")), _email(cell.get("email", ""))
     if not (lead_id or email):
         raise BadLine("names no lead: it has neither an id nor an email.")

@@ -43,6 +43,17 @@ def test_no_cell_begins_a_formula_whatever_the_lines_are_split_at(rows: list[lis
                 assert not [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
 
 
+@given(st.text(alphabet='ab=+-@,;\t\r\n" '))
+def test_what_was_made_safe_is_read_again_as_it_was(cell: str) -> None:
+    assert spreadsheet.original(spreadsheet.safe(cell)) == cell
+
+
+def test_an_apostrophe_of_somebody_else_stays() -> None:
+    assert [spreadsheet.original(cell) for cell in ("'ot Water", "rock 'n' roll", "x;'y")] == [
+        "'ot Water", "rock 'n' roll", "x;'y",
+    ]  # fmt: skip
+
+
 def test_a_long_cell_is_made_safe_in_one_pass() -> None:
     """A search that goes back for each sign would take minutes."""
     for piece in (";", ' "', '; "', "\t"):

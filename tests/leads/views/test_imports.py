@@ -406,6 +406,22 @@ def test_failed_lines_have_a_page_and_a_file_that_can_be_mended_and_read_again(
     assert AuditEntry.objects.filter(action="import.export.succeeded").exists()
 
 
+def test_the_file_of_failed_lines_is_read_again_as_it_was_once(at_desk: AtDesk, desk_of: DeskOf) -> None:
+    client = at_desk("manager")
+    source = staged(desk_of("manager"), "Email,Phone,Tags\nnobody,+1 512 555,-50%;'ot\n")
+    start(client, source)
+    run(source)
+    answer = client.get(f"/directory/import/{source.pk}/failed/csv/")
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    assert "'+1 512 555,'-50%;'ot" in text
+    again = staged(desk_of("manager"), text.replace("nobody", "bo@example.com"))
+    start(client, again)
+    assert counts(run(again)) == (1, 0, 0, 0)
+    bo = Entry.objects.get(email="bo@example.com")
+    assert bo.phone == "+1 512 555"
+    assert set(bo.marks.values_list("kind", "name")) == {("tag", "-50%"), ("tag", "'ot")}
+
+
 def test_a_stale_session_takes_no_file_of_failed_lines_along(client_of: Callable[..., Client], desk_of: DeskOf) -> None:
     source = staged(desk_of("manager"))
     answer = client_of("manager", stale=True).get(f"/directory/import/{source.pk}/failed/csv/")
