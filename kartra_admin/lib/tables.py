@@ -71,8 +71,7 @@ class Table:
         if first is None:
             raise BadTable("The file is empty.")
         line, cells = first
-        while len(cells) > 1 and not cells[-1].strip():
-            cells = cells[:-1]
+        cells = cells[: max((number for number, cell in enumerate(cells, 1) if cell.strip()), default=1)]
         if len(cells) > COLUMNS_AT_MOST:
             raise _too_many_columns(line)
         self._has_header = not any("@" in cell for cell in cells)
@@ -121,8 +120,7 @@ class Table:
         first = next((line for line in lines if line.strip()), "")
         if first.strip().casefold().startswith("sep=") and len(first.strip()) == 5:  # as Excel writes it
             return lines.number, first.strip()[4]
-        counts = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in _DELIMITERS}
-        return 0, max(_DELIMITERS, key=lambda mark: counts[mark])
+        return 0, max(_DELIMITERS, key=lambda mark: _cells_in(first, mark))
 
 
 class _Lines:
@@ -178,6 +176,14 @@ class _Kept(io.BufferedIOBase):
 
     def read1(self, size: int = -1, /) -> bytes:
         return self._file.read(_CHUNK if size < 0 else size)
+
+
+def _cells_in(line: str, delimiter: str) -> int:
+    """0 where a cell is too long, as the whole line may be where nothing parts it."""
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter), []))
+    except csv.Error:
+        return 0
 
 
 def _broken(error: str, start: int, end: int) -> BadTable:
