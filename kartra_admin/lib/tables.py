@@ -6,12 +6,14 @@ Nothing is believed of the file but what its bytes say, and no more of it is in 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from kartra_admin.lib.errors import AppError
 
+ID = re.compile(r"#?([0-9]{1,20})(?:\.0+)?", re.ASCII)  # spreadsheets turn ids into numbers
 COLUMNS_AT_MOST = 200
 _LINES_AT_MOST = 2_000_000
 _LINE_AT_MOST = 1_000_000
@@ -59,7 +61,8 @@ class Row:
 
 
 class Table:
-    """A CSV file that was opened. ``header`` names the columns; made up where the first line is data already."""
+    """A CSV file that was opened. ``header`` names the columns; made up where the first line is data already, as one
+    is that holds an email or an id."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Look at the beginning. Raises `BadTable`. The file must be able to seek, and stays open."""
@@ -74,7 +77,7 @@ class Table:
         cells = cells[: max((number for number, cell in enumerate(cells, 1) if cell.strip()), default=1)]
         if len(cells) > COLUMNS_AT_MOST:
             raise _too_many_columns(line)
-        self._has_header = not any("@" in cell for cell in cells)
+        self._has_header = not any("@" in cell or ID.fullmatch(cell.strip()) for cell in cells)
         self.header = [
             cell.strip() if self._has_header and cell.strip() else f"Column {number}"
             for number, cell in enumerate(cells, 1)

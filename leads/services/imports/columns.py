@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kartra_admin.lib import spreadsheet
+from kartra_admin.lib.tables import ID
 from leads.services.directory import Met
 from leads.wiring import export_headings
 
@@ -46,7 +47,6 @@ _WORDS = {
     "products": ("product", "products bought", "purchases"),
 }
 
-_LEAD_ID = re.compile(r"#?([0-9]{1,20})(?:\.0+)?", re.ASCII)  # spreadsheets turn ids into numbers
 _EMAIL = re.compile(r"[^\s@<>,;\"]{1,200}@[^\s@<>,;\"]{1,119}")
 _SHOWN = 60
 
@@ -99,7 +99,7 @@ def read_id(text: str) -> str:
     """The id in a cell, also as a spreadsheet writes it; "" for none. Raises `BadLine`."""
     if not text or text == "0":
         return ""
-    found = _LEAD_ID.fullmatch(text)
+    found = ID.fullmatch(text)
     if found is None:
         raise BadLine(f"has no lead id where one should be: ‘{text[:_SHOWN]}’.")
     return found[1].lstrip("0")

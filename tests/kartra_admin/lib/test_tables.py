@@ -103,6 +103,18 @@ def test_a_file_without_a_header_gets_one() -> None:
     assert [row.line for row in found.rows()] == [1, 2]
 
 
+@pytest.mark.parametrize("first", ["4174086", "#4174086", "4174086.0", " 004174086 "])
+def test_a_first_line_with_an_id_is_no_header(first: str) -> None:
+    found = table(f"{first},Ada\n4174090,Bo\n".encode())
+    assert found.header == ["Column 1", "Column 2"]
+    assert [row.line for row in found.rows()] == [1, 2]
+
+
+@pytest.mark.parametrize("first", ["Lead 1", "2nd email", "1.5", "+1 555", "x#4174086"])
+def test_a_column_may_have_a_number_in_its_name(first: str) -> None:
+    assert table(f"{first},Name\nx,y\n".encode()).header == [first, "Name"]
+
+
 def test_a_nameless_column_is_numbered() -> None:
     assert table(b"Email,,City\na@b.c,x,y").header == ["Email", "Column 2", "City"]
 

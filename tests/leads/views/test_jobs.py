@@ -207,6 +207,16 @@ def test_ids_in_a_file_are_read_as_a_spreadsheet_writes_them(manager: Client, de
     assert Job.objects.get().left_out == []
 
 
+@pytest.mark.parametrize("first", [ADA.id, f"#{ADA.id}", f"{ADA.id}.0"])
+def test_a_column_of_ids_without_a_name_loses_nobody(manager: Client, desk: Desk, first: str) -> None:
+    file = SimpleUploadedFile("a.csv", f"{first}\n{BEN.id}\n4174097\n".encode())
+    answer = manager.post("/bulk/new/", typed(who="", file=file))
+    assert answer.status_code == 302, words(answer)
+    assert [(row.line, row.lead_id) for row in Job.objects.get().leads.order_by("position")] == [
+        (1, ADA.id), (2, BEN.id), (3, "4174097"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -237,9 +247,10 @@ def test_a_list_of_nobody_or_of_the_same_again_is_read_no_further_and_refused(
         (b"PK\x03\x04junk", "zip file"),
         (b"a,b\n1,2\n", "no column named Email or Id"),
         (b"Email\n", "no lines below"),
+        (b"a," * 200_000 + b"\n1,2\n", "more than 200 columns"),
         (b'Email\n"a@b.c\n', "line 2"),
     ],
-    ids=repr,
+    ids=range(6),
 )
 def test_a_file_that_cannot_be_read_is_said_in_a_sentence(
     manager: Client, desk: Desk, content: bytes, said: str
