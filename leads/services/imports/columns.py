@@ -49,6 +49,7 @@ _WORDS = {
 
 _EMAIL = re.compile(r"[^\s@<>,;\"]{1,200}@[^\s@<>,;\"]{1,119}")
 _SHOWN = 60
+_NAMES_AT_MOST = 1000
 
 
 class BadLine(ValueError):
@@ -112,9 +113,12 @@ def _email(text: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Names parted by semicolons or bars, or else by commas."""
+    """Names parted by semicolons or bars, or else by commas. Raises `BadLine` for too many."""
     mark = next((mark for mark in ";|" if mark in text), ",")
-    return tuple(dict.fromkeys(name for part in text.split(mark) if (name := part.strip())))
+    found = tuple(dict.fromkeys(name for part in text.split(mark) if (name := part.strip())))
+    if len(found) > _NAMES_AT_MOST:
+        raise BadLine(f"has {len(found):,} names in one cell, more than the {_NAMES_AT_MOST:,} that are taken.")
+    return found
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,6 @@ from leads.models import Import, ImportRow
 from leads.services.imports.columns import guess
 
 _AT_ONCE = 1000
-_CELL_AT_MOST = 2000
 
 
 def stage(*, actor: User, account: Account, file: BinaryIO, file_name: str) -> Import:
@@ -87,8 +86,8 @@ def _row_of(source: Import, row: Row) -> ImportRow:
 
 
 def _storable(cell: str) -> str:
-    """Long enough for any field; without halves of surrogate pairs, which no database keeps."""
-    return cell[:_CELL_AT_MOST].encode("utf-8", "replace").decode()
+    """Whole, but for halves of surrogate pairs, which no database keeps."""
+    return cell.encode("utf-8", "replace").decode()
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -282,6 +282,28 @@ def test_all_that_a_lead_can_be_filtered_by_may_stand_in_a_file(desk_of: DeskOf)
     assert Entry.objects.get(email="b@b.example").marks.get().name == "kept"
 
 
+def test_a_long_cell_is_kept_whole(at_desk: AtDesk, desk_of: DeskOf) -> None:
+    tags = [f"workshop {number:03} in spring" for number in range(150)]
+    assert len(";".join(tags)) > 3000
+    source = staged(desk_of("manager"), f"Email,Tags\na@b.example,{';'.join(tags)}\nnobody,{';'.join(tags)}\n")
+    page = words(at_desk("manager").get(f"/directory/import/{source.pk}/"))
+    assert (tags[59] in page, tags[60] in page, "and more" in page) == (True, False, True)
+    start(at_desk("manager"), source)
+    assert counts(run(source)) == (1, 0, 0, 1)
+    assert sorted(Entry.objects.get().marks.values_list("name", flat=True)) == tags
+    assert source.rows.get(line=3).cells == ["nobody", ";".join(tags)]
+
+
+def test_a_cell_of_more_names_than_are_taken_fails_its_line(desk_of: DeskOf) -> None:
+    desk = desk_of("manager")
+    names = ";".join(str(number) for number in range(1001))
+    source = staged(desk, f"Email,Tags\na@b.example,{names}\nb@b.example,{names.removesuffix(';1000')}\n")
+    running.start(actor=desk.user, source=source, matched=source.matched, take_good=True)
+    assert counts(run(source)) == (1, 0, 0, 1)
+    failed = source.rows.get(line=2)
+    assert failed.sentence == "This line has 1,001 names in one cell, more than the 1,000 that are taken."
+
+
 def test_a_lead_known_by_email_only_is_joined_once_its_id_is_known(desk_of: DeskOf) -> None:
     desk = desk_of("manager")
     for content in ("Email,Name\na@b.example,A\n", "Id,Email,Name\n7,A@B.example,Ann\n"):
