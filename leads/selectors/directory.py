@@ -72,7 +72,7 @@ def listing(account: Account, filters: Filters, *, cursor: str = "", marks: bool
     count = count_quickly(entries)
     wanted = _with_marks(_without_text(account, filters)) if marks else _without_text(account, filters)
     if filters.is_by_best:
-        hits = search.find(account, filters.q, wanted=BEST, entries=wanted).hits
+        hits = search.find(account, filters.q, wanted=BEST, entries=wanted, with_mistakes=count == 0).hits
         rows = [hit.entry for hit in hits]
         return Listing(Page(rows, "", ""), count, is_near=count == 0 and bool(rows))
     field, descending = ORDERS.get(filters.order, ORDERS["seen"])

@@ -65,10 +65,18 @@ class Found:
         return not any(hit.entry.lead_id == ref.id if ref.id else hit.entry.email == ref.email for hit in self.hits)
 
 
-def find(account: Account, text: str, *, wanted: int = WANTED, entries: QuerySet[Entry] | None = None) -> Found:
-    """At most so many people of the account, or of ``entries`` alone. Raises nothing, whatever the text."""
+def find(
+    account: Account,
+    text: str,
+    *,
+    wanted: int = WANTED,
+    entries: QuerySet[Entry] | None = None,
+    with_mistakes: bool = True,
+) -> Found:
+    """At most so many people of the account, or of ``entries`` alone; without mistakes those of `narrow_by` and of
+    `find_exactly`. Raises nothing, whatever the text."""
     among = Entry.objects.filter(account=account) if entries is None else entries
-    search = _Search(account, parse(text), among, wanted)
+    search = _Search(account, parse(text), among, wanted, with_mistakes=with_mistakes)
     until = time.monotonic() + SECONDS
     try:
         with at_most(SECONDS):
@@ -103,12 +111,15 @@ class _Judged(NamedTuple):
 class _Search:
     """One search, step by step; ``found`` grows with each, by the ids of the entries, best first."""
 
-    def __init__(self, account: Account, query: Query, among: QuerySet[Entry], wanted: int) -> None:
+    def __init__(
+        self, account: Account, query: Query, among: QuerySet[Entry], wanted: int, *, with_mistakes: bool = True
+    ) -> None:
         self.query = query
         self.found: dict[int, Hit] = {}
         self._account = account
         self._among = among
         self._wanted = wanted
+        self._with_mistakes = with_mistakes
 
     def steps(self) -> Iterator[None]:
         self._take_exact()
@@ -124,11 +135,11 @@ class _Search:
             yield
         self._take_best(needles, candidates)
         yield
-        further = ways.with_mistake(self._account, terms)
-        for needles in further if ways.are_short(terms) else chain([ways.parts(terms)], further):
+        parts = [] if ways.are_short(terms) else [ways.parts(terms)]
+        for needles in chain(parts, ways.with_mistake(self._account, terms) if self._with_mistakes else ()):
             self._take_best(needles, self._candidates(needles))
             yield
-        if not self.found and (needles := ways.begun_with_mistake(self._account, terms)):
+        if self._with_mistakes and not self.found and (needles := ways.begun_with_mistake(self._account, terms)):
             self._take_best(needles, self._candidates(needles))
             yield
 

@@ -122,6 +122,21 @@ def test_what_was_typed_is_answered_best_first_and_near_misses_say_so(at_desk: A
     assert "Export as CSV" not in words(near)
 
 
+def test_near_misses_are_left_out_where_anybody_matches(at_desk: AtDesk, filled: Desk) -> None:
+    people = [Met("99", "Eve Smith"), *(Met(str(100 + number), "Ann Smyth") for number in range(6))]
+    people += [Met(str(200 + number), "Ben Smit") for number in range(6)]
+    directory.remember_rows(filled.account, people, at=NOW)
+    client = at_desk("manager")
+    page = client.get("/directory/", {"q": "smith"})
+    assert names(page) == ["Eve Smith"]
+    assert (page.context["found"].count, page.context["found"].is_near) == (1, False)
+    assert "1 lead " in f"{words(page)} "
+    Entry.objects.filter(lead_id="99").delete()
+    near = client.get("/directory/", {"q": "smith"})
+    assert len(names(near)) == 12
+    assert near.context["found"].is_near
+
+
 @pytest.mark.parametrize("text", ["60", "#60", "77123", "4242 1,299.00"])
 def test_who_is_named_by_a_number_matches_exactly_and_belongs_to_the_view(
     at_desk: AtDesk, filled: Desk, text: str
