@@ -16,7 +16,7 @@ from leads.playbook_steps import steps_of
 from leads.providers.base import Lead, LeadRef, Money
 from leads.providers.errors import Deleted, Misconfigured, NotFound
 from leads.selectors import approvals, directory, jobs, refs
-from leads.services import leads, money
+from leads.services import finding, leads, money
 from leads.services.money import Plan, Sale, Whose
 from leads.wiring import provider_for
 
@@ -79,7 +79,7 @@ def find_lead_for(desk: Desk, ref: LeadRef) -> str | Absent:
     except NotFound:
         return Absent.UNKNOWN
     if ref.email:
-        refs.note_found(desk.account, lead_id, ref.email)
+        finding.note_found(desk.account, lead_id, ref.email)
     return lead_id
 
 

@@ -58,6 +58,20 @@ def test_layers_below_the_views_know_no_request_and_no_template(layer: str) -> N
     assert not breaches
 
 
+def test_selectors_write_nothing() -> None:
+    """No row, and nothing sealed: sealing makes the key of a lead that has none."""
+    writes = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "delete"}
+    writes |= {"seal", "sealing", "of_lead", "of_operation", "of_many", "learn", "destroy"}
+    breaches = [
+        f"{path}:{node.lineno}"
+        for path, tree in sources(*OURS)
+        if "selectors" in path.parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in writes
+    ]
+    assert not breaches
+
+
 def test_kartras_command_names_stay_in_its_folder() -> None:
     names = set(commands.ALL)
     assert "assign_tag" in names

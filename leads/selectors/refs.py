@@ -8,8 +8,6 @@ from kartra_admin.lib.crypto import SealBroken
 from leads.models import Entry, Operation, Recent
 from leads.providers.base import LeadRef
 
-# From the search to the page that it leads to, which remembers the lead among the recents.
-_KEPT_FOR = 600
 _LOOKED_AT = 5
 
 
@@ -27,13 +25,6 @@ def find_ref(connection: Connection, lead_id: str) -> LeadRef:
         or known.first()
     )
     return LeadRef(id=lead_id, email=email or "")
-
-
-def note_found(account: Account, lead_id: str, email: str) -> None:
-    """Keep for a while under which email a lead was found: sealed, since nobody reaches the cache of each process when
-    a person is forgotten."""
-    key = key_of(account, lead_id)
-    cache.set(key, subjects.of_lead(account.pk, lead_id).seal(email, bound_to=key), _KEPT_FOR)
 
 
 def _found_under(account: Account, lead_id: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -31,8 +30,7 @@ from leads.models import (
 )
 from leads.providers.base import LeadRef
 from leads.selectors import forgetting as selectors
-from leads.selectors import refs
-from leads.services import _forgetting_lines, directory
+from leads.services import _forgetting_lines, directory, finding
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +161,7 @@ def _delete_what_is_clear(person: selectors.Person) -> None:
     Approval.objects.filter(account=account, lead_id=lead_id).update(request_digest="", figures_digest="")
     PlaybookRun.objects.filter(account=account, lead_id=lead_id).update(figures_digest="")
     audit_terms.forget_addresses(person.emails)
-    cache.delete(refs.key_of(account, lead_id))
+    finding.forget_found(account, lead_id)
 
 
 def _log(asked: Forgetting, outcome: str, actor: User | None, **detail: str) -> None:

@@ -11,8 +11,7 @@ from leads.models import Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import LeadRef
 from leads.providers.changes import CreateLead, EditLead
 from leads.providers.errors import ProviderError
-from leads.selectors import refs
-from leads.services import _operations
+from leads.services import _operations, finding
 from leads.wiring import provider_for
 
 
@@ -29,7 +28,7 @@ def read_back(operation: Operation, connection: Connection, *, background: bool 
         step.sentence = f"Saved, but could not be read back: {error.sentence}"[:500]
         step.save(update_fields=["sentence"])  # type: ignore[misc]
         return
-    refs.note_found(operation.account, lead.id, lead.email)
+    finding.note_found(operation.account, lead.id, lead.email)
     now = effects.state_of(step.change, lead)
     untold = [label for label in step.after if label not in now]
     if effects.agrees(step.change, step.after, lead):

@@ -54,6 +54,7 @@ from leads.services import (
     approvals,
     directory,
     events,
+    finding,
     forgetting,
     leads,
     money,
@@ -128,7 +129,7 @@ def live(desk_of: Callable[..., Desk]) -> Desk:
     lead = get_lead_for(desk, JON)
     get_money_for(desk, JON)
     leads.record_view(actor=desk.user, account=desk.account, lead=lead)
-    refs.note_found(desk.account, JON, EMAIL)
+    finding.note_found(desk.account, JON, EMAIL)
     Client().post("/sign-in/", {"login": EMAIL, "password": "is this the right page?"})
     name_after(desk)
     notes.add_note(

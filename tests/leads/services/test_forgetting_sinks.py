@@ -24,7 +24,7 @@ from kartra_admin.lib.pacing import Limiter
 from leads.access import Desk
 from leads.models import Entry
 from leads.selectors import refs, search
-from leads.services import reconcile
+from leads.services import finding, reconcile
 from tests.conftest import redis_cache
 from tests.leads.conftest import ADA, Sandbox
 from tests.leads.services.test_forgetting import (
@@ -180,7 +180,7 @@ def test_the_cache_holds_the_person_no_more(
     client = client_of("admin")
     for url in (f"/leads/{JON}/", "/directory/?q=quetzalina", "/"):
         client.get(url)
-    refs.note_found(desk.account, JON, EMAIL)
+    finding.note_found(desk.account, JON, EMAIL)
     key = cache.make_key(refs.key_of(desk.account, JON))
     assert key in everything_cached()
     assert refs.find_ref(desk.connection, JON).email == EMAIL
