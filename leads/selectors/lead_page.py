@@ -36,7 +36,7 @@ def list_recipe_states(account: Account, lead: Lead) -> list[RecipeState]:
     return [RecipeState(recipe, recipe.give_tag in lead.tags) for recipe in list_recipes(account)]
 
 
-def lead_page(account: Account, lead: Lead) -> dict[str, object]:
+def of_lead(account: Account, lead: Lead) -> dict[str, object]:
     """The lead as it was just read, for its page."""
     playbooks = Playbook.objects.filter(account=account)
     return {"lead": lead, "recipes": list_recipe_states(account, lead), "playbooks": playbooks}

@@ -14,8 +14,7 @@ from kartra_admin.lib.errors import AppError, BadRequest, Denied
 from leads.access import Desk, get_lead_for
 from leads.forms.notes import NoteForm
 from leads.models import Operation, Outcome
-from leads.selectors import events, forgetting
-from leads.selectors import lead_page as desk_selectors
+from leads.selectors import events, forgetting, lead_page
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}
@@ -26,7 +25,7 @@ def kept_here(desk: Desk, lead_id: str) -> dict[str, object]:
     return {
         "lead_id": lead_id,
         "moments": events.timeline(desk.account, lead_id, viewer=desk.user),
-        "notes": desk_selectors.list_notes(desk.account, lead_id),
+        "notes": lead_page.list_notes(desk.account, lead_id),
         "note_form": NoteForm(),
         "forgetting": forgetting.find_waiting(desk.account, lead_id),
     }
@@ -78,7 +77,7 @@ def after_change(request: StaffRequest, desk: Desk, operation: Operation) -> Htt
     if not request.htmx:
         return redirect("leads:detail", lead_id=operation.lead_id)
     try:
-        context |= desk_selectors.lead_page(desk.account, get_lead_for(desk, operation.lead_id))
+        context |= lead_page.of_lead(desk.account, get_lead_for(desk, operation.lead_id))
     except AppError as error:
         messages.warning(request, f"The lead's current data could not be shown: {error.sentence}")
     answer = render(request, "leads/leads/_changed.html", context)

@@ -14,7 +14,7 @@ from leads.access import desk_for, get_object_or_404
 from leads.forms.forgetting import ForgetForm
 from leads.models import Entry, Forgetting
 from leads.selectors import forgetting as selectors
-from leads.selectors import lead_page as desk_selectors
+from leads.selectors import lead_page
 from leads.services import forgetting
 
 
@@ -32,7 +32,7 @@ def index(request: StaffRequest) -> HttpResponse:
 def ask(request: StaffRequest, lead_id: str) -> HttpResponse:
     """Say what will go and what will stay, then have the person forgotten."""
     account = desk_for(request.user).account
-    name = desk_selectors.find_name(account, request.user, lead_id)
+    name = lead_page.find_name(account, request.user, lead_id)
     return _ask(request, account, lead_id, name, reverse("leads:detail", args=[lead_id]))
 
 

@@ -5,8 +5,7 @@ from django.views.decorators.http import require_GET
 from accounts.decorators import StaffRequest, require_perm
 from accounts.selectors import checkpoints, connections
 from leads.access import desk_for
-from leads.selectors import approvals, forgetting, jobs, operations, playbooks, unusual
-from leads.selectors import lead_page as desk_selectors
+from leads.selectors import approvals, forgetting, jobs, lead_page, operations, playbooks, unusual
 
 
 @require_GET
@@ -28,7 +27,7 @@ def home(request: StaffRequest) -> HttpResponse:
         "unfinished": playbooks.list_waiting(desk.account) if request.user.has_permission("playbook.run") else [],
         "to_forget": forgetting.list_waiting(desk.account) if request.user.has_permission("lead.forget") else [],
         "jobs": jobs.list_waiting(desk.account, request.user),
-        "recents": desk_selectors.list_recents(desk.account, request.user),
+        "recents": lead_page.list_recents(desk.account, request.user),
         "mine": operations.list_for_person(desk.account, request.user),
     }
     return render(request, "leads/home/home.html", context)

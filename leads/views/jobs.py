@@ -19,9 +19,8 @@ from leads.forms.decisions import RequestDecisionForm
 from leads.forms.directory import read_view
 from leads.forms.jobs import JobForm, PaceForm
 from leads.models import Job
-from leads.selectors import job_progress
+from leads.selectors import job_progress, lead_page
 from leads.selectors import jobs as selectors
-from leads.selectors import lead_page as desk_selectors
 from leads.selectors.catalogues import for_account
 from leads.services.bulk import approving, making, results, steering
 from leads.services.bulk.naming import of_view
@@ -71,7 +70,7 @@ def create_of_ticked(request: StaffRequest) -> HttpResponse:
 
 
 def _form(desk: Desk, *posted: Any, who: str = "") -> JobForm:
-    recipes = list(desk_selectors.list_recipes(desk.account))
+    recipes = list(lead_page.list_recipes(desk.account))
     return JobForm(*posted, catalogues=for_account(desk.account), recipes=recipes, who=who)
 
 

@@ -1,5 +1,7 @@
 """Find, see, create and edit a lead."""
 
+from typing import TYPE_CHECKING
+
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,8 +27,7 @@ from leads.forms.cards import CARD_FORMS, CardForm
 from leads.forms.lead import LeadForm
 from leads.forms.notes import NoteForm
 from leads.models import Note, Operation, Outcome, Recent
-from leads.selectors import events, forgetting, money_rows, operations, search
-from leads.selectors import lead_page as desk_selectors
+from leads.selectors import events, forgetting, lead_page, money_rows, operations, search
 from leads.selectors.catalogues import for_account
 from leads.selectors.money import arrange
 from leads.services import changes
@@ -36,6 +37,9 @@ from leads.services.catalogues import fields_for_editing
 from leads.services.leads import EditConflict, LeadExists
 from leads.summaries import summarise
 from leads.views._answers import after_change, after_save, kept_here
+
+if TYPE_CHECKING:
+    from leads.providers.base import Lead
 
 _FOUND = 20  # on the page; the list below a box shows fewer
 
@@ -84,7 +88,7 @@ def _missing(
 
 
 def _recents(desk: Desk) -> QuerySet[Recent]:
-    return desk_selectors.list_recents(desk.account, desk.user)
+    return lead_page.list_recents(desk.account, desk.user)
 
 
 @require_GET
@@ -96,9 +100,7 @@ def detail(request: StaffRequest, lead_id: str) -> HttpResponse:
     if isinstance(lead, Absent):
         return _missing(request, desk, lead, {"id": lead_id})
     lead_services.record_view(actor=request.user, account=desk.account, lead=lead)
-    return render(
-        request, "leads/leads/detail.html", desk_selectors.lead_page(desk.account, lead) | kept_here(desk, lead_id)
-    )
+    return render(request, "leads/leads/detail.html", lead_page.of_lead(desk.account, lead) | kept_here(desk, lead_id))
 
 
 @require_GET
@@ -118,7 +120,7 @@ def money(request: StaffRequest, lead_id: str) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "leads/leads/_money.html", context)
-    context["lead_name"] = desk_selectors.find_name(desk.account, request.user, lead_id)
+    context["lead_name"] = lead_page.find_name(desk.account, request.user, lead_id)
     return render(request, "leads/leads/money.html", context)
 
 
@@ -129,7 +131,7 @@ def activity(request: StaffRequest, lead_id: str) -> HttpResponse:
     lead_services.record_visit(actor=request.user, account=desk.account, lead_id=lead_id)
     context = {
         "lead_id": lead_id,
-        "lead_name": desk_selectors.find_name(desk.account, request.user, lead_id),
+        "lead_name": lead_page.find_name(desk.account, request.user, lead_id),
         "moments": events.timeline(desk.account, lead_id, viewer=desk.user, limit=operations.SHOWN_AT_MOST),
         "limit": operations.SHOWN_AT_MOST,
     }
@@ -190,15 +192,7 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
     form = LeadForm(request.POST if request.method == "POST" else None, catalogues=catalogues, lead=lead)
     if form.is_valid():
         try:
-            operation = lead_services.edit_lead(
-                actor=desk.user,
-                connection=desk.connection,
-                lead=lead,
-                seen=form.cleaned_data["seen"],
-                wanted=form.wanted(),
-                also=form.sequence_changes(),
-                operation_id=form.cleaned_data["operation_id"],
-            )
+            operation = _edit(desk, lead, form)
         except EditConflict as error:
             form.refuse_stale(error.sentence, lead, error.clashes)
         except FormReused as error:
@@ -213,6 +207,18 @@ def edit(request: StaffRequest, lead_id: str) -> HttpResponse:
     return render(request, "leads/leads/edit.html", context, status=422 if form.errors else 200)
 
 
+def _edit(desk: Desk, lead: "Lead", form: LeadForm) -> Operation:
+    return lead_services.edit_lead(
+        actor=desk.user,
+        connection=desk.connection,
+        lead=lead,
+        seen=form.cleaned_data["seen"],
+        wanted=form.wanted(),
+        also=form.sequence_changes(),
+        operation_id=form.cleaned_data["operation_id"],
+    )
+
+
 @require_http_methods(["GET", "POST"])
 @require_perm("lead.view")
 def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
@@ -224,7 +230,7 @@ def change(request: StaffRequest, lead_id: str, card: str) -> HttpResponse:
     form = CARD_FORMS[card](request.POST if request.method == "POST" else None, catalogues=for_account(desk.account))
     operation = _change(desk, lead_id, form) if form.is_valid() else None
     if operation is None:
-        name = desk_selectors.find_name(desk.account, request.user, lead_id)
+        name = lead_page.find_name(desk.account, request.user, lead_id)
         context = {"form": form, "card": card, "lead_id": lead_id, "lead_name": name}
         template = "leads/leads/_card_form.html" if request.htmx else "leads/leads/card_form.html"
         response = render(request, template, context, status=422 if form.errors else 200)
@@ -262,7 +268,7 @@ def notes(request: StaffRequest, lead_id: str) -> HttpResponse:
         note_services.delete_note(actor=request.user, note=note)
         form = NoteForm()
     elif form.is_valid():
-        label = desk_selectors.find_label(desk.account, request.user, lead_id)
+        label = lead_page.find_label(desk.account, request.user, lead_id)
         if not label and isinstance(lead := look_up_lead_for(desk, lead_id), Absent):
             return _missing(request, desk, lead, {"id": lead_id})
         note_services.add_note(

@@ -9,7 +9,7 @@ from accounts.decorators import StaffRequest, require_perm
 from leads.access import Desk, desk_for, get_object_or_404
 from leads.forms.recipes import RecipeForm
 from leads.models import Recipe
-from leads.selectors import lead_page as desk_selectors
+from leads.selectors import lead_page
 from leads.selectors.catalogues import for_account
 from leads.services.recipes import delete_recipe, run_recipe, save_recipe
 from leads.views._answers import after_change, operation_id_of
@@ -19,7 +19,7 @@ from leads.views._answers import after_change, operation_id_of
 @require_perm("recipe.run")
 def index(request: StaffRequest) -> HttpResponse:
     desk = desk_for(request.user)
-    return render(request, "leads/recipes/list.html", {"recipes": desk_selectors.list_recipes(desk.account)})
+    return render(request, "leads/recipes/list.html", {"recipes": lead_page.list_recipes(desk.account)})
 
 
 @require_http_methods(["GET", "POST"])
