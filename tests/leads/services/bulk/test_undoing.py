@@ -189,7 +189,7 @@ def test_a_cancelled_run_is_undone_once_no_lead_is_under_way(
         with pytest.raises(Killed):
             slices.work(Job.objects.get(), 0)
     job = steering.cancel(actor=manager.user, job=Job.objects.get())
-    with pytest.raises(AppError, match="^1 lead of this job is still being finished"):
+    with pytest.raises(AppError, match=r"^1 lead of this job is still being finished"):
         undo(manager, job)
     long_ago = timezone.now() - timedelta(hours=1)
     job.leads.filter(state="waiting").update(leased_until=long_ago)
