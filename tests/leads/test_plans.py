@@ -1,5 +1,5 @@
-"""Operations are kept for good, and each lead of a bulk job is one: what is rare among them has an index to be found by,
-and its queries are such that the database uses it."""
+"""Operations are kept for good, and each lead of a bulk job is one: what is rare among them has an index to be found
+by, and its queries are such that the database uses it."""
 
 from collections.abc import Callable
 from typing import Any
