@@ -46,6 +46,15 @@ def test_layers_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, printed[printed.index("Contracts") :]
 
 
+def test_the_readme_tells_the_layer_of_each_module_outside_the_folders() -> None:
+    """Each once, and no other."""
+    lines = (BASE_DIR / "README.md").read_text().partition("| layer |")[2].partition("\n\n")[0].splitlines()[2:]
+    columns = zip(*(line.split("|")[2:4] for line in lines), strict=True)
+    told = [sorted(re.findall(r"`(\w+)`", " ".join(cells))) for cells in columns]
+    there = [sorted(path.stem for path in (BASE_DIR / app).glob("[a-z]*.py")) for app in ("accounts", "leads")]
+    assert told == there
+
+
 @pytest.mark.parametrize("layer", WITHOUT)
 def test_layers_below_the_views_know_no_request_and_no_template(layer: str) -> None:
     breaches = [
