@@ -182,7 +182,7 @@ def _money_steps(account: Account, lead_id: str) -> QuerySet[OperationStep]:
         OperationStep.objects.filter(operation__account=account, operation__lead_id=lead_id)
         .exclude(lock="")
         .select_related("operation")
-        .prefetch_related("operation__actor", "operation__approved_by")
+        .prefetch_related("operation__actor", "operation__approved_by", "operation__steps")
         .order_by("operation__created_at")
     )
 

@@ -16,6 +16,11 @@ def withdraw(*, actor: User, operation: Operation) -> Operation:
     return withdrawn
 
 
+def may_withdraw(person: User, operation: Operation) -> bool:
+    """Whether this person could take it back while it is held. Reads ``steps``."""
+    return all(map(person.has_permission, _needed(operation)))
+
+
 def decide(*, actor: User, connection: Connection, operation: Operation, happened: bool, reason: str) -> Operation:
     """Settle by a person's word what no reading could. For money, only whoever may do the act itself. Nothing follows
     it by itself: the rest of a run is left to whoever resumes it.

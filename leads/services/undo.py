@@ -7,8 +7,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.models import Account, Connection, User
+from accounts.services import access
 from kartra_admin.lib.errors import Conflict
 from leads import effects
+from leads.change_permissions import PERMISSIONS
 from leads.models import Operation, OperationStep
 from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import Change
@@ -46,7 +48,8 @@ def undo_operation(
         return first
     known = _undone(operation, but=operation_id)
     steps = _steps_to_undo(operation, position)
-    changes.require(actor, [step.undoing for step in steps], "recipe.run" if operation.label else "")
+    for permission in _needed(operation, steps):
+        access.require(actor, permission)
 
     def guard() -> None:
         Account.objects.select_for_update(no_key=True).get(pk=operation.account_id)
@@ -56,6 +59,18 @@ def undo_operation(
     lead = changes.read_for_change(connection, LeadRef(id=operation.lead_id), background=background)
     undone = {"undoes": operation} if position is None else {"undoes_step": steps[0]}
     return changes.send_changes(replace(intent, guard=guard, **undone), lead, _changes_to_undo(steps, lead))
+
+
+def may_undo(person: User, operation: Operation, step: OperationStep | None = None) -> bool:
+    """Whether an undo of it, or of this one ``step`` of it, may be offered to this person. Reads what ``steps_to_undo``
+    reads."""
+    steps = [row for row in operation.steps_to_undo if step in (None, row)]
+    return bool(steps) and all(map(person.has_permission, _needed(operation, steps)))
+
+
+def _needed(operation: Operation, steps: Sequence[OperationStep]) -> list[str]:
+    """To send what undoes these steps of it."""
+    return ["recipe.run"] if operation.label else sorted({PERMISSIONS[step.inverse["kind"]] for step in steps})
 
 
 def changes_to_undo(operation: Operation, lead: Lead) -> list[Change]:

@@ -17,8 +17,11 @@ from leads.models import Finding, JobLead, Operation, OperationStep, Playbook
 from leads.playbook_steps import Step, steps_of
 from leads.providers.base import Lead, Stamp
 from leads.selectors.playbooks import Progress
+from leads.services import outcomes, undo
 
 register = template.Library()
+register.filter(outcomes.may_withdraw)
+register.filter(undo.may_undo)
 register.filter(initials)
 
 

@@ -15,6 +15,8 @@ from leads.access import Desk, get_lead_for
 from leads.forms.notes import NoteForm
 from leads.models import Operation, Outcome
 from leads.selectors import events, forgetting, lead_page
+from leads.services.outcomes import may_withdraw
+from leads.services.undo import may_undo
 from leads.summaries import summarise
 
 _LEVELS = {"succeeded": messages.SUCCESS, "failed": messages.ERROR, "neutral": messages.INFO}
@@ -42,15 +44,16 @@ def refusals_told(request: HttpRequest) -> Iterator[None]:
         messages.error(request, error.sentence)
 
 
-def tell(request: HttpRequest, operation: Operation) -> None:
-    """Leave a message for the next page, with links to undo or take back, and to the operation."""
+def tell(request: StaffRequest, operation: Operation) -> None:
+    """Leave a message for the next page, with links to the operation, and to undo or take it back where one may."""
     summary = summarise(operation)
-    act = "withdraw" if operation.outcome == Outcome.HELD else "undo" if operation.can_undo else ""
+    is_held = operation.outcome == Outcome.HELD and may_withdraw(request.user, operation)
+    act = "withdraw" if is_held else "undo" if may_undo(request.user, operation) else ""
     extra = f"{operation.pk} {act}".strip()
     messages.add_message(request, _LEVELS.get(summary.kind, messages.WARNING), summary.text, extra_tags=extra)
 
 
-def after_save(request: HttpRequest, operation: Operation) -> HttpResponse:
+def after_save(request: StaffRequest, operation: Operation) -> HttpResponse:
     """To the lead; to the operation itself where no lead is known of it."""
     tell(request, operation)
     return to_lead(operation)

@@ -16,7 +16,7 @@ from leads.forms.decisions import OutcomeForm
 from leads.models import Operation, Outcome
 from leads.selectors import jobs
 from leads.services import outcomes, settling
-from leads.services.undo import undo_operation
+from leads.services.undo import may_undo, undo_operation
 from leads.views._answers import operation_id_of, refusals_told, tell, to_lead
 from leads.views._money import after_money
 
@@ -35,6 +35,7 @@ def _page(request: StaffRequest, operation: Operation, form: OutcomeForm) -> Htt
         "form": form,
         "job": jobs.of_operation(operation),
         "may_decide": outcomes.may_decide(request.user, operation),
+        "undoable": [step for step in operation.steps_to_undo if may_undo(request.user, operation, step)],
         "story": story,
         "to_read": settings.SETTLE_READINGS,
         "unread": sum(entry.outcome == "unread" for entry in story),

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from accounts import permissions
 from accounts.models import AuditEntry
 from leads.access import Desk
 from leads.models import Operation
@@ -99,6 +100,25 @@ def test_a_viewer_undoes_nothing_and_the_log_says_so(at_desk: AtDesk, desk: Desk
     assert "does not let you" in words(answer)
     assert writes(sandbox) == []
     assert AuditEntry.objects.filter(action="permission.denied").count() == 1
+
+
+def test_undo_is_offered_to_who_may_do_all_of_it(
+    at_desk: AtDesk, desk_of: DeskOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_of("support")
+    tagged, both = do(desk, AssignTag("advanced")), do(desk, EditLead({"city": "Dallas"}), UnassignTag("vip"))
+    granted = do(desk, AssignTag("wholesale"), label="Grant", permission="recipe.run")
+    client = at_desk("agent")
+    monkeypatch.setitem(permissions.BY_ROLE, "agent", frozenset({"lead.view", "lead.tag"}))
+    edit, tag = ([step.kind for step in both.steps.all()].index(kind) for kind in ("lead.edit", "tag.unassign"))
+    activity = client.get(f"/leads/{ADA.id}/activity/").content.decode()
+    for operation, is_offered in ((tagged, True), (both, False), (granted, False)):
+        page = client.get(url(operation)).content.decode()
+        assert [f'{url(operation, "undo/")}"' in html for html in (activity, page)] == [is_offered, is_offered]
+        answer = client.post(url(operation, "undo/"), {"operation_id": str(uuid4())})
+        assert answer.status_code == (302 if is_offered else 403)
+    page = client.get(url(both)).content.decode()
+    assert [url(both, f"undo/{position}/") in page for position in (edit, tag)] == [False, True]
 
 
 def test_an_undo_of_what_has_no_lead_says_so(at_desk: AtDesk, desk_of: DeskOf) -> None:

@@ -371,3 +371,14 @@ def test_the_role_decides(at_desk: AtDesk, role: str, denied: set[str]) -> None:
     client = at_desk(role)
     refused = {act for act in ("pause", "resume", "edit", "cancel") if client.get(f"{URL}{act}/").status_code == 403}
     assert refused == denied
+
+
+def test_taking_back_is_offered_to_who_may_do_the_act(at_desk: AtDesk) -> None:
+    confirm(at_desk("manager"), f"{URL}edit/", amount="15.00")
+    operation = Operation.objects.get()
+    assert operation.outcome == Outcome.HELD
+    address = f"/operations/{operation.pk}/"
+    for role, is_offered in (("manager", True), ("support", False)):
+        for page in (URL, f"/leads/{ADA.id}/money/", address):
+            assert (f"{address}withdraw/" in at_desk(role).get(page).content.decode()) is is_offered, (role, page)
+    assert at_desk("support").post(f"{address}withdraw/").status_code == 403
