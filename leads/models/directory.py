@@ -43,7 +43,6 @@ class Entry(models.Model):
     blacklisted = models.BooleanField(default=False)
     deleted = models.BooleanField(default=False)
     gone_at = models.DateTimeField(null=True, blank=True)
-    met_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(help_text="When it was last met, in whatever way.")
     changed_at = models.DateTimeField(help_text="When something here last differed from what was known before.")
     lead_read_at = models.DateTimeField(null=True, blank=True)

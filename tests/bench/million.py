@@ -185,7 +185,6 @@ def _row(account: Account, number: int, person: Person, words: set[str]) -> list
         state=person.state,
         country=person.country,
         words=found,
-        met_at=at,
         seen_at=at,
         changed_at=at,
         lead_read_at=at if number % 3 else None,
