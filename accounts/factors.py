@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.internal.stagekit import unstash_login
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -20,10 +21,17 @@ class StaffMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        return seals.keyring().seal(text, bound_to=second_factor.SEALED_FOR)
+        return seals.keyring().seal(text, bound_to=seals.of_factor(self._owner()))
 
     def decrypt(self, encrypted_text: str) -> str:
-        return seals.keyring().open(encrypted_text, bound_to=second_factor.SEALED_FOR)
+        """Raises `SealBroken` where it was sealed for anybody else."""
+        return seals.keyring().open(encrypted_text, bound_to=seals.of_factor(self._owner()))
+
+    def _owner(self) -> int | None:
+        """Who is signed in, or has typed the password and is asked for the code."""
+        asking = None if self.request.user.is_authenticated else unstash_login(self.request, peek=True)
+        owner: int | None = (asking or self.request).user.pk
+        return owner
 
     def get_totp_issuer(self) -> str:
         return f"Kartra Admin {settings.SITE.hostname}"
@@ -42,5 +50,5 @@ class StaffMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 def register_seals() -> None:
     """Called once, when the app is ready."""
     sealed = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
-    bound_to = {name: lambda row: second_factor.SEALED_FOR for name in ("secret", "seed")}
+    bound_to = {name: lambda row: seals.of_factor(row.user_id) for name in ("secret", "seed")}
     seals.register(seals.Sealed("second factors", sealed.all, bound_to, within="data"))

@@ -26,6 +26,11 @@ def of_connection(user_id: int, provider: str, field: str) -> str:
     return f"connection:{user_id}:{provider}:{field}"
 
 
+def of_factor(user_id: int | None) -> str:
+    """Whose authenticator app's secret, or whose recovery codes' seed."""
+    return f"second factor:{user_id}"
+
+
 def of_account(fingerprint: str) -> str:
     """The account's own digest, under the fingerprint that was made of it."""
     return f"account:{fingerprint}"

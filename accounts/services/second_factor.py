@@ -24,7 +24,6 @@ KINDS = {
     Authenticator.Type.RECOVERY_CODES: "recovery codes",
 }
 CODES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-SEALED_FOR = "second factor"
 _SPENT = "spent_until"
 
 

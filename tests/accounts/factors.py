@@ -2,15 +2,19 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from os import urandom
 from typing import Any
 
+from allauth.core.context import request_context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.http import HttpRequest
 from django.test import Client
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
@@ -34,8 +38,18 @@ def code_for(secret: str, later: int = 0, *, lasting: int = 2) -> str:
 def give_app(user: User) -> str:
     """As if the person had set up an app long ago. Its secret."""
     secret = generate_totp_secret()
-    TOTP.activate(user, secret)
+    with asking(user):
+        TOTP.activate(user, secret)
     return secret
+
+
+@contextmanager
+def asking(user: User) -> Iterator[None]:
+    """As if the person's own browser asked for what is done within."""
+    request = HttpRequest()
+    request.user = user
+    with request_context(request):
+        yield
 
 
 def options_on(page: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Rotating keys: all rows, resumable, and no access lost on the way."""
 
+import importlib
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -8,6 +9,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -19,8 +21,8 @@ from accounts import seals, subjects
 from accounts.models import Account, AuditEntry, Connection, IndexKey, Subject, User
 from accounts.selectors.keys import uses
 from accounts.services import connections, rotation, second_factor
-from kartra_admin.lib.crypto import Keyring
-from tests.accounts.factors import code_for, give_app
+from kartra_admin.lib.crypto import Keyring, SealBroken
+from tests.accounts.factors import asking, code_for, give_app
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -233,14 +235,16 @@ def test_second_factors_rotate_with_the_rest(placed: list[Connection], settings:
     settings.CREDENTIAL_KEYS = [OLD]
     user = placed[0].user
     secret = give_app(user)
-    codes = RecoveryCodes.activate(user).generate_codes()
+    with asking(user):
+        codes = RecoveryCodes.activate(user).generate_codes()
     settings.CREDENTIAL_KEYS = [NEW, OLD]
     assert uses().keys[1].counts["second factors"] == 2
     assert "3 accounts, 3 other rows." in rotate()
     settings.CREDENTIAL_KEYS = [NEW]
     app, recovery = Authenticator.objects.order_by("pk")
-    assert app.wrap().validate_code(code_for(secret))
-    assert recovery.wrap().generate_codes() == codes
+    with asking(user):
+        assert app.wrap().validate_code(code_for(secret))
+        assert recovery.wrap().generate_codes() == codes
 
 
 def test_a_code_spent_meanwhile_stays_spent(placed: list[Connection], settings: Settings) -> None:
@@ -250,3 +254,18 @@ def test_a_code_spent_meanwhile_stays_spent(placed: list[Connection], settings: 
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), *settings.CREDENTIAL_KEYS]
     rotation._reseal(row, next(kind for kind in seals.kinds() if kind.label == "second factors"))
     assert not second_factor.spend_code(row)
+
+
+def test_the_seals_of_factors_from_before_they_had_an_owner_are_bound_to_him(placed: list[Connection]) -> None:
+    ring, user, other = seals.keyring(), placed[0].user, placed[1].user
+    for kind, field in (("totp", "secret"), ("recovery_codes", "seed")):
+        held = {field: ring.seal(kind, bound_to="second factor"), "used_mask": 3}
+        Authenticator.objects.create(user=user, type=kind, data=held)
+    Authenticator.objects.create(user=user, type="webauthn", data={"name": "Phone"})
+    importlib.import_module("accounts.migrations.0014_factors_of_their_owners").bind(apps, None)
+    app, recovery, passkey = (row.data for row in Authenticator.objects.order_by("pk"))
+    assert ring.open(app["secret"], bound_to=seals.of_factor(user.pk)) == "totp"
+    assert ring.open(recovery["seed"], bound_to=seals.of_factor(user.pk)) == "recovery_codes"
+    assert (recovery["used_mask"], passkey) == (3, {"name": "Phone"})
+    with pytest.raises(SealBroken):
+        ring.open(app["secret"], bound_to=seals.of_factor(other.pk))

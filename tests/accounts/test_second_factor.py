@@ -23,7 +23,7 @@ from accounts.models import AuditEntry, User
 from accounts.services import second_factor, users
 from accounts.services.users import NotYourself
 from kartra_admin.lib.errors import Denied
-from tests.accounts.factors import HOST, Device, code_for, give_app, give_passkey, options_on
+from tests.accounts.factors import HOST, Device, asking, code_for, give_app, give_passkey, options_on
 from tests.conftest import PASSWORD, SignIn
 
 pytestmark = pytest.mark.django_db(transaction=True)  # allauth tells of a new factor after the commit
@@ -146,6 +146,27 @@ def test_secrets_are_sealed_in_the_database(user_of: UserOf, client_of: SignIn) 
     assert log()[-2:] == ["factor.add.succeeded", "factor.add.succeeded"]
 
 
+def test_a_copy_of_a_factor_opens_nothing_for_anybody_else(user_of: UserOf, client_of: SignIn) -> None:
+    """Made by somebody who can write to the database, and has no key."""
+    thief, admin = user_of("support"), user_of("admin")
+    give_app(admin)
+    own = client_of("support")
+    secret = set_up_app(own)
+    copied = Authenticator.objects.get(user=thief, type="totp").data
+    Authenticator.objects.filter(user=admin).update(data={"secret": copied["secret"]})
+    User.objects.filter(pk=admin.pk).update(password=User.objects.get(pk=thief.pk).password)
+    as_admin = begin("admin@example.com")
+    assert "cannot be opened" in as_admin.post(FACTOR, {"code": code_for(secret)}, **HOST).content.decode()
+    assert not is_in(as_admin)
+
+    set_up_app(admins := client_of("manager"))
+    assert len(re.findall(r"<code>\d{8}</code>", admins.get("/sign-in/factors/codes/", **HOST).content.decode())) == 10
+    theirs = Authenticator.objects.get(user=user_of("manager"), type="recovery_codes").data
+    theirs.pop("viewed_at")
+    Authenticator.objects.filter(user=thief, type="recovery_codes").update(data=theirs)
+    assert "<code>" not in own.get("/sign-in/factors/codes/", **HOST).content.decode()
+
+
 def test_a_secret_that_waits_for_its_first_code_is_sealed(client_of: SignIn, settings: Settings) -> None:
     client = client_of("manager")
     page = client.get("/sign-in/factors/app/", **HOST).content.decode()
@@ -259,7 +280,8 @@ def test_recovery_codes_alone_are_no_factor_to_an_admin_either(
     settings.SECOND_FACTOR_ROLES = ["manager"]
     agent, admin = user_of("agent"), client_of("admin")
     give_app(agent)
-    RecoveryCodes.activate(agent)
+    with asking(agent):
+        RecoveryCodes.activate(agent)
     address = f"/team/{agent.pk}/"
     assert "Remove the second factor" in admin.get(address, **HOST).content.decode()
     Authenticator.objects.get(type=Authenticator.Type.TOTP).delete()

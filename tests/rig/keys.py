@@ -124,7 +124,6 @@ def _make(secrets: int) -> None:
 
     from accounts import seals
     from accounts.models import Account, Connection, Subject, User
-    from accounts.services import second_factor
 
     apps = leads = secrets // _FIFTH
     halves = (secrets - apps - leads) // 2
@@ -152,7 +151,7 @@ def _make(secrets: int) -> None:
         Authenticator(
             user=one,
             type=Authenticator.Type.TOTP,
-            data={"secret": ring.seal(f"app of {one.pk}", bound_to=second_factor.SEALED_FOR), "spent_until": 7},
+            data={"secret": ring.seal(f"app of {one.pk}", bound_to=seals.of_factor(one.pk)), "spent_until": 7},
         )
         for one in people[:apps]
     )
@@ -168,7 +167,7 @@ def _unreadable(secrets: int) -> int:
 
     from accounts import seals
     from accounts.models import Account, Connection, IndexKey, Subject
-    from accounts.services import connections, second_factor
+    from accounts.services import connections
     from kartra_admin.lib.crypto import SealBroken
 
     ring = seals.keyring()
@@ -181,7 +180,7 @@ def _unreadable(secrets: int) -> int:
         good += (opened.key == f"key of {row.user_id}") + (opened.password == f"password of {row.user_id}")
     for row in Authenticator.objects.all():
         try:
-            opened_secret = ring.open(row.data["secret"], bound_to=second_factor.SEALED_FOR)
+            opened_secret = ring.open(row.data["secret"], bound_to=seals.of_factor(row.user_id))
         except SealBroken:
             continue
         good += opened_secret == f"app of {row.user_id}" and row.data["spent_until"] == 7
