@@ -111,6 +111,11 @@ class Operation(SealedRow):
             models.Index(
                 fields=["account", "send_at"], condition=models.Q(outcome="held"), name="leads_operation_held"
             ),
+            models.Index(
+                fields=["account", "actor", "finished_at"],
+                condition=models.Q(outcome="failed"),
+                name="leads_operation_failed",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -12,12 +12,11 @@ from kartra_admin.lib.pagination import Page, page_by_time
 from leads.bulk_actions import actions_of
 from leads.models import Job, JobLead, Operation
 from leads.selectors.job_progress import Filter, counts_of
+from leads.selectors.operations import FAILED_WAIT_FOR
 
 State, Would = JobLead.State, JobLead.Would
 
 _WAITING_SHOWN = 20
-# Leads that failed wait so long to be retried, or left: for some of them there is nothing to be done.
-_FAILED_WAIT_FOR = timedelta(days=7)
 
 
 def with_people() -> QuerySet[Job]:
@@ -78,7 +77,7 @@ def _waiting(account: Account, person: User) -> QuerySet[Job]:
         return Job.objects.none()
     stopped = Q(state=Job.State.PAUSED) & ~Q(sentence="")
     ready = Q(state=Job.State.CHECKED, actor=person)
-    failed = Q(state=Job.State.DONE, actor=person, finished_at__gt=timezone.now() - _FAILED_WAIT_FOR, has_failed=True)
+    failed = Q(state=Job.State.DONE, actor=person, finished_at__gt=timezone.now() - FAILED_WAIT_FOR, has_failed=True)
     asked = Q(state=Job.State.ASKED) & ~Q(actor=person) if person.has_permission("bulk.approve") else Q(pk=None)
     return with_people().filter(stopped | ready | failed | asked, account=account)
 

@@ -1,6 +1,6 @@
 """Operations as people look for them: of a lead, of a person, waiting. One account at a time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
@@ -11,9 +11,15 @@ from leads.models import Operation, OperationStep, Outcome, lock_of
 
 SHOWN_ON_LEAD = 12
 SHOWN_AT_MOST = 200
+# What failed waits so long for whoever asked for it, to be done again or left: for some there is nothing to be done.
+FAILED_WAIT_FOR = timedelta(days=7)
 
-
-_MOVES_MONEY = Exists(OperationStep.objects.filter(operation=OuterRef("pk")).exclude(lock=""))
+_ITS_MONEY = OperationStep.objects.filter(operation=OuterRef("pk")).exclude(lock="")
+_MOVES_MONEY = Exists(_ITS_MONEY)
+# Nothing has been done to the same payment or subscription since.
+_IS_LAST = Exists(
+    _ITS_MONEY.filter(~Exists(OperationStep.objects.filter(lock=OuterRef("lock"), pk__gt=OuterRef("pk"))))
+)
 
 
 def _of(account: Account, viewer: User) -> QuerySet[Operation]:
@@ -42,13 +48,21 @@ def list_for_subject(account: Account, lead_id: str, noun: str, subject: str, *,
 
 
 def list_waiting(account: Account, viewer: User) -> QuerySet[Operation]:
-    """Everything of the account that is not settled, and what was to leave and did not: money that waits for a person
-    first, then the oldest."""
+    """Everything of the account that is not settled, what was to leave and did not, and this person's own money that
+    came to nothing after the answer to his click: money that waits for a person first, then the oldest."""
     now = timezone.now()
     is_old = Q(sent_at__lte=now - timedelta(seconds=settings.SETTLE_WITHIN))
     waits = Q(_MOVES_MONEY, is_old, outcome=Outcome.UNKNOWN, readings__gte=settings.SETTLE_READINGS)
-    first = Case(When(waits | Q(outcome=Outcome.HELD), then=Value(0)), default=Value(1))
+    first = Case(When(waits | Q(outcome__in=(Outcome.HELD, Outcome.FAILED)), then=Value(0)), default=Value(1))
     in_doubt = Operation.objects.unsettled().filter(account=account)
     left_lying = Operation.objects.due(now - Operation.LEFT_LYING).filter(account=account)  # no worker runs
-    either = in_doubt.values("pk").union(left_lying.values("pk"))  # each by its own index
-    return _shown(Operation.objects.filter(pk__in=either), viewer).order_by(first, "created_at")[:SHOWN_AT_MOST]
+    failed = _failed_later(account, viewer, now)
+    found = in_doubt.values("pk").union(left_lying.values("pk"), failed.values("pk"))  # each by its own index
+    return _shown(Operation.objects.filter(pk__in=found), viewer).order_by(first, "created_at")[:SHOWN_AT_MOST]
+
+
+def _failed_later(account: Account, person: User, now: datetime) -> QuerySet[Operation]:
+    """Money that this person confirmed or asked for, and that failed after it was held back or approved."""
+    was_told = Q(send_at=None, approved_by=None)  # in the answer to his click
+    failed = Operation.objects.filter(account=account, actor=person, outcome=Outcome.FAILED)
+    return failed.filter(_IS_LAST, finished_at__gt=now - FAILED_WAIT_FOR).exclude(was_told)

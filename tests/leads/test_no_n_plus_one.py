@@ -108,6 +108,7 @@ def fill_money(account: Account, people: list[User], rows: int) -> None:
                 request_digest="x",
                 run=run,
                 outcome=list(Outcome)[number % len(Outcome)],
+                finished_at=timezone.now(),
                 readings=number % 5,
                 **owner,
             )

@@ -65,7 +65,10 @@ def plans_of(work: Callable[[], object]) -> list[str]:
         (lambda account, _: limits.spent_on_payment(account, "1"), ["leads_step_of_lock"]),
         (lambda *_: reconcile.reconcile(only_due=True), ["leads_operation_unsettled", "leads_step_money"]),
         (lambda *_: reconcile.reconcile(), ["leads_operation_unsettled", "leads_step_money"]),
-        (lambda *desk: list(operations.list_waiting(*desk)), ["leads_operation_unsettled", "leads_operation_held"]),
+        (
+            lambda *desk: list(operations.list_waiting(*desk)),
+            ["leads_operation_unsettled", "leads_operation_held", "leads_operation_failed"],
+        ),
         (lambda *_: list(Operation.objects.due(timezone.now())), ["leads_operation_held"]),
         *(
             (lambda *_, rule=rules.BY_NAME[name]: unusual.groups_of(rule, timezone.now()), ["leads_step_money"])

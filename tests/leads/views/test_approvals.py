@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from leads.access import Desk, whose_for
-from leads.models import Approval, Limit
+from leads.models import Approval, Limit, Operation
 from leads.providers.base import LeadRef
 from leads.providers.changes import RefundTransaction
 from leads.services import approvals, money
@@ -100,7 +100,24 @@ def test_approve_on_the_page(at_desk: AtDesk, sandbox: Sandbox, request_: Approv
     again = client.post(url(request_, "decide/"), {"do": "approve", "note": ""}, follow=True)
     assert again.status_code == 200
     assert writes(sandbox) == []
-    assert "Approved" in words(client.get("/approvals/"))
+    assert "Approved Succeeded" in words(client.get("/approvals/"))
+
+
+def test_what_was_approved_and_then_failed_does_not_look_done(
+    at_desk: AtDesk, desk_of: DeskOf, sandbox: Sandbox, request_: Approval
+) -> None:
+    sandbox.arm("refund_transaction", "429", times=30)
+    manager, support = desk_of("manager"), at_desk("support")
+    operation = approvals.approve(actor=manager.user, connection=manager.connection, approval=request_)
+    sentence = Operation.objects.get(pk=operation.pk).steps.get().sentence
+    page = support.get(url(request_))
+    for piece in ("Approved Failed", "Approved, and then not refunded", sentence):
+        assert piece in words(page)
+    assert 'is-succeeded">Approved' not in page.content.decode()
+    assert "Approved Failed" in words(support.get("/approvals/"))
+    for piece in ("Needs attention 1", "asked to refund 150.00 of payment #99601", sentence):
+        assert piece in words(support.get("/"))
+    assert "Nothing needs attention" in words(at_desk("manager").get("/"))
 
 
 def test_decline_needs_a_note_that_the_requester_reads(at_desk: AtDesk, sandbox: Sandbox, request_: Approval) -> None:

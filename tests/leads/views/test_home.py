@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from leads.access import Desk
-from leads.models import Approval, PlaybookRun
+from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.changes import AssignTag, GivePoints
+from leads.selectors.operations import FAILED_WAIT_FOR
+from leads.services import held, money
+from leads.services.money import Terms, Whose
+from leads.wiring import provider_for
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import do, see, words
 
@@ -61,3 +68,63 @@ def test_what_has_waited_for_more_than_an_hour_is_red(at_desk: AtDesk, desk_of: 
     text = words(client.get("/"))
     assert "Waiting for more than an hour" in text
     assert "For more than an hour Can continue" in text
+
+
+def refund(desk: Desk) -> Operation:
+    whose = Whose(ADA.id, "Ada Moreno", ADA.email)
+    sale = money.read_sale(provider_for(desk.connection), desk.account, whose, "99488")
+    return money.refund_transaction(
+        actor=desk.user,
+        connection=desk.connection,
+        whose=whose,
+        transaction_id="99488",
+        amount=Decimal("5.00"),
+        terms=Terms("Goodwill", "", sale.digest),
+        operation_id=uuid4(),
+    )
+
+
+@pytest.fixture
+def refused(desk_of: DeskOf, sandbox: Sandbox) -> Operation:
+    """A refund that was held back and could not be checked again in its second."""
+    operation = refund(desk_of("support"))
+    Operation.objects.update(send_at=timezone.now() - timedelta(seconds=1))
+    operation.refresh_from_db()
+    sandbox.arm("*", "junk", times=9)
+    assert held.send_held(operation).outcome == "failed"
+    sandbox.disarm()
+    return operation
+
+
+NOT_SENT = "Support Person for Ada Moreno : asked to refund 5.00 of payment #99488"
+
+
+def test_what_was_confirmed_and_then_not_sent_is_told_to_whoever_confirmed_it(
+    at_desk: AtDesk, refused: Operation
+) -> None:
+    shown = words(at_desk("support").get("/")).partition("Your latest changes")[0]
+    for piece in ("Needs attention 1", NOT_SENT, refused.steps.get().sentence, "Failed"):
+        assert piece in shown
+    assert "Nothing needs attention" in words(at_desk("manager").get("/"))
+
+
+def test_for_a_week_at_most(at_desk: AtDesk, refused: Operation) -> None:
+    client = at_desk("support")
+    Operation.objects.update(finished_at=timezone.now() - FAILED_WAIT_FOR + timedelta(minutes=1))
+    assert "Needs attention 1" in words(client.get("/"))
+    Operation.objects.update(finished_at=timezone.now() - FAILED_WAIT_FOR)
+    assert "Nothing needs attention" in words(client.get("/"))
+
+
+def test_until_it_is_done_again(at_desk: AtDesk, desk_of: DeskOf, refused: Operation) -> None:
+    refund(desk_of("manager"))
+    assert "Nothing needs attention" in words(at_desk("support").get("/"))
+
+
+def test_what_failed_in_the_answer_to_the_click_was_told_there(
+    at_desk: AtDesk, desk_of: DeskOf, sandbox: Sandbox, settings: Any
+) -> None:
+    settings.MONEY_HOLD = 0
+    sandbox.arm("refund_transaction", "429", times=30)
+    assert refund(desk_of("support")).outcome == "failed"
+    assert "Nothing needs attention" in words(at_desk("support").get("/"))
