@@ -65,7 +65,7 @@ class FileSlots:
                 if self._connection is None:
                     self._connection = _connect(self._path)
                 yield self._connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:  # opening the lock beside it may fail, too
             raise NoTurn(f"the file of slots: {error}") from None
 
 

@@ -601,3 +601,9 @@ def test_a_file_that_cannot_be_opened_is_no_turn(tmp_path: Path) -> None:
     limiter = Limiter(FileSlots(tmp_path), 20)
     with pytest.raises(NoTurn):
         limiter.wait("app")
+
+
+def test_a_lock_that_cannot_be_opened_is_no_turn(tmp_path: Path) -> None:
+    (tmp_path / "pacing.sqlite3.lock").mkdir()
+    with closing(Limiter(FileSlots(tmp_path / "pacing.sqlite3"), 20)) as limiter, pytest.raises(NoTurn):
+        limiter.wait("app")
