@@ -130,7 +130,7 @@ def summarise(operation: Operation) -> Summary:
             done = f"{len(good)} of {len(steps)} changes done. " if good else "Nothing was changed. "
             return Summary(done + " ".join(f"{step_label(step)}: {reason(step)}" for step in bad), "failed")
     text = what_was_done(operation)
-    remarks = " ".join(step.sentence for step in good if step.sentence and step.settled_by == SettledBy.ANSWER)
+    remarks = " ".join(step.remark for step in good if step.remark and step.settled_by == SettledBy.ANSWER)
     return Summary(f"{text[0].upper()}{text[1:]}. {remarks}".strip(), "waiting" if remarks else "succeeded")
 
 

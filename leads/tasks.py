@@ -20,7 +20,19 @@ from huey.contrib.djhuey import HUEY, db_periodic_task
 
 from accounts.services import checkpoints, sessions
 from leads.models import Heartbeat, Job, PlaybookRun
-from leads.services import _queue, approvals, events, forgetting, heartbeats, held, reconcile, refreshing, runs, unusual
+from leads.services import (
+    _queue,
+    approvals,
+    events,
+    forgetting,
+    heartbeats,
+    held,
+    reading_back,
+    reconcile,
+    refreshing,
+    runs,
+    unusual,
+)
 from leads.services.bulk import approving, slices
 from leads.services.imports import running as importing
 
@@ -119,6 +131,7 @@ def send_due() -> None:
 @db_periodic_task(crontab(), priority=READING)
 def settle_due() -> None:
     reconcile.reconcile(only_due=True)
+    reading_back.read_back_due()
     heartbeats.beat(Heartbeat.RECONCILIATION)
 
 

@@ -211,6 +211,8 @@ class OperationStep(SealedRow):
     ``inverse`` is the change that would undo it (``{"kind", "asked"}``), or null.
     ``code`` and ``words`` are the provider's own, ``sentence`` says what went wrong in plain English. ``settled_by``
     says what the outcome rests on, "" until there is one; ``decided_by`` is the person where it is a person.
+    ``read_back_at`` is set as long as what was written has still to be compared with what stands there: whoever comes
+    after that may do it, if whoever sent it does not.
 
     Evidence, amount and lock hold numbers alone and stay when the person is forgotten: what went back of a payment
     counts as long as somebody could refund it again.
@@ -233,6 +235,7 @@ class OperationStep(SealedRow):
     sentence = Sealed()
     settled_by = models.CharField(max_length=7, choices=SettledBy.choices, blank=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    read_back_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["operation", "position"]
@@ -240,6 +243,9 @@ class OperationStep(SealedRow):
             models.Index(fields=["lock"], name="leads_step_of_lock"),
             # For queries that leave out what has no lock: money alone, among very many steps of bulk jobs.
             models.Index(fields=["kind", "operation"], condition=~models.Q(lock=""), name="leads_step_money"),
+            models.Index(
+                fields=["read_back_at"], condition=models.Q(read_back_at__isnull=False), name="leads_step_read_back"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["operation", "position"], name="leads_step_position"),
@@ -284,6 +290,11 @@ class OperationStep(SealedRow):
         """Whether it is a refund that a person called not done: `DENIED`, of a row at hand."""
         is_refused = self.kind == "transaction.refund" and self.outcome == Outcome.FAILED
         return is_refused and self.settled_by == SettledBy.PERSON
+
+    @property
+    def remark(self) -> str:
+        """What there is to say about the outcome; "" for nothing."""
+        return "Saved, not read back yet." if self.read_back_at else str(self.sentence)
 
     @property
     def settler(self) -> str:

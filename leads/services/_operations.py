@@ -3,7 +3,8 @@
 1. A short transaction writes the operation, its steps and ``requested`` audit entries.
 2. With no transaction open, the provider is called, once. Just before it, ``sent_at`` and, for money, a ``sent`` entry
    say that the call is leaving; what comes to leave later than `LEAVES_WITHIN` after that does not leave.
-3. A short transaction writes the outcome of each step and its audit entry.
+3. A short transaction writes the outcome of each step and its audit entry. A step whose success is still to be read
+   back (`reading_back`) says so until it is.
 
 An operation may be held back between 1 and 2 (``send_at``); whoever sends it then has to claim it, and only one can.
 A process killed between 1 and 3 leaves a pending operation; after `settling.STUCK_AFTER` it counts as unknown. Nothing
@@ -30,7 +31,7 @@ from kartra_admin.lib.errors import AppError, Conflict, FormReused
 from leads.models import Operation, OperationStep, Outcome, PlaybookRun, SettledBy
 from leads.providers import base
 from leads.providers.base import LeadRef
-from leads.providers.changes import Change
+from leads.providers.changes import Change, CreateLead, EditLead
 from leads.providers.errors import Refused, Unavailable, Unsendable
 from leads.services import _queue
 from leads.wiring import provider_for
@@ -40,6 +41,9 @@ MOST_CHANGES = 100
 # Seconds. What is on its way is left alone for far longer (`settling.STUCK_AFTER`), and may be given up then: whoever
 # was held up for so long that somebody may be about to do it again sends nothing.
 LEAVES_WITHIN = 60
+# Kartra says yes to fields it ignores, so these are read back: by whoever sent them, at once; after so long by others.
+READ_BACK = (CreateLead.kind, EditLead.kind)
+READ_BACK_WITHIN = timedelta(minutes=2)
 # Nothing that was recorded so shortly ago can have been given up.
 _JUST_NOW = timedelta(seconds=1)
 # The ids of steps, and what came of each.
@@ -335,11 +339,14 @@ def _record_outcome(operation: Operation, outcomes: Sequence[base.Outcome], *, s
                 row.outcome = Outcome.UNKNOWN
             else:
                 row.settle(outcome.state, SettledBy.NOT_TAKEN if outcome.is_not_taken else SettledBy.ANSWER)
+            lead_id = str(outcome.data.get("lead_id", ""))
+            if row.outcome == Outcome.SUCCEEDED and row.kind in READ_BACK and (operation.lead_id or lead_id):
+                row.read_back_at = timezone.now() + READ_BACK_WITHIN
             row.code = outcome.code
             row.words = outcome.words[:500]
             row.sentence = (outcome.error.sentence if outcome.error else sentence)[:500]
             row.save()
-            learn_lead(operation, str(outcome.data.get("lead_id", "")))
+            learn_lead(operation, lead_id)
         conclude(operation, rows)
         whose = subject_of(operation)
         for row, _ in told:

@@ -46,7 +46,7 @@ def change_lead(
         run=run,
     )
     if first := _operations.find_replay(intent):
-        return first
+        return read_back(first, connection)
     return send_changes(intent, read_for_change(connection, LeadRef(id=lead_id)), changes)
 
 
@@ -63,8 +63,7 @@ def send_changes(intent: Intent, lead: Lead, changes: Sequence[Change]) -> Opera
         replace(intent, lead_id=lead.id, lead_name=lead.name, lead_email=lead.email),
         [planned(change, lead, definitions) for change in wanted],
     )
-    read_back(operation, intent.connection, background=intent.background)
-    return operation
+    return read_back(operation, intent.connection, background=intent.background)
 
 
 def planned(change: Change, lead: Lead, definitions: Sequence[FieldDefinition]) -> _operations.Step:

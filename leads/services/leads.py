@@ -174,7 +174,7 @@ def create_lead(
         request_digest=_operations.digest("create", change.as_json(), [item.as_json() for item in also]),
     )
     if first := _operations.find_replay(intent):
-        return first
+        return read_back(first, connection)
     try:
         raise LeadExists(provider_for(connection).get_lead(LeadRef(email=email)))
     except NotFound:
@@ -194,8 +194,7 @@ def send_creation(intent: Intent, change: CreateLead, also: Sequence[Change]) ->
         replace(intent, lead_name=name, lead_email=change.email),
         [_operations.Step(change, {}, effects.expected(change, {}, definitions)), *first_steps],
     )
-    read_back(operation, intent.connection, background=intent.background)
-    return operation
+    return read_back(operation, intent.connection, background=intent.background)
 
 
 def edit_lead(
@@ -222,7 +221,7 @@ def edit_lead(
         request_digest=_operations.digest("edit", lead.id, [[item.kind, item.as_json()] for item in asked]),
     )
     if first := _operations.find_replay(intent):
-        return first
+        return read_back(first, connection)
     if not asked:
         raise AlreadyDone("Nothing was changed, so nothing was sent.")
     if lead.deleted:

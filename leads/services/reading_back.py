@@ -1,49 +1,96 @@
 """Kartra says yes to fields it ignores, so fields that were written are believed only when read."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Connection
 from accounts.services import audit
+from kartra_admin.lib.errors import AppError
 from leads import effects
 from leads.models import Operation, OperationStep, Outcome, SettledBy
-from leads.providers.base import LeadRef
-from leads.providers.changes import CreateLead, EditLead
+from leads.providers.base import Lead, LeadRef
+from leads.providers.changes import EditLead
 from leads.providers.errors import ProviderError
-from leads.services import _operations, finding
+from leads.services import _credentials, _operations, finding
 from leads.wiring import provider_for
 
 
-def read_back(operation: Operation, connection: Connection, *, background: bool = False) -> None:
-    """Where fields were written, compare them with what stands there now. What differs is said and logged."""
-    kinds = (EditLead.kind, CreateLead.kind)
-    step = operation.steps.filter(kind__in=kinds, outcome=Outcome.SUCCEEDED).first()
-    if step is None or not operation.lead_id:
-        return
+def read_back(operation: Operation, connection: Connection, *, background: bool = False) -> Operation:
+    """Where fields were written and not read back yet, compare them with what stands there now. What differs is said
+    and logged. Returns the operation; nothing is done the second time."""
+    step = operation.steps.exclude(read_back_at=None).first()
+    if step is None:
+        return operation
+    if step.is_forgotten:
+        _drop(step)
+        return operation
     email = step.asked.get("new_email") or operation.lead_email
+    lead, why_not = None, ""
     try:
         lead = provider_for(connection, background=background).get_lead(LeadRef(id=operation.lead_id, email=email))
     except ProviderError as error:
-        step.sentence = f"Saved, but could not be read back: {error.sentence}"[:500]
-        step.save(update_fields=["sentence"])  # type: ignore[misc]
+        why_not = error.sentence
+    else:
+        finding.note_found(operation.account, lead.id, lead.email)
+    with transaction.atomic():
+        _operations.subject_of(operation)  # before the rows, in the order of who forgets the lead
+        step = operation.steps.select_for_update().get(pk=step.pk)
+        operation.refresh_from_db()
+        if step.read_back_at and step.is_forgotten:
+            _drop(step)
+        elif step.read_back_at:  # else somebody was quicker
+            step.read_back_at = None
+            _compare(operation, step, lead, why_not)
+    return operation
+
+
+def read_back_due() -> None:
+    """Read back what those have left who sent it, for they were killed. Many may call it at once."""
+    due = OperationStep.objects.filter(read_back_at__lte=timezone.now()).order_by("read_back_at")
+    for step in due.select_related("operation__account", "operation__actor"):
+        same = OperationStep.objects.filter(pk=step.pk, read_back_at=step.read_back_at)
+        if same.update(read_back_at=timezone.now() + _operations.READ_BACK_WITHIN):
+            with suppress(AppError):  # nobody's credentials serve: it goes on saying that it was not read back
+                _read_back_with_any(step.operation)
+
+
+def _read_back_with_any(operation: Operation) -> None:
+    """The actor's own credentials first, then anybody's of the same account."""
+    _credentials.with_any(
+        operation.account, lambda connection: read_back(operation, connection, background=True), first=operation.actor
+    )
+
+
+def _drop(step: OperationStep) -> None:
+    """Nobody knows any more what was written."""
+    OperationStep.objects.filter(pk=step.pk).update(read_back_at=None)
+
+
+def _compare(operation: Operation, step: OperationStep, lead: Lead | None, why_not: str) -> None:
+    """Keep with the step what was found, or why nothing was, inside a transaction."""
+    if lead is None:
+        _say(step, f"Saved, but could not be read back: {why_not}")
         return
-    finding.note_found(operation.account, lead.id, lead.email)
     now = effects.state_of(step.change, lead)
     untold = [label for label in step.after if label not in now]
     if effects.agrees(step.change, step.after, lead):
-        if untold:
-            step.sentence = f"Saved, but Kartra does not return {', '.join(untold)}, so it was not read back."[:500]
-            step.save(update_fields=["sentence"])  # type: ignore[misc]
+        told = f"Saved, but Kartra does not return {', '.join(untold)}, so it was not read back."
+        _say(step, told if untold else step.sentence)
         return
     differing = [
         label for label, value in now.items() if effects.alike(value) != effects.alike(step.after.get(label, ""))
     ]
-    with transaction.atomic():
-        _operations.subject_of(operation)  # before the rows, in the order of who forgets the lead
-        asked = _correct(step, now, differing)
-        _operations.conclude(operation, list(operation.steps.all()))
-        _log(step, asked, differing)
+    asked = _correct(step, now, differing)
+    _operations.conclude(operation, list(operation.steps.all()))
+    _log(step, asked, differing)
+
+
+def _say(step: OperationStep, sentence: str) -> None:
+    step.sentence = sentence[:500]
+    step.save(update_fields=["sentence", "read_back_at"])  # type: ignore[misc]
 
 
 def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[str]) -> Mapping[str, str]:
@@ -56,7 +103,7 @@ def _correct(step: OperationStep, now: Mapping[str, str], differing: Sequence[st
     if step.change.kind == EditLead.kind and now == step.before and now.keys() == asked.keys():
         step.settle(Outcome.FAILED, SettledBy.IGNORED)
     step.after = {**asked, **now}
-    step.save(update_fields=["sentence", "outcome", "settled_by", "decided_by", "after"])  # type: ignore[misc]
+    step.save(update_fields=["sentence", "outcome", "settled_by", "decided_by", "after", "read_back_at"])  # type: ignore[misc]
     return asked
 
 

@@ -17,6 +17,7 @@ from leads.providers.changes import Change
 from leads.providers.errors import Refused
 from leads.services import _operations, changes
 from leads.services._operations import Intent
+from leads.services.reading_back import read_back
 
 
 def undo_operation(
@@ -45,7 +46,7 @@ def undo_operation(
         background=background,
     )
     if first := _operations.find_replay(intent):
-        return first
+        return read_back(first, connection)
     known = _undone(operation, but=operation_id)
     steps = _steps_to_undo(operation, position)
     for permission in _needed(operation, steps):

@@ -12,7 +12,7 @@ from accounts.models import Account, User
 from leads import unusual as rules
 from leads.models import Entry, Operation, OperationStep
 from leads.selectors import forgetting, operations, reports, unusual
-from leads.services import limits, reconcile
+from leads.services import limits, reading_back, reconcile
 from tests.leads.helpers import ending
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,7 @@ def plans_of(work: Callable[[], object]) -> list[str]:
         (lambda account, _: limits.spent_on_payment(account, "1"), ["leads_step_of_lock"]),
         (lambda *_: reconcile.reconcile(only_due=True), ["leads_operation_unsettled", "leads_step_money"]),
         (lambda *_: reconcile.reconcile(), ["leads_operation_unsettled", "leads_step_money"]),
+        (lambda *_: reading_back.read_back_due(), ["leads_step_read_back"]),
         (
             lambda *desk: list(operations.list_waiting(*desk)),
             ["leads_operation_unsettled", "leads_operation_held", "leads_operation_failed"],

@@ -1,9 +1,11 @@
-"""``manage.py reconcile``: settle by reading whatever is in doubt. Sends nothing; safe at any time, many at once."""
+"""``manage.py reconcile``: settle by reading whatever is in doubt, and read back what nobody has. Sends nothing; safe
+at any time, many at once."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from leads.services.reading_back import read_back_due
 from leads.services.reconcile import reconcile
 
 
@@ -12,6 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         tally = reconcile()
+        read_back_due()
         self.stdout.write(
             f"{tally.settled} settled, {tally.open} still open, {tally.unread} could not be read"
             + (f": {'; '.join(sorted(tally.reasons))}" if tally.reasons else "")

@@ -37,6 +37,7 @@ from leads.services import _operations, settling
 from leads.services.bulk.undoing import left_to_undo, next_to_undo, still_done
 from leads.services.changes import read_for_change, send_changes
 from leads.services.leads import send_creation
+from leads.services.reading_back import read_back
 from leads.services.undo import changes_to_undo, undo_operation
 
 State, Would = JobLead.State, JobLead.Would
@@ -213,6 +214,8 @@ def follow(job: Job, row: JobLead, operation: Operation) -> None:
     match operation.outcome:
         case Outcome.UNKNOWN:
             _write(row, {"state": State.UNKNOWN, "operation": operation, "sentence": summaries.IN_DOUBT})
+        case Outcome.SUCCEEDED | Outcome.FAILED if any(step.read_back_at for step in operation.steps.all()):
+            put_back(row, until=timezone.now() + AGAIN_AFTER)  # its worker was killed before he read it back
         case Outcome.SUCCEEDED if _go_on_undoing(job, row, operation):
             pass
         case Outcome.SUCCEEDED:
@@ -266,8 +269,10 @@ def _is_worth_another(row: JobLead, operation: Operation) -> bool:
 
 
 def _settled(operation: Operation, connection: Connection) -> Operation:
-    """The same after a reading, where it is in doubt and old enough to be read for."""
-    return settling.settle(operation, connection=connection) if operation.outcome == Outcome.PENDING else operation
+    """The same after a reading, where it is in doubt and old enough to be read for, or still to be read back."""
+    if operation.outcome == Outcome.PENDING:
+        return settling.settle(operation, connection=connection)
+    return read_back(operation, connection, background=True)
 
 
 def _end(

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEntry, Connection
 from kartra_admin.lib.errors import AppError
 from leads.access import Desk
-from leads.models import Job, Operation, Outcome
+from leads.models import Job, Operation, OperationStep, Outcome
 from leads.providers.changes import (
     AssignTag,
     EditLead,
@@ -21,7 +22,9 @@ from leads.providers.changes import (
 from leads.providers.errors import Unsendable
 from leads.providers.kartra.provider import KartraProvider
 from leads.selectors import jobs
-from leads.services.bulk import steering
+from leads.services import reading_back
+from leads.services.bulk import slices, steering
+from leads.services.reconcile import reconcile
 from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
 from tests.leads.helpers import grow_old, read, send, writes
@@ -268,12 +271,43 @@ def test_an_edit_that_kartra_took_and_ignored_is_left_to_a_person(manager: Desk,
     assert "stored another value" in leads_of(job)[0].sentence
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_an_edit_whose_worker_was_killed_before_he_read_it_back_is_read_back(
+    manager: Desk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    job = work(lay_down(manager, ADA.email, EditLead({}, {"no_such_field": "x"})))
+    steering.start(actor=manager.user, job=job)
+    with monkeypatch.context() as patched:
+        patched.setattr(reading_back, "provider_for", kill)
+        with pytest.raises(Killed):
+            work(job)
+    assert Operation.objects.get().outcome == Outcome.SUCCEEDED
+    lapsed = timezone.now()
+    job.leads.update(leased_until=lapsed)
+    if is_cancelled:
+        steering.cancel(actor=manager.user, job=job)
+        slices.sweep()
+        assert states(job) == ["waiting"]
+        OperationStep.objects.update(read_back_at=lapsed)
+        job.leads.update(leased_until=lapsed)
+        reading_back.read_back_due()
+        slices.sweep()
+    else:
+        work(job)
+    assert states(job) == ["failed"]
+    assert writes(sandbox) == [("edit_lead",)]
+
+
 @pytest.mark.parametrize("mode", ["lost", "500", "junk", "half", "late"])
 def test_an_unclear_answer_is_settled_by_reading_before_anything_else(
     manager: Desk, sandbox: Sandbox, mode: str
 ) -> None:
-    from leads.services.reconcile import reconcile
-
     job = work(lay_down(manager, ADA.email, GivePoints(5)))
     score = read(manager).score or 0
     steering.start(actor=manager.user, job=job)
@@ -295,7 +329,6 @@ def test_what_no_reading_can_tell_ends_the_job_and_waits_for_a_person(
     manager: Desk, sandbox: Sandbox, settings: object
 ) -> None:
     from leads.services import outcomes
-    from leads.services.bulk.slices import sweep
 
     job = work(lay_down(manager, "new@example.com", creates_missing=True))
     steering.start(actor=manager.user, job=job)
@@ -311,7 +344,7 @@ def test_what_no_reading_can_tell_ends_the_job_and_waits_for_a_person(
         happened=False,
         reason="not there",
     )
-    sweep()
+    slices.sweep()
     assert states(job) == ["failed"], "a person retries what a person has settled"
     job = work(steering.retry(actor=manager.user, job=job))
     assert states(job) == ["succeeded"]
