@@ -211,6 +211,7 @@ def _left(actions: Sequence[Action], row: JobLead) -> list[Action]:
 
 def follow(job: Job, row: JobLead, operation: Operation) -> None:
     """Keep how the operation of the lead's last attempt stands."""
+    is_last = row.attempt + 1 >= MOST_ATTEMPTS
     match operation.outcome:
         case Outcome.UNKNOWN:
             _write(row, {"state": State.UNKNOWN, "operation": operation, "sentence": summaries.IN_DOUBT})
@@ -221,7 +222,7 @@ def follow(job: Job, row: JobLead, operation: Operation) -> None:
         case Outcome.SUCCEEDED:
             remarks = " ".join(step.sentence for step in operation.steps.all() if step.settled_by == SettledBy.ANSWER)
             _end(row, State.SUCCEEDED, remarks.strip(), operation=operation, lead_id=row.lead_id or operation.lead_id)
-        case Outcome.FAILED if _is_worth_another(row, operation) and begin_again(row, operation):
+        case Outcome.FAILED if not is_last and _is_worth_another(operation) and begin_again(row, operation):
             pass
         case Outcome.FAILED:
             _end(row, State.FAILED, summaries.summarise(operation).text, operation=operation)
@@ -260,12 +261,11 @@ def put_back(row: JobLead, *, until: datetime | None) -> None:
     JobLead.objects.filter(pk=row.pk).update(leased_until=until)
 
 
-def _is_worth_another(row: JobLead, operation: Operation) -> bool:
+def _is_worth_another(operation: Operation) -> bool:
     """Whether what failed was never carried out, and not for a reason of Kartra's: it was not taken, or was cut off,
-    as a reading proved. Not without end."""
+    as a reading proved."""
     failed = [step for step in operation.steps.all() if step.outcome == Outcome.FAILED]
-    is_cut_off = all(step.settled_by in (SettledBy.NOT_TAKEN, SettledBy.READING) for step in failed)
-    return is_cut_off and row.attempt + 1 < MOST_ATTEMPTS
+    return all(step.settled_by in (SettledBy.NOT_TAKEN, SettledBy.READING) for step in failed)
 
 
 def _settled(operation: Operation, connection: Connection) -> Operation:
