@@ -212,6 +212,8 @@ def _copy(db: sqlite3.Connection, table: str, which: str, **changed: Any) -> dic
     row |= changed | {"id": db.execute(f"SELECT max(id) + 1 FROM {table}").fetchone()[0]}
     if "parent_id" in row:
         row["parent_id"] = row["original_id"] = row["id"]
+    if "buyer" in row:
+        row["buyer"] = json.dumps(json.loads(row["buyer"]) | {"lead_id": str(row["lead_id"])})
     db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
     return row
 
