@@ -261,7 +261,7 @@ def run_lane(lane: str, url: str, arguments: list[str]) -> tuple[bool, str]:
         "-n",
         workers,
         "--dist",
-        "loadgroup",
+        "loadgroup",  # each takes the next test when it is done with one, so that none is at work long after the others
         f"--junitxml={report}",
         *arguments,
     ]

@@ -6,8 +6,10 @@ missing are deselected and the part is named in the last lines; anything else th
 test looks like a passed one.
 """
 
+import fcntl
 import os
 import signal
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ _ON_POSTGRES = os.environ.get("TEST_DATABASE_URL", "").startswith("postgres")
 _PROVIDERS = Path(__file__).parent / "leads" / "providers"
 # Its tests take minutes each. At the end of a run one worker would be at them alone, so they come first.
 _LONGEST = "test_rig.py"
+_REDIS_IS_MINE = Path(tempfile.gettempdir(), "kartra-admin-tests-of-redis.lock")
 _HIDDEN = "A test may be left out only by a marker of tests/parts.py, not by a skip: "
 
 
@@ -43,9 +46,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.path.name != _LONGEST)
-    for item in items:
-        if item.get_closest_marker("redis"):  # they empty one database, so one worker runs them all
-            item.add_marker(pytest.mark.xdist_group("redis"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """What uses Redis is run one at a time by all workers together, for each of these tests empties it."""
+    if not item.get_closest_marker("redis"):
+        return (yield)
+    with _REDIS_IS_MINE.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,17 +13,17 @@ from tests import parts
 
 pytestmark = pytest.mark.once
 
-MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n    once\n"
+MARKERS = "[pytest]\nmarkers =\n    browser\n    postgres\n    once\n    redis\n"
 
 
-def run(folder: Path, code: str, **variables: str) -> tuple[int, str]:
+def run(folder: Path, code: str, *arguments: str, **variables: str) -> tuple[int, str]:
     """What pytest says of a file with this code, with our plugin and nothing else of ours."""
     (folder / "pytest.ini").write_text(MARKERS)
     (folder / "test_it.py").write_text(f"import pytest\n{code}\n")
     command = [sys.executable, "-m", "pytest", "-p", "tests.lanes", "-p", "no:django", "-p", "no:cacheprovider"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "PYTEST_"))}
     done = subprocess.run(
-        [*command, "-q", "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), str(folder)],
+        [*command, "-q", *arguments, "--rootdir", str(folder), "-c", str(folder / "pytest.ini"), str(folder)],
         cwd=BASE_DIR,
         env={**environment, **variables},
         capture_output=True,
@@ -81,3 +81,18 @@ def test_what_does_not_depend_on_the_database_is_run_once(tmp_path: Path) -> Non
 def test_each_marker_of_a_part_is_known_to_pytest(pytestconfig: pytest.Config) -> None:
     known = {line.split(":")[0] for line in pytestconfig.getini("markers")}
     assert {part.marker for part in parts.PARTS} <= known
+
+
+def test_what_shares_one_redis_is_run_one_at_a_time(tmp_path: Path) -> None:
+    """They empty it, and would take it from each other."""
+    code = """import pathlib, time
+@pytest.mark.redis
+@pytest.mark.parametrize("number", range(4))
+def test_it(number, mine=pathlib.Path("FOLDER", "mine")):
+    mine.touch(exist_ok=False)
+    time.sleep(0.05)
+    mine.unlink()
+"""
+    spread = ("-p", "xdist", "-n", "2")
+    done = run(tmp_path, code.replace("FOLDER", str(tmp_path)), *spread, TEST_REDIS_URL="redis://nowhere")
+    assert "4 passed" in done[1]
