@@ -17,6 +17,7 @@ from tests.browser.conftest import enter
 from tests.browser.looking import LONG_TEXT, LONG_WORD, Eye
 from tests.browser.money_world import INES, JON, LONG_REASON, MARGIT, TROUBLE, MoneyWorld, change
 from tests.leads.conftest import ADA, Sandbox
+from tests.leads.helpers import come_to_wait
 
 pytestmark = pytest.mark.browser
 ADAS = f"/leads/{ADA.id}"
@@ -201,6 +202,24 @@ def test_approvals(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page]) -
     eye.see("approval approved just now")
 
 
+@pytest.mark.looks_at("leads:approvals", "leads:approval", "leads:home")
+def test_what_was_approved_and_then_failed(
+    eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settings: Any
+) -> None:
+    settings.MONEY_HOLD = 0
+    page = sit_as("manager")
+    world.sandbox.arm("refund_transaction", "429", times=20)
+    page.goto(f"/approvals/{world.waiting.pk}/")
+    page.get_by_role("button", name="Approve and refund 150.00").click()
+    expect(page.get_by_role("region", name="Notices")).to_be_visible()
+    sit_as("support")
+    eye.see("approval that failed", f"/approvals/{world.waiting.pk}/")
+    expect(page.get_by_role("main")).to_contain_text("Approved, and then not refunded")
+    eye.see("approvals one failed", "/approvals/")
+    eye.see("home with what failed", "/")
+    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("asked to refund 150.00")
+
+
 def test_no_approvals(eye: Eye, sit_down: Callable[..., Desk]) -> None:
     sit_down("manager")
     eye.see("approvals none", "/approvals/")
@@ -282,6 +301,23 @@ def test_runs(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settin
     refund = world.playbook("Refund", ("refund", ""))
     Limit.objects.filter(role="support").update(per_transaction=1)
     eye.see("run waits for approval", world.run(refund, TROUBLE))
+
+
+@pytest.mark.looks_at("leads:operation", "leads:playbook-progress")
+def test_a_run_after_a_persons_word(eye: Eye, world: MoneyWorld, sit_as: Callable[[str], Page], settings: Any) -> None:
+    settings.MONEY_HOLD = 0
+    page = sit_as("support")
+    world.sandbox.arm("modify_subscription_status", "junk")
+    address = world.run(world.playbook("Ends it all", ("cancel", ""), ("refund", "")))
+    cancellation = Operation.objects.get(run__isnull=False, outcome="unknown")
+    come_to_wait(cancellation)
+    eye.see("step of a run to decide", f"/operations/{cancellation.pk}/")
+    expect(page.get_by_role("main")).not_to_contain_text("refunded twice")
+    page.get_by_label("It was done", exact=True).check()
+    page.get_by_label("How do you know?").fill(LONG_TEXT)
+    page.get_by_role("button", name="Settle").click()
+    eye.see("run after a person's word", address)
+    expect(page.get_by_role("button", name="Resume playbook")).to_be_visible()
 
 
 @pytest.mark.looks_at("leads:report")

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -23,8 +24,9 @@ from leads.providers.base import Lead, LeadRef, Outcome
 from leads.providers.changes import Change
 from leads.providers.kartra.commands import READS
 from leads.selectors import catalogues
-from leads.services import events
+from leads.services import events, money
 from leads.services.changes import change_lead
+from leads.services.money import Terms, Whose
 from leads.wiring import provider_for
 from tests.leads.conftest import ADA, Sandbox
 
@@ -50,6 +52,21 @@ def do(desk: Desk, *changes: Change, lead_id: str = ADA.id, **also: Any) -> Oper
     """Change a lead from the desk."""
     wanted = {"operation_id": uuid4(), **also}
     return change_lead(actor=desk.user, connection=desk.connection, lead_id=lead_id, changes=changes, **wanted)
+
+
+def refund_part(desk: Desk) -> Operation:
+    """5.00 of the 19.95 of Ada's last payment, #99488, from the desk."""
+    whose = Whose(ADA.id, "Ada Moreno", ADA.email)
+    sale = money.read_sale(provider_for(desk.connection), desk.account, whose, "99488")
+    return money.refund_transaction(
+        actor=desk.user,
+        connection=desk.connection,
+        whose=whose,
+        transaction_id="99488",
+        amount=Decimal("5.00"),
+        terms=Terms("Goodwill", "", sale.digest),
+        operation_id=uuid4(),
+    )
 
 
 def ending(outcome: str) -> dict[str, Any]:

@@ -4,9 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -18,12 +16,11 @@ from leads import tasks
 from leads.access import Desk
 from leads.models import Operation, Outcome
 from leads.providers.kartra.sandbox.credentials import ACCOUNTS
-from leads.services import held, money, refreshing
-from leads.services.money import Terms, Whose
+from leads.services import held, refreshing
+from leads.services.money import Whose
 from leads.services.reconcile import reconcile
-from leads.wiring import provider_for
 from tests.leads.conftest import ADA, Sandbox
-from tests.leads.helpers import together, writes
+from tests.leads.helpers import refund_part, together, writes
 
 pytestmark = pytest.mark.django_db
 WHOSE = Whose(ADA.id, "Ada Moreno", ADA.email)
@@ -46,25 +43,12 @@ def queued() -> list[tuple[str, list[Any], Any]]:
     return [(result.task.name, result.args, result.task.run_after) for result in results]
 
 
-def refund(desk: Desk) -> Operation:
-    sale = money.read_sale(provider_for(desk.connection), desk.account, WHOSE, PAYMENT)
-    return money.refund_transaction(
-        actor=desk.user,
-        connection=desk.connection,
-        whose=WHOSE,
-        transaction_id=PAYMENT,
-        amount=Decimal("5.00"),
-        terms=Terms("Goodwill", "", sale.digest),
-        operation_id=uuid4(),
-    )
-
-
 def let_hold_pass() -> None:
     Operation.objects.update(send_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_what_is_held_is_queued_for_when_it_leaves(desk: Desk, sandbox: Sandbox) -> None:
-    operation = refund(desk)
+    operation = refund_part(desk)
     assert operation.outcome == Outcome.HELD
     assert [(name, list(args), at) for name, args, at in queued()] == [
         ("send_operation", [str(operation.pk)], operation.send_at)
@@ -73,7 +57,7 @@ def test_what_is_held_is_queued_for_when_it_leaves(desk: Desk, sandbox: Sandbox)
 
 
 def test_the_task_sends_it_once_its_time_has_come_and_not_before(desk: Desk, sandbox: Sandbox) -> None:
-    operation = refund(desk)
+    operation = refund_part(desk)
     tasks.send_operation.call(str(operation.pk))
     assert writes(sandbox) == []
     let_hold_pass()
@@ -84,7 +68,7 @@ def test_the_task_sends_it_once_its_time_has_come_and_not_before(desk: Desk, san
 
 
 def test_the_sweep_sends_what_a_lost_queue_left(desk: Desk, sandbox: Sandbox) -> None:
-    refund(desk)
+    refund_part(desk)
     default_task_backend.clear()  # type: ignore[attr-defined]
     let_hold_pass()
     assert held.send_due_operations() == 1
@@ -94,7 +78,7 @@ def test_the_sweep_sends_what_a_lost_queue_left(desk: Desk, sandbox: Sandbox) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_send_it_once(desk: Desk, sandbox: Sandbox) -> None:
-    refund(desk)
+    refund_part(desk)
     let_hold_pass()
     together(*[held.send_due_operations] * 4)
     assert writes(sandbox) == ONE_REFUND
@@ -106,7 +90,7 @@ def test_nothing_is_sent_with_a_colleague_s_credentials(
     desk: Desk, desk_of: Callable[..., Desk], sandbox: Sandbox, how: str
 ) -> None:
     """To take somebody's away stops what he confirmed, as a colleague may hold the same key."""
-    operation = refund(desk)
+    operation = refund_part(desk)
     desk_of("admin")
     if how == "he is deactivated":
         User.objects.filter(pk=desk.user.pk).update(is_active=False)
@@ -127,7 +111,7 @@ def test_nothing_is_sent_with_a_colleague_s_credentials(
 
 
 def test_without_any_credentials_it_is_closed_and_nothing_is_sent(desk: Desk, sandbox: Sandbox) -> None:
-    operation = refund(desk)
+    operation = refund_part(desk)
     connections.remove(actor=desk.user, owner=desk.user)
     let_hold_pass()
     held.send_due_operations()
@@ -140,7 +124,7 @@ def test_without_any_credentials_it_is_closed_and_nothing_is_sent(desk: Desk, sa
 def test_a_lost_reply_is_read_for_a_few_seconds_later(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
     settings.MONEY_HOLD = 0
     sandbox.arm("refund_transaction", "lost")
-    operation = refund(desk)
+    operation = refund_part(desk)
     assert operation.outcome == Outcome.UNKNOWN
     [(name, args, at)] = queued()
     assert (name, list(args)) == ("settle_operation", [str(operation.pk)])
@@ -155,7 +139,7 @@ def test_a_lost_reply_is_read_for_a_few_seconds_later(desk: Desk, sandbox: Sandb
 def test_what_is_due_is_read_for_by_one_worker_alone(desk: Desk, sandbox: Sandbox, settings: Any) -> None:
     settings.MONEY_HOLD = 0
     sandbox.arm("refund_transaction", "500")
-    refund(desk)
+    refund_part(desk)
     together(*[lambda: reconcile(only_due=True)] * 4)
     assert Operation.objects.get().readings == 1
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -14,11 +12,9 @@ from leads.access import Desk
 from leads.models import Approval, Operation, PlaybookRun
 from leads.providers.changes import AssignTag, GivePoints
 from leads.selectors.operations import FAILED_WAIT_FOR
-from leads.services import held, money
-from leads.services.money import Terms, Whose
-from leads.wiring import provider_for
+from leads.services import held
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import do, see, words
+from tests.leads.helpers import do, refund_part, see, words
 
 pytestmark = pytest.mark.django_db
 AtDesk = Callable[..., Client]
@@ -70,24 +66,10 @@ def test_what_has_waited_for_more_than_an_hour_is_red(at_desk: AtDesk, desk_of: 
     assert "For more than an hour Can continue" in text
 
 
-def refund(desk: Desk) -> Operation:
-    whose = Whose(ADA.id, "Ada Moreno", ADA.email)
-    sale = money.read_sale(provider_for(desk.connection), desk.account, whose, "99488")
-    return money.refund_transaction(
-        actor=desk.user,
-        connection=desk.connection,
-        whose=whose,
-        transaction_id="99488",
-        amount=Decimal("5.00"),
-        terms=Terms("Goodwill", "", sale.digest),
-        operation_id=uuid4(),
-    )
-
-
 @pytest.fixture
 def refused(desk_of: DeskOf, sandbox: Sandbox) -> Operation:
     """A refund that was held back and could not be checked again in its second."""
-    operation = refund(desk_of("support"))
+    operation = refund_part(desk_of("support"))
     Operation.objects.update(send_at=timezone.now() - timedelta(seconds=1))
     operation.refresh_from_db()
     sandbox.arm("*", "junk", times=9)
@@ -117,7 +99,7 @@ def test_for_a_week_at_most(at_desk: AtDesk, refused: Operation) -> None:
 
 
 def test_until_it_is_done_again(at_desk: AtDesk, desk_of: DeskOf, refused: Operation) -> None:
-    refund(desk_of("manager"))
+    refund_part(desk_of("manager"))
     assert "Nothing needs attention" in words(at_desk("support").get("/"))
 
 
@@ -126,5 +108,5 @@ def test_what_failed_in_the_answer_to_the_click_was_told_there(
 ) -> None:
     settings.MONEY_HOLD = 0
     sandbox.arm("refund_transaction", "429", times=30)
-    assert refund(desk_of("support")).outcome == "failed"
+    assert refund_part(desk_of("support")).outcome == "failed"
     assert "Nothing needs attention" in words(at_desk("support").get("/"))
