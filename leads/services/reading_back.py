@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from accounts.models import Connection
 from accounts.services import audit
-from kartra_admin.lib.errors import AppError
+from kartra_admin.lib.crypto import SealBroken
 from leads import effects
 from leads.models import Operation, OperationStep, Outcome, SettledBy
 from leads.providers.base import Lead, LeadRef
 from leads.providers.changes import EditLead
-from leads.providers.errors import ProviderError
+from leads.providers.errors import Misconfigured, ProviderError
 from leads.services import _credentials, _operations, finding
 from leads.wiring import provider_for
 
@@ -21,29 +21,12 @@ from leads.wiring import provider_for
 def read_back(operation: Operation, connection: Connection, *, background: bool = False) -> Operation:
     """Where fields were written and not read back yet, compare them with what stands there now. What differs is said
     and logged. Returns the operation; nothing is done the second time."""
-    step = operation.steps.exclude(read_back_at=None).first()
-    if step is None:
-        return operation
-    if step.is_forgotten:
-        _drop(step)
-        return operation
-    email = step.asked.get("new_email") or operation.lead_email
-    lead, why_not = None, ""
-    try:
-        lead = provider_for(connection, background=background).get_lead(LeadRef(id=operation.lead_id, email=email))
-    except ProviderError as error:
-        why_not = error.sentence
-    else:
-        finding.note_found(operation.account, lead.id, lead.email)
-    with transaction.atomic():
-        _operations.subject_of(operation)  # before the rows, in the order of who forgets the lead
-        step = operation.steps.select_for_update().get(pk=step.pk)
-        operation.refresh_from_db()
-        if step.read_back_at and step.is_forgotten:
-            _drop(step)
-        elif step.read_back_at:  # else somebody was quicker
-            step.read_back_at = None
-            _compare(operation, step, lead, why_not)
+    if step := _owed(operation):
+        try:
+            lead, why_not = _lead_of(step, connection, background=background), ""
+        except ProviderError as error:
+            lead, why_not = None, error.sentence
+        _keep(operation, step, lead, why_not)
     return operation
 
 
@@ -53,15 +36,58 @@ def read_back_due() -> None:
     for step in due.select_related("operation__account", "operation__actor"):
         same = OperationStep.objects.filter(pk=step.pk, read_back_at=step.read_back_at)
         if same.update(read_back_at=timezone.now() + _operations.READ_BACK_WITHIN):
-            with suppress(AppError):  # nobody's credentials serve: it goes on saying that it was not read back
+            with suppress(Misconfigured, SealBroken):  # nobody's credentials serve: it still says it was not read back
                 _read_back_with_any(step.operation)
 
 
 def _read_back_with_any(operation: Operation) -> None:
     """The actor's own credentials first, then anybody's of the same account."""
-    _credentials.with_any(
-        operation.account, lambda connection: read_back(operation, connection, background=True), first=operation.actor
-    )
+    if step := _owed(operation):
+        try:
+            lead, why_not = _lead_of_any(step, operation), ""
+        except (Misconfigured, SealBroken):
+            raise
+        except ProviderError as error:
+            lead, why_not = None, error.sentence
+        _keep(operation, step, lead, why_not)
+
+
+def _lead_of_any(step: OperationStep, operation: Operation) -> Lead:
+    def read(connection: Connection) -> Lead:
+        return _lead_of(step, connection, background=True)
+
+    return _credentials.with_any(operation.account, read, first=operation.actor)
+
+
+def _owed(operation: Operation) -> OperationStep | None:
+    """The step that is still to be read back; none of a person who was forgotten, for nobody knows what was written."""
+    step = operation.steps.exclude(read_back_at=None).select_related("operation__account").first()
+    if step and step.is_forgotten:
+        _drop(step)
+        return None
+    return step
+
+
+def _lead_of(step: OperationStep, connection: Connection, *, background: bool) -> Lead:
+    """As it stands there now. Raises a `ProviderError`."""
+    operation = step.operation
+    email = step.asked.get("new_email") or operation.lead_email
+    lead = provider_for(connection, background=background).get_lead(LeadRef(id=operation.lead_id, email=email))
+    finding.note_found(operation.account, lead.id, lead.email)
+    return lead
+
+
+def _keep(operation: Operation, step: OperationStep, lead: Lead | None, why_not: str) -> None:
+    """Write down what was found, or why nothing was, unless somebody was quicker."""
+    with transaction.atomic():
+        _operations.subject_of(operation)  # before the rows, in the order of who forgets the lead
+        step = operation.steps.select_for_update().get(pk=step.pk)
+        operation.refresh_from_db()
+        if step.read_back_at and step.is_forgotten:
+            _drop(step)
+        elif step.read_back_at:
+            step.read_back_at = None
+            _compare(operation, step, lead, why_not)
 
 
 def _drop(step: OperationStep) -> None:

@@ -1,6 +1,7 @@
 """What was saved and not read back, for whoever saved it was killed, says so, and somebody else reads it back."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,12 +9,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import subjects
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Connection
 from accounts.services import connections
 from leads import tasks
 from leads.access import Desk
 from leads.models import Operation, OperationStep
 from leads.providers.changes import EditLead
+from leads.providers.errors import Misconfigured
 from leads.services import reading_back
 from leads.services.leads import create_lead
 from leads.services.reading_back import read_back_due
@@ -146,6 +148,25 @@ def test_without_credentials_it_goes_on_saying_so(saved: Operation, desk: Desk) 
     wait()
     read_back_due()
     assert remarks() == ["Saved, not read back yet."]
+
+
+def test_a_colleagues_credentials_serve_where_the_actors_are_refused(
+    saved: Operation, desk: Desk, desk_of: DeskOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk_of("manager")
+    honest = reading_back.provider_for
+
+    def refusing(connection: Connection, **also: Any) -> Any:
+        if connection == desk.connection:
+            raise Misconfigured("Kartra does not know the API key.")
+        return honest(connection, **also)
+
+    monkeypatch.setattr(reading_back, "provider_for", refusing)
+    wait()
+    read_back_due()
+    saved.refresh_from_db()
+    assert saved.outcome == "failed"
+    assert "stored another value" in remarks()[0]
 
 
 def test_of_a_forgotten_person_nothing_is_read_back(saved: Operation, sandbox: Sandbox) -> None:
