@@ -5,9 +5,12 @@ const keys = document.getElementById("keys");
 const openMenus = () => document.querySelectorAll("details[data-menu][open]");
 
 const isTyping = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
+// Who presses the key that leads to the search while being there already means no slash.
+const isThere = (event) => event.key === "/" && event.target === search && !search.value;
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target) && !isThere(event)) return;
   if (document.querySelector("dialog[open]") || !search) return;
   if (event.key === "/") {
     event.preventDefault();
