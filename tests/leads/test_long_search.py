@@ -37,14 +37,21 @@ TYPED = {"search", "text", "email", None}
     [
         ("/leads/", "q", {200: ["Nothing found", "Nobody"]}),
         ("/leads/?palette", "q", {200: [""]}),  # nothing to choose
-        ("/directory/", "q", {200: ["No lead", "Nobody", "Nothing"], 400: ["has at most 200 characters"]}),
+        ("/directory/", "q", {200: [" 0 leads "], 400: ["has at most 200 characters"]}),
         ("/audit/", "text", {200: ["No entr", "Nothing"], 400: ["has at most 100 characters", "Type a more"]}),
     ],
 )  # fmt: skip
-def test_whatever_is_typed_gets_an_answer(
-    at_desk: Callable[[str], Client], url: str, name: str, sentences: dict[int, list[str]], typed: str
+def test_whatever_is_typed_gets_an_answer_and_finds_nobody(
+    at_desk: Callable[[str], Client],
+    desk_of: Callable[[str], Desk],
+    url: str,
+    name: str,
+    sentences: dict[int, list[str]],
+    typed: str,
 ) -> None:
     client = at_desk("admin")
+    people = [Met(f"{number}", "Quincy Birch", f"quincy{number}@example.com") for number in range(1, 4)]
+    directory.remember_rows(desk_of("admin").account, people, at=timezone.now())
     before = Entry.objects.count(), User.objects.count(), AuditEntry.objects.count()
     headers: dict[str, Any] = {"HX-Request": "true", "HX-Target": "palette-leads"} if "palette" in url else {}
     answer = client.get(url, {name: typed, **({"palette": ""} if "palette" in url else {})}, headers=headers)

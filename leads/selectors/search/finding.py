@@ -94,8 +94,12 @@ def find_exactly(account: Account, text: str, *, entries: QuerySet[Entry]) -> li
 
 
 def narrow_by(account: Account, entries: QuerySet[Entry], text: str) -> QuerySet[Entry]:
-    """Those of the account's entries that hold every term as a part: without mistakes, order or limit."""
-    return narrow(account, entries, ways.parts(parse(text).terms))
+    """Those of the account's entries that hold every term as a part: without mistakes, order or limit. Nobody where
+    signs alone were typed, such as a wildcard."""
+    terms = parse(text).terms
+    if text.strip() and not terms:
+        return entries.none()
+    return narrow(account, entries, ways.parts(terms))
 
 
 class _Judged(NamedTuple):

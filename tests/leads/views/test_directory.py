@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -149,6 +150,25 @@ def test_who_is_named_by_a_number_matches_exactly_and_belongs_to_the_view(
         assert page.context["found"].count == 1
         assert "No exact matches" not in words(page)
     assert selectors.of_view(filled.account, selectors.Filters(q=text)).get().lead_id == "60"
+
+
+@pytest.mark.parametrize(
+    "typed", ["%", "%_%", "***", "-", "_", "'", '"', "!!!", "()", "#", "\\", "😀", "❤️", "@", "\u200b"], ids=ascii
+)
+@pytest.mark.parametrize("order", ["", "name"], ids=["best", "name"])
+def test_signs_alone_are_nobody_and_never_everybody(at_desk: AtDesk, filled: Desk, typed: str, order: str) -> None:
+    client = at_desk("manager")
+    query = {"q": typed, "order": order}
+    page = client.get("/directory/", query)
+    assert (page.context["found"].count, names(page)) == (0, [])
+    assert " 0 leads " in words(page)
+    assert not selectors.of_view(filled.account, selectors.Filters(**query)).exists()
+    file = b"".join(client.get("/directory/csv/", query).streaming_content).decode()  # type: ignore[attr-defined]
+    assert len(file.splitlines()) == 1
+    assert AuditEntry.objects.get(action="directory.export.succeeded").detail["rows"] == 0
+    client.post("/directory/views/save/", {"name": "Signs", "query": urlencode(query)})
+    bulk = client.get("/bulk/new/", {"view": SavedView.objects.get().query})
+    assert bulk.context["form"]["who"].value() == ""
 
 
 def test_another_accounts_people_are_never_shown(at_desk: AtDesk, filled: Desk) -> None:
