@@ -13,12 +13,12 @@ from accounts.services import connections, packs, users
 from kartra_admin.lib.errors import AppError, Conflict, Denied
 from leads.access import Desk
 from leads.bulk_actions import Action
-from leads.models import Job, Operation
-from leads.providers.changes import AssignTag, RefundTransaction
+from leads.models import Job, Operation, Outcome
+from leads.providers.changes import AssignTag, GivePoints, RefundTransaction, SubscribeToSequence
 from leads.services.bulk import approving, making, steering
 from tests.entries import entries_with
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
-from tests.leads.helpers import together, writes
+from tests.leads.helpers import read, together, writes
 from tests.leads.services.bulk.conftest import lay_down, run, states, work
 
 pytestmark = pytest.mark.django_db
@@ -198,6 +198,26 @@ def test_more_than_a_job_takes_is_refused_with_the_number(manager: Desk, monkeyp
     monkeypatch.setattr(making, "MOST_LEADS", 1)
     with pytest.raises(AppError, match="at most 1 leads, and these are 2"):
         lay_down(manager, TWO)
+
+
+def test_a_retry_leaves_alone_what_may_have_been_done(manager: Desk, sandbox: Sandbox) -> None:
+    job = work(lay_down(manager, TWO, GivePoints(5), SubscribeToSequence("No such sequence")))
+    score = {lead.id: read(manager, lead.id).score or 0 for lead in (ADA, NOTABLE["ben"])}
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("give_points_to_lead", "lost")  # of the lead that is done first
+    work(job)
+    Operation.objects.filter(outcome=Outcome.UNKNOWN).update(readings=3)
+    assert work(job).state == "done"
+    assert sorted(states(job)) == ["failed", "unknown"]
+    unknown = job.leads.get(state="unknown")
+    writes(sandbox)
+    steering.retry(actor=manager.user, job=job)
+    assert sorted(states(job)) == ["unknown", "waiting"]
+    assert work(job).state == "done"
+    assert writes(sandbox) == [("subscribe_lead_to_sequence_at_step",)], "what is left of the one that failed"
+    assert all(read(manager, lead_id).score == before + 5 for lead_id, before in score.items())
+    after = job.leads.get(state="unknown")
+    assert (after, after.attempt, after.operation) == (unknown, unknown.attempt, unknown.operation)
 
 
 # Approval
