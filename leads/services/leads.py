@@ -185,10 +185,9 @@ def create_lead(
 def send_creation(intent: Intent, change: CreateLead, also: Sequence[Change]) -> Operation:
     """Make a lead whose address was just read to be free. The caller has checked permissions and replays."""
     definitions = catalogues.for_account(intent.account).fields
-    nobody = Lead(id="", email=change.email, profile={})
-    first_steps = [
-        _operations.Step(item, effects.state_of(item, nobody), effects.expected(item, {}, definitions)) for item in also
-    ]
+    nobody = Lead(id="", email=change.email, profile={}, score=0)
+    states = [(item, effects.state_of(item, nobody)) for item in also]
+    first_steps = [_operations.Step(item, was, effects.expected(item, was, definitions)) for item, was in states]
     name = f"{change.profile.get('first_name', '')} {change.profile.get('last_name', '')}".strip()
     operation = _operations.perform(
         replace(intent, lead_name=name, lead_email=change.email),

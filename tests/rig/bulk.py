@@ -2,7 +2,8 @@
 
 ``python3 run.py rig bulk`` runs it whole: 10,000 leads, 100 kills with SIGKILL, the sandbox refusing, failing and
 falling silent at random, the database away now and then. `tests/test_rig.py` runs a shorter one. Points are counted by
-the sandbox, and given to each lead once or not at all: that is what could be done twice.
+the sandbox, and given to each lead once or not at all: that is what could be done twice. A tenth of the leads is not in
+Kartra and has to be created, and of every hundred one is an id that nobody has.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def _run(options: argparse.Namespace) -> list[str]:
     _let_die_after_changes(options.kills / options.leads)
     slices.SECONDS = 0.5
     crew = Crew(options)
-    known = _make_leads(options.leads)
+    _make_leads(options.leads)
     job = _lay_down(options.leads)
     crew.work(job, until="checked")
     from leads.services.bulk import steering
@@ -79,7 +80,7 @@ def _run(options: argparse.Namespace) -> list[str]:
         _settle_and_retry(job)
     print(f"{options.leads} leads, {crew.killed} kills, {crew.armed} faults, database away {crew.away} times")
     print(f"{crew.died} workers died right after a change")
-    return [*crew.left_undone(), *_judge(job, known)]
+    return [*crew.left_undone(), *_judge(job)]
 
 
 class Crew:
@@ -258,26 +259,33 @@ def _take_database_away(seconds: float) -> bool:
 # The leads, the job, the time
 
 
-def _make_leads(number: int) -> dict[int, int]:
-    """Leads in the sandbox: place in the paste -> id. Every hundredth is unknown there, every tenth has the tag."""
-    ids: dict[int, int] = {}
+def _is_nobody(place: int) -> bool:
+    return place % 100 == 99
+
+
+def _is_new(place: int) -> bool:
+    return place % 10 == 4
+
+
+def _pasted(place: int) -> str:
+    return f"9{place:09}" if _is_nobody(place) else PASTED[place % len(PASTED)].format(place)
+
+
+def _make_leads(number: int) -> None:
+    """Those of the leads that Kartra knows. Every tenth has the tag."""
     with world.sandbox() as db:
         row = dict(db.execute("SELECT * FROM leads WHERE account_id = 1 AND NOT deleted LIMIT 1").fetchone())
         facts = json.loads(row["facts"]) | {"score": "0"}
         tag = db.execute("SELECT id FROM tags WHERE account_id = 1 AND name = 'advanced'").fetchone()["id"]
         first = db.execute("SELECT max(id) + 1000 FROM leads").fetchone()[0]
         db.execute("BEGIN IMMEDIATE")
-        for place in range(number):
-            if place % 100 == 99:
-                continue
-            ids[place] = first + place
-            email = f"lead{place}@bulk.example"
-            own = json.dumps(facts | {"id": str(ids[place]), "email": email})
-            db.execute("INSERT INTO leads VALUES (?, 1, ?, ?, ?, 0)", (ids[place], email, own, row["custom"]))
+        for place in (place for place in range(number) if not _is_nobody(place) and not _is_new(place)):
+            lead, email = first + place, f"lead{place}@bulk.example"
+            own = json.dumps(facts | {"id": str(lead), "email": email})
+            db.execute("INSERT INTO leads VALUES (?, 1, ?, ?, ?, 0)", (lead, email, own, row["custom"]))
             if place % 10 == 0:
-                db.execute("INSERT INTO lead_tags VALUES (?, ?)", (ids[place], tag))
+                db.execute("INSERT INTO lead_tags VALUES (?, ?)", (lead, tag))
         db.execute("COMMIT")
-    return ids
 
 
 def _lay_down(number: int) -> Any:
@@ -290,15 +298,14 @@ def _lay_down(number: int) -> Any:
 
     settings.BULK_APPROVAL_ABOVE = number
     manager = world.person("manager")
-    pasted = "\n".join(PASTED[place % len(PASTED)].format(place) for place in range(number))
     return making.create_job(
         actor=manager,
         account=manager.connection.account,
         job_id=uuid4(),
         name="Rig",
-        who=read_pasted(pasted),
+        who=read_pasted("\n".join(_pasted(place) for place in range(number))),
         actions=[Action(AssignTag("advanced")), Action(GivePoints(1))],
-        creates_missing=False,
+        creates_missing=True,
         pace=20,
     )
 
@@ -350,7 +357,7 @@ def _settle_and_retry(job: Any) -> None:
 # What came of it
 
 
-def _judge(job: Any, known: dict[int, int]) -> list[str]:
+def _judge(job: Any) -> list[str]:
     from accounts.models import AuditEntry
     from leads.models import Operation
     from leads.selectors.job_progress import counts_of
@@ -359,6 +366,9 @@ def _judge(job: Any, known: dict[int, int]) -> list[str]:
     job.refresh_from_db()
     wrong = [] if job.state == "done" else [f"the job is {job.state}: {job.sentence}"]
     with world.sandbox() as db:
+        ids = {
+            row["email_key"]: row["id"] for row in db.execute("SELECT id, email_key FROM leads WHERE account_id = 1")
+        }
         given = Counter(row["lead_id"] for row in db.execute("SELECT lead_id FROM points"))
         tagged = {
             row["lead_id"]
@@ -368,22 +378,23 @@ def _judge(job: Any, known: dict[int, int]) -> list[str]:
         }
     rows = list(job.leads.order_by("position"))
     for row in rows:
-        lead = known.get(row.position)
-        if lead is None:
+        if _is_nobody(row.position):
             wrong += [f"{row} is {row.state}"] if row.state != "missing" else []
             continue
+        lead = ids.get(f"lead{row.position}@bulk.example")
         if (row.state, given[lead], lead in tagged) != ("succeeded", 1, True):
             wrong.append(f"{row} is {row.state}, got points {given[lead]} times, tagged {lead in tagged}")
     counted = counts_of(job).by_state
     if counted != Counter(row.state for row in rows):
         wrong.append(f"the counts are {counted}")
+    known = sum(not _is_nobody(row.position) for row in rows)
     done = Operation.objects.filter(label="Rig")
     carried_out = done.filter(steps__kind="points.give", steps__outcome="succeeded").count()
-    if carried_out != len(known):
-        wrong.append(f"{carried_out} operations say that they gave points, to {len(known)} leads")
+    if carried_out != known:
+        wrong.append(f"{carried_out} operations say that they gave points, to {known} leads")
     given_points = AuditEntry.objects.readable().filter(action="points.give.succeeded")
     told = sum(entry.detail.get("label") == "Rig" for entry in given_points.iterator(chunk_size=500))
-    if told != len(known):
+    if told != known:
         wrong.append(f"the log tells of points given {told} times")
     lines = list(results.export(actor=job.actor, job=job))
     if len(lines) != len(rows) + 1:

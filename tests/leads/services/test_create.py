@@ -113,20 +113,47 @@ def test_a_lost_reply_is_unknown_and_settled_by_reading(desk_of: DeskOf, sandbox
     assert writes(sandbox) == []
 
 
-def test_absence_of_a_new_lead_proves_nothing_since_test_mode_keeps_another_address(
-    desk_of: DeskOf, sandbox: Sandbox
-) -> None:
+def test_a_lead_that_was_created_under_another_address_is_left_to_a_person(desk_of: DeskOf, sandbox: Sandbox) -> None:
     desk = desk_of("agent")
     sandbox.configure(test_mode=True)
     sandbox.arm("create_lead", "lost")
     operation = create(desk, also=FIRST_STEPS)
     grow_old(operation)
     settled = settling.settle(operation, connection=desk.connection)
-    assert settled.outcome == "unknown", "the lead is there, at kartra.com"
+    assert {step.outcome for step in settled.steps.all()} == {"unknown"}, "the lead is there, at kartra.com"
+    assert settled.lead_id == "", "whoever is there may be somebody else"
     decided = settling.decide(
         operation=operation, actor=desk.user, connection=desk.connection, happened=True, reason="Seen in Kartra"
     )
     assert decided.outcome == "succeeded"
+
+
+def test_where_nobody_is_nothing_was_created(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    sandbox.arm("create_lead", "500")
+    operation = create(desk, also=FIRST_STEPS)
+    assert settling.settle(operation, connection=desk.connection).outcome == "unknown", "it may still arrive"
+    grow_old(operation)
+    settled = settling.settle(operation, connection=desk.connection)
+    assert {(step.outcome, step.settled_by) for step in settled.steps.all()} == {("failed", "reading")}
+    assert create(desk, also=FIRST_STEPS).outcome == "succeeded"
+
+
+def test_where_a_lead_was_deleted_nobody_knows_whether_it_was_the_new_one(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    sandbox.arm("create_lead", "500")
+    operation = create(desk, NOTABLE["deleted"].email, also=FIRST_STEPS)
+    grow_old(operation)
+    assert settling.settle(operation, connection=desk.connection).outcome == "unknown"
+
+
+def test_a_lead_that_was_there_once_is_not_taken_for_one_that_never_was(desk_of: DeskOf, sandbox: Sandbox) -> None:
+    desk = desk_of("agent")
+    sandbox.arm("create_lead", "500")
+    operation = create(desk)
+    grow_old(operation)
+    Operation.objects.update(lead_id="999999")
+    assert settling.settle(operation, connection=desk.connection).outcome == "unknown"
 
 
 def test_a_lead_that_was_made_without_its_tag_is_settled_step_by_step(desk_of: DeskOf, sandbox: Sandbox) -> None:

@@ -12,6 +12,7 @@ from leads.access import Desk
 from leads.models import Job, Operation, OperationStep, Outcome
 from leads.providers.changes import (
     AssignTag,
+    CreateLead,
     EditLead,
     GivePoints,
     SubscribeToList,
@@ -325,11 +326,33 @@ def test_an_unclear_answer_is_settled_by_reading_before_anything_else(
     assert read(manager).score == score + 5
 
 
+@pytest.mark.parametrize("mode", ["lost", "500", "junk", "half", "late"])
+def test_a_creation_with_an_unclear_answer_is_made_once_without_a_person(
+    manager: Desk, sandbox: Sandbox, mode: str
+) -> None:
+    job = work(lay_down(manager, "new@example.com", AssignTag("advanced"), GivePoints(5), creates_missing=True))
+    steering.start(actor=manager.user, job=job)
+    sandbox.arm("create_lead", mode)
+    work(job)
+    assert states(job) == ["unknown"]
+    grow_old(Operation.objects.get())
+    reconcile()
+    free_all(job)
+    work(job)
+    free_all(job)
+    assert work(job).state == Job.State.DONE
+    assert states(job) == ["succeeded"]
+    lead = read(manager, leads_of(job)[0].lead_id)
+    assert (lead.email, lead.score) == ("new@example.com", 5)
+    assert "advanced" in lead.tags
+
+
 def test_what_no_reading_can_tell_ends_the_job_and_waits_for_a_person(
     manager: Desk, sandbox: Sandbox, settings: object
 ) -> None:
     from leads.services import outcomes
 
+    send(manager, CreateLead("new@kartra.com", {}), lead_id="")  # where a new one would be in the test mode of an App
     job = work(lay_down(manager, "new@example.com", creates_missing=True))
     steering.start(actor=manager.user, job=job)
     sandbox.arm("create_lead", "500")
