@@ -53,6 +53,10 @@ class Counts:
         return self.by_state.get(State.FAILED, 0)
 
     @property
+    def unknown(self) -> int:
+        return self.by_state.get(State.UNKNOWN, 0)
+
+    @property
     def to_do(self) -> int:
         """What a run would change or create, as the dry run found it."""
         return self.by_would.get(Would.CHANGE, 0) + self.by_would.get(Would.CREATE, 0)

@@ -397,6 +397,23 @@ def test_only_who_laid_it_down_starts_it(desk: Desk, at_desk: AtDesk) -> None:
     assert "Only Manager Person can start this" in words(admin.post(f"/bulk/{job.pk}/start/", follow=True))
 
 
+def test_a_run_with_a_lead_in_doubt_says_who_it_is_and_offers_no_undo(manager: Client, desk: Desk) -> None:
+    job = run(desk, TWO)
+    job.leads.filter(position=1).update(state=JobLead.State.UNKNOWN)
+    answer = manager.get(f"/bulk/{job.pk}/")
+    assert "no clear answer about 1 lead" in words(answer)
+    assert "has settled it, nothing more is sent to it" in words(answer)
+    assert f"/bulk/{job.pk}/leads/?show=unknown" in answer.content.decode()
+    assert "Undo this run" not in words(answer)
+    shown = words(manager.get(f"/bulk/{job.pk}/leads/?show=unknown"))
+    assert BEN.email in shown
+    assert ADA.email not in shown
+    job.leads.update(state=JobLead.State.SUCCEEDED)
+    after = words(manager.get(f"/bulk/{job.pk}/"))
+    assert "no clear answer" not in after
+    assert "Undo this run" in after
+
+
 def test_undo_is_a_job_of_its_own(manager: Client, desk: Desk) -> None:
     job = run(desk, TWO, AssignTag(TAG), GivePoints(5))
     score = read(desk).score or 0
