@@ -1,6 +1,7 @@
 """When a call is sent again, what is told of one that failed, and which addresses are spoken to."""
 
 import os
+import time
 from typing import Any
 
 import httpx
@@ -201,6 +202,19 @@ def test_a_call_within_this_process_takes_its_turn_again_and_is_counted_as_it_go
     limiter.sent = lambda name, turn: seen.append(len(script.calls))  # type: ignore[method-assign]
     assert script.client(background=True).call(CALL, is_write=False) == FINE
     assert seen == [True, 0]  # before Kartra has it
+
+
+def test_a_call_within_this_process_arrives_as_it_is_sent_however_long_telling_of_it_takes() -> None:
+    script, told, arrived = Script(FINE), list[float](), list[float]()
+    script.limiter.sent = lambda name, turn: told.append(time.time())  # type: ignore[method-assign]
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        arrived.append(environ["sandbox.arrived"])
+        return script(environ, start_response)
+
+    client = KartraClient(SANDBOX, "APP", KEY, PASSWORD, limiter=script.limiter, wsgi_app=app)
+    assert client.call(CALL, is_write=False) == FINE
+    assert arrived[0] <= told[0]
 
 
 def test_a_report_that_fails_does_not_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
