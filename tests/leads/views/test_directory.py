@@ -85,6 +85,29 @@ def test_every_order_can_be_walked_to_its_end_and_back(at_desk: AtDesk, filled: 
     assert names(back) == names(pages[0])
 
 
+@pytest.mark.parametrize("text", ["", "example"])
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("name", "Ann ben Cy Dora"),
+        ("email", "Dora ben Cy Ann"),
+        ("seen", "Cy Ann Dora ben"),
+        ("changed", "ben Dora Ann Cy"),
+    ],
+)
+def test_each_order_goes_by_its_own_field(
+    at_desk: AtDesk, desk_of: DeskOf, order: str, expected: str, text: str
+) -> None:
+    people = [("ben", "b", 4, 1), ("Dora", "a", 3, 2), ("Cy", "c", 1, 4), ("Ann", "d", 2, 3)]
+    rows = [Met(str(number), name, f"{letter}@example.com") for number, (name, letter, *_) in enumerate(people, 1)]
+    directory.remember_rows(desk_of("manager").account, rows, at=NOW)
+    for name, _, seen, changed in people:
+        met, otherwise = NOW - timedelta(days=seen), NOW - timedelta(days=changed)
+        Entry.objects.filter(name=name).update(seen_at=met, changed_at=otherwise)
+    page = at_desk("manager").get("/directory/", {"order": order, "q": text})
+    assert " ".join(names(page)) == expected
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
