@@ -32,7 +32,8 @@ NOW = timezone.now()
 
 @pytest.fixture
 def filled(desk_of: DeskOf) -> Desk:
-    """Sixty leads numbered from 1, the last met first; odd ones have a tag, every tenth a product."""
+    """Sixty leads numbered from 1, the last met first; odd ones have a tag, every tenth a product, the first ones a
+    list, a sequence and a membership, two of them of one name. Some are blacklisted, deleted or gone."""
     desk = desk_of("manager")
     rows = [
         Met(
@@ -41,8 +42,12 @@ def filled(desk_of: DeskOf) -> Desk:
             email=f"p{number:02}@example.com",
             city="Leeds" if number <= 5 else "",
             tags=["odd, tag"] if number % 2 else [],
+            lists=["Welcome"] if number <= 7 else [],
+            sequences=["Welcome"] if number <= 8 else [],
+            memberships=["Club Gold"] if number <= 9 else [],
             products=["Course"] if number % 10 == 0 else [],
             blacklisted=number == 3,
+            deleted=number in (11, 12),
         )
         for number in range(1, 61)
     ]
@@ -50,6 +55,7 @@ def filled(desk_of: DeskOf) -> Desk:
     for entry in Entry.objects.all():
         met = NOW - timedelta(days=int(entry.lead_id or 0))
         Entry.objects.filter(pk=entry.pk).update(seen_at=met, changed_at=met)
+    Entry.objects.filter(lead_id__in=["21", "22", "23"]).update(gone_at=NOW)
     return desk
 
 
@@ -113,12 +119,18 @@ def test_each_order_goes_by_its_own_field(
     [
         ({"tag": "odd, tag"}, 30),
         ({"tag": "nobody has it"}, 0),
+        ({"list": "Welcome"}, 7),
+        ({"sequence": "Welcome"}, 8),
+        ({"membership": "Club Gold"}, 9),
         ({"product": "Course"}, 6),
+        ({"product": "Welcome"}, 0),
         ({"tag": "odd, tag", "q": "leeds"}, 3),
+        ({"tag": "odd, tag", "list": "Welcome", "standing": "usable"}, 3),
         ({"standing": "blacklisted"}, 1),
-        ({"standing": "usable"}, 59),
+        ({"standing": "deleted"}, 2),
+        ({"standing": "gone"}, 3),
+        ({"standing": "usable"}, 54),
         ({"standing": "unread"}, 60),
-        ({"standing": "gone"}, 0),
         ({"seen": "7"}, 6),
         ({"seen": "-30"}, 31),
         ({"changed": "30"}, 29),
@@ -223,8 +235,8 @@ def test_the_columns_shown_are_ticked_so_that_one_is_added_to_them(at_desk: AtDe
 
 
 def test_a_view_that_finds_nobody_now_can_be_kept(at_desk: AtDesk, filled: Desk) -> None:
-    page = words(at_desk("manager").get("/directory/", {"standing": "gone"}))
-    assert "0 leads" in page
+    page = words(at_desk("manager").get("/directory/", {"standing": "gone", "product": "Course"}))
+    assert " 0 leads " in page
     assert "Save as a view" in page
 
 
@@ -290,7 +302,13 @@ def test_a_tag_among_very_many_can_be_chosen(at_desk: AtDesk, filled: Desk) -> N
 
 def test_names_to_filter_by_are_those_that_leads_have(filled: Desk) -> None:
     found = selectors.mark_names(filled.account)
-    assert found == {"tag": ["odd, tag"], "list": [], "sequence": [], "membership": [], "product": ["Course"]}
+    assert found == {
+        "tag": ["odd, tag"],
+        "list": ["Welcome"],
+        "sequence": ["Welcome"],
+        "membership": ["Club Gold"],
+        "product": ["Course"],
+    }
 
 
 def test_the_csv_holds_everybody_of_the_view_and_is_safe_and_logged(at_desk: AtDesk, filled: Desk) -> None:
@@ -373,6 +391,6 @@ def test_a_view_is_handed_to_a_bulk_change_as_its_query(at_desk: AtDesk, filled:
 
 def test_who_is_gone_or_was_never_read_says_so(at_desk: AtDesk, filled: Desk) -> None:
     directory.mark_gone(filled.account, LeadRef(id="1"), at=NOW)
-    page = words(at_desk("agent").get("/directory/", {"order": "name"}))
+    page = words(at_desk("agent").get("/directory/", {"q": "leeds"}))
     assert "gone since" in page
     assert "never read" in page
