@@ -96,6 +96,24 @@ def test_the_dry_run_says_how_many_calls_a_run_takes(manager: Client, desk: Desk
     assert f"A run takes {took} calls to Kartra" in page
 
 
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (10, "900 calls to Kartra and about 3 minutes at 10 leads a second"),  # by the calls: 900 at 5 a second
+        (1, "900 calls to Kartra and about 10 minutes at 1 lead a second"),  # by the pace: 600 at 1 a second
+    ],
+)
+def test_how_long_a_run_takes_goes_by_the_calls_or_the_pace_whichever_is_slower(
+    manager: Client, desk: Desk, settings: Any, pace: int, said: str
+) -> None:
+    settings.KARTRA_CALLS_PER_SECOND = 5
+    job = lay_down(desk, "\n".join(f"p{number}@example.com" for number in range(600)), pace=pace)
+    job.leads.filter(position__lt=300).update(would="change")
+    job.leads.filter(position__gte=300).update(would="same")
+    Job.objects.update(state="checked")
+    assert f"A run takes {said}." in words(manager.get(f"/bulk/{job.pk}/"))
+
+
 def test_the_results_hold_no_formula(manager: Client, desk: Desk, sandbox: Sandbox) -> None:
     send(desk, EditLead({"first_name": "=HYPERLINK(1)"}))
     job = run(desk, f"{ADA.email}\n=1+1@example.com\n+2@example.com")
