@@ -18,7 +18,15 @@ from accounts.models import AuditEntry, User
 from leads import pasting
 from leads.access import Desk
 from leads.models import Job, JobLead, Recipe
-from leads.providers.changes import AssignTag, EditLead, GivePoints, SubscribeToSequence
+from leads.providers.changes import (
+    AssignTag,
+    Change,
+    EditLead,
+    GivePoints,
+    SubscribeToList,
+    SubscribeToSequence,
+    UnsubscribeFromList,
+)
 from leads.selectors.job_progress import progress_of
 from leads.services.bulk import approving, steering
 from tests.leads.conftest import ADA, NOTABLE, Sandbox
@@ -112,6 +120,31 @@ def test_how_long_a_run_takes_goes_by_the_calls_or_the_pace_whichever_is_slower(
     job.leads.filter(position__gte=300).update(would="same")
     Job.objects.update(state="checked")
     assert f"A run takes {said}." in words(manager.get(f"/bulk/{job.pk}/"))
+
+
+@pytest.mark.parametrize(
+    ("change", "starts"),
+    [
+        (AssignTag(TAG), True),
+        (SubscribeToList("Newsletter"), True),
+        (SubscribeToSequence("Win back"), True),
+        (UnsubscribeFromList("Newsletter"), False),
+        (GivePoints(5), False),
+    ],
+    ids=repr,
+)
+def test_the_dry_run_says_whose_automations_may_start(
+    manager: Client, desk: Desk, change: Change, starts: bool
+) -> None:
+    before = SubscribeToList if isinstance(change, UnsubscribeFromList) else UnsubscribeFromList
+    for lead in (ADA, BEN):
+        send(desk, before("Newsletter"), lead_id=lead.id)
+    job = work(lay_down(desk, TWO, change))
+    assert [(row.would, row.starts) for row in leads_of(job)] == [("change", starts)] * 2
+    page = words(manager.get(f"/bulk/{job.pk}/"))
+    said = "2 leads would get a tag, list or sequence, which may start automations in Kartra"
+    assert (said in page) == starts
+    assert ("automations" in page) == starts
 
 
 def test_the_results_hold_no_formula(manager: Client, desk: Desk, sandbox: Sandbox) -> None:
