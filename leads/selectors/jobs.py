@@ -20,9 +20,11 @@ _WAITING_SHOWN = 20
 
 
 def with_people() -> QuerySet[Job]:
-    """With ``has_failed``: whether a lead of it has."""
-    has_failed = Exists(JobLead.objects.filter(job=OuterRef("pk"), state=State.FAILED))
-    return Job.objects.select_related("account", "actor", "approved_by", "undoes").annotate(has_failed=has_failed)
+    """With ``has_failed`` and ``has_unknown``: whether a lead of it stands so."""
+    leads = JobLead.objects.filter(job=OuterRef("pk"))
+    has_failed, has_unknown = Exists(leads.filter(state=State.FAILED)), Exists(leads.filter(state=State.UNKNOWN))
+    jobs = Job.objects.select_related("account", "actor", "approved_by", "undoes")
+    return jobs.annotate(has_failed=has_failed, has_unknown=has_unknown)
 
 
 def of_operation(operation: Operation) -> Job | None:

@@ -128,6 +128,16 @@ def test_somebody_else_approves(
     assert looking.found == []
 
 
+def test_who_is_in_doubt_is_one_click_away(eye: Eye, page: Page, desk: Desk) -> None:
+    job = run(desk, PASTED)
+    job.leads.filter(position=0).update(state="unknown")
+    page.goto(f"/bulk/{job.pk}/")
+    eye.see("bulk in doubt")
+    page.get_by_role("link", name="1 lead", exact=True).click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("table")).to_contain_text(ADA.email)
+
+
 def test_a_job_is_cancelled_only_when_asked_twice(page: Page, desk: Desk) -> None:
     job = lay_down(desk, PASTED)
     page.goto(f"/bulk/{job.pk}/")

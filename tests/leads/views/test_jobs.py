@@ -452,6 +452,8 @@ def test_a_run_with_a_lead_in_doubt_says_who_it_is_and_offers_no_undo(manager: C
     job = run(desk, TWO)
     job.leads.filter(position=1).update(state=JobLead.State.UNKNOWN)
     answer = manager.get(f"/bulk/{job.pk}/")
+    assert "Done, some unknown" in words(answer)
+    assert "Done, some unknown" in words(manager.get("/bulk/"))
     assert "no clear answer about 1 lead" in words(answer)
     assert "has settled it, nothing more is sent to it" in words(answer)
     assert f"/bulk/{job.pk}/leads/?show=unknown" in answer.content.decode()
@@ -462,6 +464,7 @@ def test_a_run_with_a_lead_in_doubt_says_who_it_is_and_offers_no_undo(manager: C
     job.leads.update(state=JobLead.State.SUCCEEDED)
     after = words(manager.get(f"/bulk/{job.pk}/"))
     assert "no clear answer" not in after
+    assert "some unknown" not in after
     assert "Undo this run" in after
 
 
