@@ -301,8 +301,8 @@ class Provider(Protocol):
     def find_lead_id(self, ref: LeadRef) -> str:
         """The id of the lead, by exact email or id. Raises `NotFound`."""
 
-    def addresses_of_new(self, email: str) -> tuple[str, ...]:
-        """Every address under which a lead may be kept that was created with this email. Asks nobody."""
+    def other_addresses_of_new(self, email: str) -> tuple[str, ...]:
+        """Every other address under which a lead may be kept that was created with this email. Asks nobody."""
 
     def list_tags(self) -> tuple[str, ...]: ...
 

@@ -179,14 +179,16 @@ def _read(provider: Provider, step: OperationStep) -> Reading:
         if step.kind.startswith("subscription."):
             return provider.get_subscription(step.subject)
         return provider.get_lead(LeadRef(id=lead_id, email=step.operation.lead_email))
+    except Deleted:
+        return None
     except NotFound:
-        is_free = isinstance(change, changes.CreateLead) and not lead_id and _is_free(provider, change.email)
-        return Nobody() if is_free else None
+        is_new = isinstance(change, changes.CreateLead) and not lead_id
+        return Nobody() if is_new and _is_nobody_elsewhere(provider, change.email) else None
 
 
-def _is_free(provider: Provider, email: str) -> bool:
-    """Whether nobody is, nor was, where a lead created with this email would be."""
-    for address in provider.addresses_of_new(email):
+def _is_nobody_elsewhere(provider: Provider, email: str) -> bool:
+    """Whether nobody is, nor was, at any other address where a lead created with this email would be."""
+    for address in provider.other_addresses_of_new(email):
         try:
             provider.get_lead(LeadRef(email=address))
         except Deleted:

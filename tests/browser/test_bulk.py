@@ -133,6 +133,8 @@ def test_who_is_in_doubt_is_one_click_away(eye: Eye, page: Page, desk: Desk) -> 
     job.leads.filter(position=0).update(state="unknown")
     page.goto(f"/bulk/{job.pk}/")
     eye.see("bulk in doubt")
+    eye.see("jobs in doubt", "/bulk/")
+    page.goto(f"/bulk/{job.pk}/")
     page.get_by_role("link", name="1 lead", exact=True).click()
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("table")).to_contain_text(ADA.email)

@@ -130,7 +130,8 @@ def test_the_directory_is_narrowed_walked_and_kept(eye: Eye, home: Page) -> None
     page = home
     page.get_by_role("link", name="Directory").click()
     expect(page.get_by_role("status").filter(has_text="72 leads")).to_be_visible()
-    eye.see("directory")
+    eye.see("directory of signs", "/directory/?q=%25")
+    eye.see("directory", "/directory/")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Previous")).to_be_visible()
     page.get_by_label("Words").press_sequentially("smth pottery")

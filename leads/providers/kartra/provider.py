@@ -98,10 +98,10 @@ class KartraProvider:
         details = answers.result(body, ("search_lead",), 0, "lead_details")
         return parse.lead_id(details) or self.get_lead(ref).id
 
-    def addresses_of_new(self, email: str) -> tuple[str, ...]:
+    def other_addresses_of_new(self, email: str) -> tuple[str, ...]:
         """In the test mode of an App Kartra keeps john@example.com as john@kartra.com, and no answer tells which mode
         it is (page 'Activating your App')."""
-        return email, f"{email.rpartition('@')[0]}@kartra.com"
+        return (f"{email.rpartition('@')[0]}@kartra.com",)
 
     # The account
 
