@@ -1,6 +1,7 @@
 """Creating a lead: one call for all of it, never twice, never over somebody who is there already."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from kartra_admin.lib.errors import Denied
 from leads.access import Desk
 from leads.models import Operation
 from leads.providers.changes import AssignTag, SubscribeToList, SubscribeToSequence
+from leads.providers.kartra.sandbox.state import connect, writing
 from leads.services import leads as service
 from leads.services import settling
 from leads.services.leads import LeadExists
@@ -139,11 +141,16 @@ def test_where_nobody_is_nothing_was_created(desk_of: DeskOf, sandbox: Sandbox) 
     assert create(desk, also=FIRST_STEPS).outcome == "succeeded"
 
 
-def test_where_a_lead_was_deleted_nobody_knows_whether_it_was_the_new_one(desk_of: DeskOf, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("address", [NEW, "new.person@kartra.com"])
+def test_where_a_lead_was_deleted_nobody_knows_whether_it_was_the_new_one(
+    desk_of: DeskOf, sandbox: Sandbox, address: str
+) -> None:
     desk = desk_of("agent")
     sandbox.arm("create_lead", "500")
-    operation = create(desk, NOTABLE["deleted"].email, also=FIRST_STEPS)
+    operation = create(desk, also=FIRST_STEPS)
     grow_old(operation)
+    with closing(connect(sandbox.path)) as db, writing(db):
+        db.execute("UPDATE leads SET email_key = ? WHERE id = ?", (address, NOTABLE["deleted"].id))
     assert settling.settle(operation, connection=desk.connection).outcome == "unknown"
 
 
