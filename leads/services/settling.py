@@ -182,8 +182,9 @@ def _read(provider: Provider, step: OperationStep) -> Reading:
     except Deleted:
         return None
     except NotFound:
-        is_new = isinstance(change, changes.CreateLead) and not lead_id
-        return Nobody() if is_new and _is_nobody_elsewhere(provider, change.email) else None
+        if isinstance(change, changes.CreateLead) and not lead_id and _is_nobody_elsewhere(provider, change.email):
+            return Nobody()
+        return None
 
 
 def _is_nobody_elsewhere(provider: Provider, email: str) -> bool:
